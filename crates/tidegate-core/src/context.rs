@@ -1,0 +1,101 @@
+//! What every stage, source and sink is handed: the run, the compute pool, and word of a stop.
+
+use std::sync::Arc;
+
+use tokio::sync::{oneshot, watch};
+
+use crate::fault::{Fault, FaultKind};
+
+/// How far a stop has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Running.
+    Go,
+    /// No new intake; what is in flight is finished.
+    Drain,
+    /// Nothing is finished; what is not committed stays pending.
+    Abort,
+}
+
+/// Runs CPU work off the event loop.
+pub trait Compute: Send + Sync {
+    /// Queues `job`; jobs with a smaller `urgency` run first. A job must not block on other jobs.
+    fn submit(&self, urgency: u64, job: Box<dyn FnOnce() + Send>);
+    /// How many jobs run at once.
+    fn width(&self) -> usize;
+}
+
+/// The context of a run.
+#[derive(Clone)]
+pub struct Cx {
+    /// The run's id.
+    pub run: Arc<str>,
+    /// Where CPU work goes.
+    pub compute: Arc<dyn Compute>,
+    stop: watch::Receiver<Stop>,
+}
+
+impl Cx {
+    /// A context for `run`, whose stop is announced on `stop`.
+    #[must_use]
+    pub fn new(run: Arc<str>, compute: Arc<dyn Compute>, stop: watch::Receiver<Stop>) -> Self {
+        Self { run, compute, stop }
+    }
+
+    /// How far a stop has gone.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        *self.stop.borrow()
+    }
+
+    /// Waits until a stop has gone at least as far as `level`.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn stopped(&self, level: Stop) {
+        let mut stop = self.stop.clone();
+        if stop.wait_for(|now| *now >= level).await.is_err() {
+            // The sender is gone: nobody can ask for a stop any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Runs `work` on the compute pool and waits for its result.
+    ///
+    /// # Errors
+    /// [`FaultKind::Panic`] if `work` panics, [`FaultKind::Cancelled`] if the pool shut down first.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not stop work that has begun; its result is dropped.
+    pub async fn compute<T, F>(&self, urgency: u64, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let (send, receive) = oneshot::channel();
+        let job = move || {
+            if send.is_closed() {
+                return; // whoever asked has gone
+            }
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            let _ = send.send(result.map_err(|panic| panic_fault(panic.as_ref())));
+        };
+        self.compute.submit(urgency, Box::new(job));
+        match receive.await {
+            Ok(result) => result,
+            Err(_) => Err(Fault::new(FaultKind::Cancelled, "the compute pool shut down")),
+        }
+    }
+}
+
+/// Makes a fault of what `catch_unwind` caught.
+#[must_use]
+pub fn panic_fault(panic: &(dyn std::any::Any + Send)) -> Fault {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned());
+    Fault::new(FaultKind::Panic, text)
+        .hint("this is a defect in a parser or stage; please report it with the file")
+}

@@ -1,0 +1,38 @@
+//! The nouns of tidegate: records, source items, faults and their advice, the traits that sources, stages,
+//! sinks, ledgers and embedders implement, the memory budget, and plain atomic counters.
+//!
+//! This crate must not contain I/O, threads, timers, formats, SQL or HTTP: it says what things are, and other
+//! crates do them.
+
+#![forbid(unsafe_code)]
+
+pub mod budget;
+pub mod context;
+pub mod counters;
+pub mod document;
+pub mod embed;
+pub mod fault;
+pub mod hash;
+pub mod item;
+pub mod killpoint;
+pub mod ledger;
+pub mod record;
+pub mod report;
+pub mod sink;
+pub mod source;
+pub mod stage;
+pub mod tether;
+
+pub use budget::{Budget, Permit};
+pub use context::{Compute, Cx, Stop};
+pub use document::{Block, BlockKind, Document, Place};
+pub use embed::{Embedder, Task, Tokenizer};
+pub use fault::{Advice, Fault, FaultKind, advise};
+pub use hash::ContentHash;
+pub use item::{ItemOutcome, Outcome, Position, SourceItem, Unit, Version};
+pub use ledger::{Coverage, Ledger, Sweep, SweepPolicy, Verdict};
+pub use record::{Body, Embedded, Fields, Record, TraceId};
+pub use sink::{Commit, Sink};
+pub use source::{Fetch, Fetched, Listing, Source};
+pub use stage::{Batch, Cpu, Each, Emit, Grouping, Window};
+pub use tether::{Book, Tether, UnitId};

@@ -1,0 +1,198 @@
+//! What flows through the stages.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::budget::Permit;
+use crate::document::{Document, Place};
+use crate::fault::Fault;
+use crate::hash::ContentHash;
+use crate::tether::Tether;
+
+/// Named values that travel with a record.
+pub type Fields = serde_json::Map<String, serde_json::Value>;
+
+/// Identifies a record in logs, traces and the quarantine: run, source item, and a number within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceId(pub u64);
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The content of a record. Cloning is cheap: every variant is shared.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Nothing yet.
+    Empty,
+    /// Bytes as they came from the source.
+    Bytes(Bytes),
+    /// Text.
+    Text(Arc<str>),
+    /// A JSON value.
+    Json(Arc<serde_json::Value>),
+    /// A parsed document.
+    Document(Arc<Document>),
+}
+
+impl Body {
+    /// Roughly how much memory the body holds, in bytes.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        let bytes = match self {
+            Self::Empty => 0,
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Text(text) => text.len(),
+            Self::Json(value) => json_weight(value),
+            Self::Document(doc) => doc.text.len() + doc.blocks.len() * size_of::<crate::document::Block>(),
+        };
+        bytes as u64
+    }
+
+    /// The text, where the body is text.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Document(doc) => Some(&doc.text),
+            _ => None,
+        }
+    }
+}
+
+fn json_weight(value: &serde_json::Value) -> usize {
+    use serde_json::Value as V;
+    let own = size_of::<V>();
+    match value {
+        V::String(text) => own + text.len(),
+        V::Array(items) => own + items.iter().map(json_weight).sum::<usize>(),
+        V::Object(map) => {
+            own + map.iter().map(|(key, value)| 32 + key.len() + json_weight(value)).sum::<usize>()
+        }
+        _ => own,
+    }
+}
+
+/// A vector and the journal key under which it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// The vector, L2-normalised.
+    pub vector: Arc<[f32]>,
+    /// Its content-addressed key in the journal.
+    pub key: ContentHash,
+}
+
+/// One unit of flow. It carries its memory permit and its tether: dropping it gives the memory back and lets its
+/// source item settle.
+#[derive(Debug)]
+pub struct Record {
+    /// The key of the source item it came from.
+    pub key: Arc<str>,
+    /// Its source item's position in listing order; earlier items are worked first.
+    pub ordinal: u64,
+    /// The content.
+    pub body: Body,
+    /// Values that travel with it; shared until changed ([`Arc::make_mut`]).
+    pub fields: Arc<Fields>,
+    /// Where it stands in its document, once chunked.
+    pub place: Option<Place>,
+    /// Tokens of the text to embed, as the embedder counts them; 0 until chunked.
+    pub tokens: u32,
+    /// Its vector, once embedded.
+    pub embedded: Option<Embedded>,
+    /// Its identity in logs and traces.
+    pub trace: TraceId,
+    permit: Permit,
+    tether: Tether,
+}
+
+/// What a record weighs beside its body: the struct itself, its queue slot, its share of bookkeeping.
+const OVERHEAD: u64 = 256;
+
+impl Record {
+    /// A record for a whole source item.
+    #[must_use]
+    pub fn new(key: Arc<str>, ordinal: u64, body: Body, (permit, tether): (Permit, Tether)) -> Self {
+        let mut record = Self {
+            key,
+            ordinal,
+            body,
+            fields: Arc::default(),
+            place: None,
+            tokens: 0,
+            embedded: None,
+            trace: TraceId(ordinal << 24),
+            permit,
+            tether,
+        };
+        record.reweigh();
+        record
+    }
+
+    /// A record derived from this one: same item, same fields, its own body and memory permit.
+    #[must_use]
+    pub fn child(&self, body: Body) -> Self {
+        let permit = self.permit.budget().force(OVERHEAD + body.weight());
+        Self {
+            key: self.key.clone(),
+            ordinal: self.ordinal,
+            body,
+            fields: self.fields.clone(),
+            place: None,
+            tokens: 0,
+            embedded: None,
+            trace: self.trace,
+            permit,
+            tether: self.tether.clone(),
+        }
+    }
+
+    /// One record made of several (a window, an aggregate). Their items settle together.
+    ///
+    /// Returns `None` for no records.
+    #[must_use]
+    pub fn merge(records: &[Record], body: Body) -> Option<Self> {
+        let tether = Tether::join(records.iter().map(|record| &record.tether))?;
+        let mut merged = records.first()?.child(body);
+        merged.tether = tether;
+        Some(merged)
+    }
+
+    /// Replaces the body and corrects the memory held for it.
+    pub fn set_body(&mut self, body: Body) {
+        self.body = body;
+        self.reweigh();
+    }
+
+    /// Sets the vector and corrects the memory held for it.
+    pub fn set_embedded(&mut self, embedded: Embedded) {
+        self.embedded = Some(embedded);
+        self.reweigh();
+    }
+
+    /// Bytes this record holds of the budget.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.permit.bytes()
+    }
+
+    /// What keeps the record's item open.
+    #[must_use]
+    pub fn tether(&self) -> &Tether {
+        &self.tether
+    }
+
+    /// Puts the record's item aside for `fault`, which happened in `stage`.
+    pub fn fail(self, stage: &str, fault: &Fault) {
+        self.tether.fail(stage, fault);
+    }
+
+    fn reweigh(&mut self) {
+        let vector = self.embedded.as_ref().map_or(0, |embedded| 4 * embedded.vector.len() as u64);
+        self.permit.resize(OVERHEAD + self.body.weight() + vector);
+    }
+}

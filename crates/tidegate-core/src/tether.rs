@@ -1,0 +1,145 @@
+//! The thread between a record and the source item it came from.
+//!
+//! An item is settled when the last record derived from it is gone, whether it was stored, dropped by a filter or
+//! put aside. Counting references does that for one-to-many, many-to-one and dropping stages alike, without any
+//! stage having to say how many records it will make.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::fault::Fault;
+
+/// Names a unit of accounting (a source item in flight) within one run: its position in listing order.
+pub type UnitId = u64;
+
+/// Who is told when units lose their last record. The engine implements it.
+pub trait Book: Send + Sync {
+    /// The last tether of `unit` is gone.
+    fn released(&self, unit: UnitId);
+    /// Something derived from `unit` failed for a reason of its own.
+    fn failed(&self, unit: UnitId, stage: &str, fault: &Fault);
+    /// From now on these units settle together or not at all.
+    fn joined(&self, units: &[UnitId]);
+}
+
+/// Holds one or several source items open.
+#[derive(Clone)]
+pub struct Tether(Strand);
+
+#[derive(Clone)]
+enum Strand {
+    One(Arc<Thread>),
+    Many(Arc<[Arc<Thread>]>),
+}
+
+struct Thread {
+    unit: UnitId,
+    book: Arc<dyn Book>,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.book.released(self.unit);
+    }
+}
+
+impl Tether {
+    /// Opens `unit`; it is released when this and every clone of it are gone.
+    #[must_use]
+    pub fn open(unit: UnitId, book: Arc<dyn Book>) -> Self {
+        Self(Strand::One(Arc::new(Thread { unit, book })))
+    }
+
+    /// One tether that holds everything `tethers` hold, and makes it settle together: a window over several items
+    /// must not be half accounted for after a crash.
+    ///
+    /// Returns `None` for no tethers.
+    #[must_use]
+    pub fn join<'a>(tethers: impl IntoIterator<Item = &'a Tether>) -> Option<Self> {
+        let mut threads: Vec<Arc<Thread>> = Vec::new();
+        for tether in tethers {
+            for thread in tether.threads() {
+                if !threads.iter().any(|known| Arc::ptr_eq(known, thread)) {
+                    threads.push(thread.clone());
+                }
+            }
+        }
+        let first = threads.first()?.clone();
+        if threads.len() == 1 {
+            return Some(Self(Strand::One(first)));
+        }
+        let units: Vec<UnitId> = threads.iter().map(|thread| thread.unit).collect();
+        first.book.joined(&units);
+        Some(Self(Strand::Many(threads.into())))
+    }
+
+    /// The first unit held; outputs are filed under it.
+    #[must_use]
+    pub fn unit(&self) -> UnitId {
+        self.threads()[0].unit
+    }
+
+    /// Puts everything this holds aside for `fault`.
+    pub fn fail(&self, stage: &str, fault: &Fault) {
+        for thread in self.threads() {
+            thread.book.failed(thread.unit, stage, fault);
+        }
+    }
+
+    fn threads(&self) -> &[Arc<Thread>] {
+        match &self.0 {
+            Strand::One(thread) => std::slice::from_ref(thread),
+            Strand::Many(threads) => threads,
+        }
+    }
+}
+
+impl fmt::Debug for Tether {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.threads().iter().map(|thread| thread.unit)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Log(Mutex<Vec<String>>);
+
+    impl Book for Log {
+        fn released(&self, unit: UnitId) {
+            self.0.lock().unwrap().push(format!("released {unit}"));
+        }
+        fn failed(&self, unit: UnitId, stage: &str, _: &Fault) {
+            self.0.lock().unwrap().push(format!("failed {unit} {stage}"));
+        }
+        fn joined(&self, units: &[UnitId]) {
+            self.0.lock().unwrap().push(format!("joined {units:?}"));
+        }
+    }
+
+    #[test]
+    fn a_unit_is_released_once_by_its_last_tether() {
+        let log = Arc::new(Log::default());
+        let first = Tether::open(7, log.clone());
+        let second = first.clone();
+        drop(first);
+        assert!(log.0.lock().unwrap().is_empty());
+        drop(second);
+        assert_eq!(*log.0.lock().unwrap(), ["released 7"]);
+    }
+
+    #[test]
+    fn a_joined_tether_holds_all_its_units() {
+        let log = Arc::new(Log::default());
+        let (a, b) = (Tether::open(1, log.clone()), Tether::open(2, log.clone()));
+        let both = Tether::join([&a, &b, &a]).unwrap();
+        drop((a, b));
+        assert_eq!(*log.0.lock().unwrap(), ["joined [1, 2]"]);
+        drop(both);
+        assert_eq!(*log.0.lock().unwrap(), ["joined [1, 2]", "released 1", "released 2"]);
+    }
+}

@@ -1,0 +1,2 @@
+//! The project's own tasks: test, tidy, bench, prove.
+fn main() {}
