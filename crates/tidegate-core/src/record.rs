@@ -1,5 +1,6 @@
 //! What flows through the stages.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -108,6 +109,26 @@ pub struct Record {
     pub trace: TraceId,
     permit: Permit,
     tether: Tether,
+    passage: Option<Passage>,
+}
+
+/// Held by every record of an item on its way to a point of the flow; when the last one passes or is dropped, the
+/// item has arrived there completely. Ordered windows use it to put arrivals back into listing order.
+#[derive(Clone)]
+pub struct Passage(Arc<dyn Any + Send + Sync>);
+
+impl Passage {
+    /// Wraps a guard whose `Drop` reports that everything passed.
+    #[must_use]
+    pub fn new(guard: impl Any + Send + Sync) -> Self {
+        Self(Arc::new(guard))
+    }
+}
+
+impl fmt::Debug for Passage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Passage({})", Arc::strong_count(&self.0))
+    }
 }
 
 /// What a record weighs beside its body: the struct itself, its queue slot, its share of bookkeeping.
@@ -128,6 +149,7 @@ impl Record {
             trace: TraceId(ordinal << 24),
             permit,
             tether,
+            passage: None,
         };
         record.reweigh();
         record
@@ -148,6 +170,7 @@ impl Record {
             trace: self.trace,
             permit,
             tether: self.tether.clone(),
+            passage: self.passage.clone(),
         }
     }
 
@@ -159,6 +182,7 @@ impl Record {
         let tether = Tether::join(records.iter().map(|record| &record.tether))?;
         let mut merged = records.first()?.child(body);
         merged.tether = tether;
+        merged.passage = None;
         Some(merged)
     }
 
@@ -184,6 +208,24 @@ impl Record {
     #[must_use]
     pub fn tether(&self) -> &Tether {
         &self.tether
+    }
+
+    /// Gives the record a passage to hold; children inherit it.
+    pub fn hold_passage(&mut self, passage: Passage) {
+        self.passage = Some(passage);
+    }
+
+    /// Lets go of the passage: the record has arrived.
+    pub fn pass(&mut self) {
+        self.passage = None;
+    }
+
+    /// Parts the record from its item, so that the item can settle while the record is kept.
+    #[must_use]
+    pub fn detach(mut self) -> (Self, Tether) {
+        self.passage = None;
+        let tether = std::mem::replace(&mut self.tether, Tether::none());
+        (self, tether)
     }
 
     /// Puts the record's item aside for `fault`, which happened in `stage`.

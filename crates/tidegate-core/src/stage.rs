@@ -31,17 +31,28 @@ pub trait Cpu: Send + Sync {
     fn run(&self, cx: &Cx, record: Record) -> Result<Emit, Fault>;
 }
 
+/// What an [`Each`] stage decided about the record it was lent.
+#[derive(Debug)]
+pub enum Emitted {
+    /// It goes on, as it was changed in place.
+    Keep,
+    /// It is dropped on purpose.
+    Drop,
+    /// These go on in its place.
+    Replace(Vec<Record>),
+}
+
 /// Asynchronous work on one record.
 #[async_trait]
 pub trait Each: Send + Sync {
-    /// Handles one record.
+    /// Handles one record in place. The record stays the engine's, so that a held lane or a panic does not cost it.
     ///
     /// # Errors
-    /// A fault of the record, the lane or the run.
+    /// A fault of the record, the lane (the record is held and tried again) or the run.
     ///
     /// # Cancel safety
     /// The future is dropped on abort only; whatever it has in flight must then be worth nothing.
-    async fn run(&self, cx: &Cx, record: Record) -> Result<Emit, Fault>;
+    async fn run(&self, cx: &Cx, record: &mut Record) -> Result<Emitted, Fault>;
 }
 
 /// One remote or grouped request for many records.
@@ -59,23 +70,27 @@ pub trait Batch: Send + Sync {
     async fn run(&self, cx: &Cx, records: &mut [Record]) -> Result<Vec<Result<(), Fault>>, Fault>;
 }
 
-/// Makes one record of several: tumbling windows and aggregates. Runs in order of arrival, one call at a time.
+/// Makes one record of several: tumbling windows and aggregates. Runs in listing order, one call at a time.
 ///
-/// Members of a window settle together. A member that is still open when the source ends, or when a drain is asked
-/// for, is flushed (end) or stays pending (drain).
+/// Members of a window settle together. A member that is still open when the source ends is flushed; when a drain is
+/// asked for, it stays pending, so that the next run builds the same window it would have built without the drain.
 pub trait Window: Send {
-    /// Takes a record; returns the records of windows that this closes. Use [`Record::merge`] to make them.
+    /// Takes a record; returns the records of windows that this closes, made with [`Record::merge`].
     ///
     /// # Errors
     /// A fault of the record.
     fn push(&mut self, cx: &Cx, record: Record) -> Result<Vec<Record>, Fault>;
 
-    /// Closes every open window at the end of the source.
+    /// Closes every open window: at the end of the source, after [`Window::linger`], or when the members would
+    /// outgrow the memory budget.
     fn flush(&mut self, cx: &Cx) -> Vec<Record>;
 
-    /// Whether records should reach the window in listing order.
-    fn ordered(&self) -> bool {
-        true
+    /// Hands back the members of open windows unmerged.
+    fn take_open(&mut self) -> Vec<Record>;
+
+    /// How long a window may stay open after its first member.
+    fn linger(&self) -> Option<Duration> {
+        None
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::fault::Fault;
 
@@ -20,6 +21,8 @@ pub trait Book: Send + Sync {
     fn failed(&self, unit: UnitId, stage: &str, fault: &Fault);
     /// From now on these units settle together or not at all.
     fn joined(&self, units: &[UnitId]);
+    /// `unit` is given up for this run; it stays pending.
+    fn pended(&self, unit: UnitId);
 }
 
 /// Holds one or several source items open.
@@ -35,6 +38,8 @@ enum Strand {
 struct Thread {
     unit: UnitId,
     book: Arc<dyn Book>,
+    /// Set once the unit was put aside, so that work on its other records can be skipped.
+    failed: AtomicBool,
 }
 
 impl Drop for Thread {
@@ -47,7 +52,7 @@ impl Tether {
     /// Opens `unit`; it is released when this and every clone of it are gone.
     #[must_use]
     pub fn open(unit: UnitId, book: Arc<dyn Book>) -> Self {
-        Self(Strand::One(Arc::new(Thread { unit, book })))
+        Self(Strand::One(Arc::new(Thread { unit, book, failed: AtomicBool::new(false) })))
     }
 
     /// One tether that holds everything `tethers` hold, and makes it settle together: a window over several items
@@ -73,15 +78,40 @@ impl Tether {
         Some(Self(Strand::Many(threads.into())))
     }
 
-    /// The first unit held; outputs are filed under it.
+    /// A tether that holds nothing, for records that outlive their flow.
     #[must_use]
-    pub fn unit(&self) -> UnitId {
-        self.threads()[0].unit
+    pub fn none() -> Self {
+        Self(Strand::Many(Arc::new([])))
+    }
+
+    /// The first unit held; outputs are filed under it. `None` for [`Tether::none`].
+    #[must_use]
+    pub fn unit(&self) -> Option<UnitId> {
+        self.threads().first().map(|thread| thread.unit)
+    }
+
+    /// Every unit held.
+    pub fn units(&self) -> impl Iterator<Item = UnitId> {
+        self.threads().iter().map(|thread| thread.unit)
+    }
+
+    /// Whether anything this holds was put aside already: further work on it would be thrown away.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        self.threads().iter().any(|thread| thread.failed.load(Ordering::Acquire))
+    }
+
+    /// Gives up everything this holds for this run; it stays pending.
+    pub fn pend(&self) {
+        for thread in self.threads() {
+            thread.book.pended(thread.unit);
+        }
     }
 
     /// Puts everything this holds aside for `fault`.
     pub fn fail(&self, stage: &str, fault: &Fault) {
         for thread in self.threads() {
+            thread.failed.store(true, Ordering::Release);
             thread.book.failed(thread.unit, stage, fault);
         }
     }
@@ -118,6 +148,9 @@ mod tests {
         }
         fn joined(&self, units: &[UnitId]) {
             self.0.lock().unwrap().push(format!("joined {units:?}"));
+        }
+        fn pended(&self, unit: UnitId) {
+            self.0.lock().unwrap().push(format!("pended {unit}"));
         }
     }
 
