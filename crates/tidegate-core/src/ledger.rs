@@ -20,6 +20,9 @@ pub enum Verdict {
         /// Hash of the content that is stored now.
         known: Option<ContentHash>,
     },
+    /// The same key was already listed in this run, by a source that lists each key once. Working on it would
+    /// silently overwrite the first; it is put aside as [`crate::FaultKind::Duplicate`] instead.
+    Duplicate,
 }
 
 /// Which keys a complete listing speaks for.
