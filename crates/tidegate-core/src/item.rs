@@ -37,6 +37,8 @@ pub struct SourceItem {
     pub size: u64,
     /// The content, where listing already had it (a row of a file); otherwise it is fetched.
     pub body: Option<Body>,
+    /// Hash of the content, where listing already had the content; what is fetched is hashed by the fetcher.
+    pub content: Option<ContentHash>,
     /// Values known from listing.
     pub fields: Arc<Fields>,
     /// Why it cannot be read, where listing already knows (a FIFO, a malformed line).
@@ -54,6 +56,7 @@ impl SourceItem {
             version,
             size,
             body: None,
+            content: None,
             fields: Arc::default(),
             fault: None,
             position: None,
