@@ -215,9 +215,9 @@ impl Record {
         self.passage = Some(passage);
     }
 
-    /// Lets go of the passage: the record has arrived.
-    pub fn pass(&mut self) {
-        self.passage = None;
+    /// Takes the passage off the record: it has arrived. Dropping it reports so.
+    pub fn take_passage(&mut self) -> Option<Passage> {
+        self.passage.take()
     }
 
     /// Parts the record from its item, so that the item can settle while the record is kept.

@@ -18,6 +18,8 @@ pub enum Listing {
     Items(Vec<SourceItem>),
     /// Nothing new now; an endless source answers this after waiting a while. The run may checkpoint.
     Quiet,
+    /// Everything covered has been listed, so what vanished may be removed; an endless source goes on after this.
+    Covered(Coverage),
     /// The end. What the listing speaks for, if it may be used to find vanished items.
     End(Option<Coverage>),
 }
@@ -49,7 +51,7 @@ pub trait Source: Send {
     /// A fault of the source as a whole. What is wrong with one item goes into [`SourceItem::fault`].
     ///
     /// # Cancel safety
-    /// The engine never drops this future before it is ready, except on abort.
+    /// The engine drops this future before it is ready only when the run is to stop.
     async fn list(&mut self, cx: &Cx, max: usize) -> Result<Listing, Fault>;
 
     /// What reads the content of listed items; called from several tasks at once.

@@ -1,0 +1,107 @@
+//! Running a grouped stage: records are gathered until a group is full or has lingered, and handled in place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_core::{Advice, Batch, Fault, FaultKind, Grouping, Record, Stop, advise};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::each::held;
+use crate::hold::Hold;
+use crate::run::Lane;
+use crate::tasks::guarded;
+
+/// One worker of a grouped stage. `turn` lets one worker gather at a time, so that several idle workers do not
+/// share out what belongs into one group.
+pub(crate) async fn work(lane: Lane, stage: Arc<dyn Batch>, (hold, turn): (Arc<Hold>, Arc<Mutex<()>>)) {
+    loop {
+        let group = {
+            let _gathering = turn.lock().await;
+            gather(&lane, stage.grouping()).await
+        };
+        let Some(group) = group else { return };
+        let size = group.len() as u64;
+        handle(&lane, &*stage, &hold, group).await;
+        lane.counters().busy.sub(size);
+    }
+}
+
+/// Gathers one group; `None` once the input has ended.
+async fn gather(lane: &Lane, grouping: Grouping) -> Option<Vec<Record>> {
+    let mut group = lane.next(1, u64::MAX).await?;
+    let deadline = Instant::now() + grouping.linger.min(Duration::from_secs(3_600));
+    let mut bytes: u64 = group.iter().map(Record::weight).sum();
+    let mut tokens: u64 = group.iter().map(|record| u64::from(record.tokens)).sum();
+    while has_room(grouping, group.len(), (bytes, tokens)) {
+        match lane.take_one() {
+            Some(record) => {
+                bytes += record.weight();
+                tokens += u64::from(record.tokens);
+                group.push(record);
+            }
+            None if lane.input.ended() || lane.cx.stop() >= Stop::Abort => break,
+            None => tokio::select! {
+                biased;
+                () = lane.input.changed() => {}
+                () = tokio::time::sleep_until(deadline) => break,
+            },
+        }
+    }
+    Some(group)
+}
+
+fn has_room(grouping: Grouping, items: usize, (bytes, tokens): (u64, u64)) -> bool {
+    (grouping.items == 0 || items < grouping.items)
+        && (grouping.bytes == 0 || bytes < grouping.bytes)
+        && (grouping.tokens == 0 || tokens < grouping.tokens)
+}
+
+/// Handles a group until each record has gone on, been put aside, or must stay pending.
+async fn handle(lane: &Lane, stage: &dyn Batch, hold: &Hold, group: Vec<Record>) {
+    let mut groups = vec![group];
+    while let Some(mut group) = groups.pop() {
+        let started = Instant::now();
+        let result = guarded(stage.run(&lane.cx, &mut group)).await;
+        lane.counters().work.record(started.elapsed());
+        let fault = match result {
+            Ok(answers) if answers.len() == group.len() => {
+                hold.lift(&lane.monitor);
+                hand_on(lane, group, answers).await;
+                continue;
+            }
+            Ok(answers) => Fault::new(
+                FaultKind::Internal,
+                format!("{} answers for {} records", answers.len(), group.len()),
+            ),
+            Err(fault) => fault,
+        };
+        match advise(&fault) {
+            Advice::Hold(pause) => {
+                if !held(lane, hold, (&fault, pause)).await {
+                    group.iter().for_each(|record| record.tether().pend());
+                    continue;
+                }
+                groups.push(group);
+            }
+            // One of them is at fault, and the call does not say which: halve until it is alone.
+            Advice::Quarantine | Advice::Again if group.len() > 1 => {
+                let half = group.split_off(group.len() / 2);
+                groups.push(half);
+                groups.push(group);
+            }
+            Advice::Quarantine | Advice::Again | Advice::StopRun => {
+                group.iter().for_each(|record| lane.fail(record.tether(), &fault));
+            }
+        }
+    }
+}
+
+async fn hand_on(lane: &Lane, group: Vec<Record>, answers: Vec<Result<(), Fault>>) {
+    for (record, answer) in group.into_iter().zip(answers) {
+        match answer {
+            Ok(()) => lane.emit(record).await,
+            Err(fault) => lane.fail(record.tether(), &fault),
+        }
+    }
+}

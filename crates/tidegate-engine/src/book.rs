@@ -1,0 +1,362 @@
+//! Settlement: which items are open, what has come of each, and when the last of it is done.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes_head::head;
+use tidegate_core::item::Failure;
+use tidegate_core::{
+    Body, Book, ContentHash, Fault, ItemOutcome, Outcome, Position, Record, SourceItem, Tether, TraceId,
+    Unit, UnitId, Version,
+};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+
+/// Exhibits up to this size are kept whole in the quarantine …
+const EXHIBIT_WHOLE: usize = 64 << 10;
+/// … and larger ones by their first bytes.
+const EXHIBIT_HEAD: usize = 4 << 10;
+
+/// Word to the committer, in the order in which things settled.
+pub(crate) enum Settled {
+    /// A unit to commit.
+    Unit(Closed),
+    /// Part of a unit too large to hold; taken by the sink before the unit itself.
+    Part(UnitId, Vec<Record>, OwnedSemaphorePermit),
+    /// Nothing to commit for this ordinal: it was unchanged.
+    Skip(u64, Option<Position>),
+    /// This ordinal stays pending: order passes it, the low-water mark does not.
+    Pending(u64),
+}
+
+/// A unit on its way to the sink, with what it holds until it is durable.
+pub(crate) struct Closed {
+    pub(crate) unit: Unit,
+    /// Names the unit towards the sink's staging.
+    pub(crate) id: UnitId,
+    /// Its places among the items in flight.
+    pub(crate) slots: Vec<OwnedSemaphorePermit>,
+}
+
+/// The open items of a run.
+pub(crate) struct Settlement {
+    state: Mutex<State>,
+    settled: Mutex<VecDeque<Settled>>,
+    /// Wakes the committer.
+    ready: Notify,
+    /// From now on everything released stays pending.
+    aborted: AtomicBool,
+    /// Nothing more will settle.
+    ended: AtomicBool,
+    /// Records of a unit beyond this many are handed to the sink early.
+    stage_at: usize,
+}
+
+#[derive(Default)]
+struct State {
+    open: HashMap<UnitId, Entry>,
+    groups: HashMap<u64, Group>,
+    next_group: u64,
+    /// Items given up for this run.
+    pending: u64,
+    /// Items handed to the committer and not yet durable.
+    handed_over: u64,
+}
+
+struct Entry {
+    item: Arc<SourceItem>,
+    known: Option<ContentHash>,
+    content: Option<ContentHash>,
+    outcome: Outcome,
+    failure: Option<Failure>,
+    exhibit: Body,
+    records: Vec<Record>,
+    staged: u64,
+    group: Option<u64>,
+    slot: Option<OwnedSemaphorePermit>,
+}
+
+/// Units that settle together.
+#[derive(Default)]
+struct Group {
+    open: Vec<UnitId>,
+    done: Vec<(UnitId, Entry)>,
+}
+
+impl Settlement {
+    pub(crate) fn new(stage_at: usize) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            settled: Mutex::default(),
+            ready: Notify::new(),
+            aborted: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            stage_at: stage_at.max(1),
+        })
+    }
+
+    /// Opens an item; it settles when the tether and everything cloned from it is gone.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        unit: UnitId,
+        item: Arc<SourceItem>,
+        (known, slot): (Option<ContentHash>, Option<OwnedSemaphorePermit>),
+    ) -> Tether {
+        let exhibit = item.body.as_ref().map_or(Body::Empty, head);
+        let content = item.content;
+        let entry = Entry {
+            item,
+            known,
+            content,
+            outcome: Outcome::Stored,
+            failure: None,
+            exhibit,
+            records: Vec::new(),
+            staged: 0,
+            group: None,
+            slot,
+        };
+        self.lock().open.insert(unit, entry);
+        Tether::open(unit, self.clone())
+    }
+
+    /// The item of an open unit and the content hash known for it.
+    pub(crate) fn item(&self, unit: UnitId) -> Option<(Arc<SourceItem>, Option<ContentHash>)> {
+        self.lock().open.get(&unit).map(|entry| (entry.item.clone(), entry.known))
+    }
+
+    /// Notes what was read for a unit.
+    pub(crate) fn content(&self, unit: UnitId, hash: ContentHash, (version, body): (Option<Version>, &Body)) {
+        let exhibit = head(body);
+        if let Some(entry) = self.lock().open.get_mut(&unit) {
+            entry.content = Some(hash);
+            entry.exhibit = exhibit;
+            if let Some(version) = version {
+                Arc::make_mut(&mut entry.item).version = version;
+            }
+        }
+    }
+
+    /// Says what becomes of a unit, where that is not `Stored`.
+    pub(crate) fn conclude(&self, unit: UnitId, outcome: Outcome) {
+        if let Some(entry) = self.lock().open.get_mut(&unit) {
+            entry.outcome = outcome;
+        }
+    }
+
+    /// Files a record that reached the sink under its unit. Returns what must be staged now, if the unit grew large.
+    pub(crate) fn absorb(&self, record: Record) -> Absorbed {
+        let (record, tether) = record.detach();
+        let Some(unit) = tether.unit().filter(|_| !tether.is_failed()) else {
+            return Absorbed { part: None, _tether: tether };
+        };
+        let mut part = None;
+        let mut state = self.lock();
+        if let Some(entry) = state.open.get_mut(&unit) {
+            entry.records.push(record);
+            if entry.records.len() >= self.stage_at {
+                let records = std::mem::take(&mut entry.records);
+                entry.staged += records.len() as u64;
+                part = Some((unit, records));
+            }
+        }
+        drop(state);
+        Absorbed { part, _tether: tether }
+    }
+
+    /// Gives back the place of a unit among the items in flight: it waits in a window for items still to come.
+    pub(crate) fn unslot(&self, unit: UnitId) {
+        let slot = self.lock().open.get_mut(&unit).and_then(|entry| entry.slot.take());
+        drop(slot);
+    }
+
+    /// From now on nothing settles; everything open stays pending.
+    pub(crate) fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
+    }
+
+    /// Items without a durable outcome: open, given up, or handed to the committer and not reported durable.
+    pub(crate) fn unsettled(&self) -> u64 {
+        let state = self.lock();
+        let grouped: usize = state.groups.values().map(|group| group.done.len()).sum();
+        (state.open.len() + grouped) as u64 + state.pending + state.handed_over
+    }
+
+    /// Notes that `items` handed to the committer are durable.
+    pub(crate) fn durable(&self, items: usize) {
+        self.lock().handed_over -= items as u64;
+    }
+
+    /// Says that nothing will settle any more: the committer ends once it has worked off what was said.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.ready.notify_waiters();
+    }
+
+    /// Whether nothing more will settle.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Tells the committer something.
+    pub(crate) fn send(&self, settled: Settled) {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).push_back(settled);
+        self.ready.notify_waiters();
+    }
+
+    /// The next word for the committer, if there is one now.
+    pub(crate) fn try_next(&self) -> Option<Settled> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Waits until there is word for the committer.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(crate) async fn changed(&self) {
+        let mut ready = std::pin::pin!(self.ready.notified());
+        ready.as_mut().enable();
+        if self.has_ended() || !self.settled.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return;
+        }
+        ready.await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that may panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Turns finished entries into one unit for the committer, or into pending items.
+    ///
+    /// Under the lock, so that no item is ever in none of the counts. What is dropped here has been parted from its
+    /// tethers and cannot call back.
+    fn close(&self, state: &mut State, mut entries: Vec<(UnitId, Entry)>) {
+        entries.sort_by_key(|(unit, _)| *unit);
+        if entries.iter().any(|(_, entry)| entry.outcome == Outcome::Pending) {
+            state.pending += entries.len() as u64;
+            entries.into_iter().for_each(|(unit, _)| self.send(Settled::Pending(unit)));
+            return;
+        }
+        let failed = entries.iter().find_map(|(_, entry)| entry.failure.clone());
+        let Some(id) = entries.first().map(|(unit, _)| *unit) else { return };
+        let mut closed = Closed {
+            unit: Unit { items: Vec::with_capacity(entries.len()), records: Vec::new(), staged: 0 },
+            id,
+            slots: Vec::new(),
+        };
+        for (unit, mut entry) in entries {
+            closed.unit.staged += entry.staged;
+            closed.slots.extend(entry.slot.take());
+            if failed.is_none() {
+                closed.unit.records.append(&mut entry.records);
+            }
+            closed.unit.items.push(outcome_of(unit, entry, failed.as_ref()));
+        }
+        closed.unit.records.sort_by_key(|record| record.place.as_ref().map_or(0, |place| place.ordinal));
+        state.handed_over += closed.unit.items.len() as u64;
+        self.send(Settled::Unit(closed));
+    }
+}
+
+fn outcome_of(unit: UnitId, entry: Entry, failed: Option<&Failure>) -> ItemOutcome {
+    let failure = entry
+        .failure
+        .or_else(|| failed.cloned())
+        .map(|failure| Failure { exhibit: entry.exhibit, ..failure });
+    ItemOutcome {
+        outcome: if failure.is_some() { Outcome::Quarantined } else { entry.outcome },
+        item: entry.item,
+        ordinal: unit,
+        content: entry.content,
+        failure,
+        trace: TraceId(unit << 24),
+    }
+}
+
+/// What [`Settlement::absorb`] leaves to do. Hold it until the part is on its way: it keeps the unit open.
+pub(crate) struct Absorbed {
+    pub(crate) part: Option<(UnitId, Vec<Record>)>,
+    _tether: Tether,
+}
+
+impl Book for Settlement {
+    fn released(&self, unit: UnitId) {
+        let mut state = self.lock();
+        if self.aborted.load(Ordering::Acquire) {
+            return; // it stays open, which is to say pending
+        }
+        let Some(entry) = state.open.remove(&unit) else { return };
+        let Some(id) = entry.group else {
+            return self.close(&mut state, vec![(unit, entry)]);
+        };
+        let Some(group) = state.groups.get_mut(&id) else { return };
+        group.open.retain(|open| *open != unit);
+        group.done.push((unit, entry));
+        if group.open.is_empty() {
+            let done = state.groups.remove(&id).map(|group| group.done).unwrap_or_default();
+            self.close(&mut state, done);
+        }
+    }
+
+    fn failed(&self, unit: UnitId, stage: &str, fault: &Fault) {
+        let mut state = self.lock();
+        let Some(entry) = state.open.get_mut(&unit) else { return };
+        let wasted = std::mem::take(&mut entry.records);
+        if entry.failure.is_none() {
+            entry.failure = Some(Failure { stage: stage.into(), fault: fault.clone(), exhibit: Body::Empty });
+        }
+        drop(state);
+        drop(wasted);
+    }
+
+    fn joined(&self, units: &[UnitId]) {
+        let mut state = self.lock();
+        let id = state.next_group;
+        state.next_group += 1;
+        let mut group = Group::default();
+        for unit in units {
+            let Some(entry) = state.open.get_mut(unit) else { continue };
+            match entry.group.replace(id) {
+                None => group.open.push(*unit),
+                Some(earlier) if earlier == id => {}
+                // A window over windows: the earlier group becomes part of this one.
+                Some(earlier) => {
+                    let Some(mut merged) = state.groups.remove(&earlier) else { continue };
+                    for member in &merged.open {
+                        if let Some(entry) = state.open.get_mut(member) {
+                            entry.group = Some(id);
+                        }
+                    }
+                    group.open.append(&mut merged.open);
+                    group.done.append(&mut merged.done);
+                }
+            }
+        }
+        state.groups.insert(id, group);
+    }
+
+    fn pended(&self, unit: UnitId) {
+        self.conclude(unit, Outcome::Pending);
+    }
+}
+
+/// Shortening exhibits.
+mod bytes_head {
+    use super::{Body, EXHIBIT_HEAD, EXHIBIT_WHOLE};
+
+    /// The body itself if it is small, else a copy of its beginning, so that a large body can be freed early.
+    pub(super) fn head(body: &Body) -> Body {
+        match body {
+            Body::Bytes(bytes) if bytes.len() > EXHIBIT_WHOLE => {
+                Body::Bytes(bytes[..EXHIBIT_HEAD].to_vec().into())
+            }
+            Body::Text(text) if text.len() > EXHIBIT_WHOLE => {
+                Body::Text(text[..text.floor_char_boundary(EXHIBIT_HEAD)].into())
+            }
+            Body::Document(_) => Body::Empty,
+            Body::Json(_) if body.weight() > EXHIBIT_WHOLE as u64 => Body::Empty,
+            other => other.clone(),
+        }
+    }
+}

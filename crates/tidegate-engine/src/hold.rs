@@ -1,0 +1,89 @@
+//! Holding: what failed through no record's fault is kept and tried again, for as long as the run may be held.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tidegate_core::{Advice, Cx, Fault, Stop, advise};
+use tokio::time::Instant;
+
+use crate::monitor::Monitor;
+
+/// The longest pause between two tries at something held.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// One thing that can be held: a stage, the sink, the ledger.
+pub(crate) struct Hold {
+    what: String,
+    /// How long it may be held in all before the run stops resumable.
+    most: Duration,
+    state: Mutex<Option<Held>>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    since: Instant,
+    pause: Duration,
+}
+
+impl Hold {
+    pub(crate) fn new(what: impl Into<String>, most: Duration) -> Self {
+        Self { what: what.into(), most, state: Mutex::new(None) }
+    }
+
+    /// Waits before the next try: at least `pause`, doubling while the fault lasts.
+    ///
+    /// # Errors
+    /// The fault itself, once it lasted too long or the run is to stop: what is held then stays pending.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(crate) async fn wait(
+        &self,
+        cx: &Cx,
+        monitor: &Monitor,
+        (fault, pause): (&Fault, Duration),
+    ) -> Result<(), Fault> {
+        let held = self.begin(pause);
+        let lasted = held.since.elapsed();
+        if lasted >= self.most || cx.stop() >= Stop::Drain {
+            return Err(fault.clone().during(format!("{} was held for {lasted:.0?}", self.what)));
+        }
+        let rest = held.pause.min(self.most - lasted);
+        tracing::warn!(run = %cx.run, stage = self.what, fault = %fault, wait_ms = rest.as_millis() as u64, "held");
+        monitor.holding(Some(format!("{}: {fault}", self.what)));
+        tokio::select! {
+            biased;
+            () = cx.stopped(Stop::Drain) => Err(fault.clone()),
+            () = tokio::time::sleep(rest) => Ok(()),
+        }
+    }
+
+    /// Waits out a fault that can be waited out; returns any other.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub(crate) async fn wait_or_fail(&self, cx: &Cx, monitor: &Monitor, fault: Fault) -> Result<(), Fault> {
+        match advise(&fault) {
+            Advice::Hold(pause) => self.wait(cx, monitor, (&fault, pause)).await,
+            _ => Err(fault),
+        }
+    }
+
+    /// Notes that it works again.
+    pub(crate) fn lift(&self, monitor: &Monitor) {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if state.take().is_some() {
+            monitor.holding(None);
+        }
+    }
+
+    fn begin(&self, pause: Duration) -> Held {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let held = match *state {
+            None => Held { since: Instant::now(), pause },
+            Some(held) => Held { since: held.since, pause: (held.pause * 2).min(LONGEST).max(pause) },
+        };
+        *state = Some(held);
+        held
+    }
+}

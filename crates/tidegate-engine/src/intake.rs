@@ -1,0 +1,287 @@
+//! Taking items in: listing, asking the ledger, waiting for memory, reading.
+
+use std::sync::Arc;
+
+use tidegate_core::counters::StageCounters;
+use tidegate_core::{
+    Advice, Body, Budget, Coverage, Cx, Fault, FaultKind, Fetch, Fetched, Ledger, Listing, Outcome, Permit,
+    Record, Source, SourceItem, Stop, SweepPolicy, Tether, Verdict, advise,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::book::Settled;
+use crate::each::held;
+use crate::hold::Hold;
+use crate::passage::Resequencer;
+use crate::queue::Producer;
+use crate::run::Lane;
+use crate::tasks::guarded;
+
+/// Items asked of the source at a time.
+const LIST: usize = 256;
+/// Memory taken for an item whose size its source does not know.
+const UNKNOWN_SIZE: u64 = 64 << 10;
+
+/// Lists items and admits those with work to do.
+pub(crate) struct Intake {
+    /// The reading stage: its counters and output are the first stage's input.
+    pub(crate) lane: Lane,
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) budget: Budget,
+    /// Where items go that must be fetched.
+    pub(crate) to_fetch: Producer,
+    pub(crate) order: Option<Arc<Resequencer>>,
+    /// Places for items in flight.
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) in_flight: u32,
+    pub(crate) hold: Hold,
+    pub(crate) policy: SweepPolicy,
+    pub(crate) next_ordinal: u64,
+    /// Counters of listing itself; not shown as a stage.
+    pub(crate) listing: StageCounters,
+}
+
+impl Intake {
+    /// Lists to the end, or until a stop.
+    pub(crate) async fn run(mut self) {
+        if let Err(fault) = self.follow().await {
+            match advise(&fault) {
+                Advice::Hold(_) => self.lane.halt.held_too_long(&fault),
+                _ => self.lane.halt.stop(&fault),
+            }
+        }
+    }
+
+    async fn follow(&mut self) -> Result<(), Fault> {
+        loop {
+            let cx = self.lane.cx.clone();
+            let listing = tokio::select! {
+                biased;
+                () = cx.stopped(Stop::Drain) => return Ok(()),
+                listing = self.list(&cx) => listing?,
+            };
+            match listing {
+                Listing::Items(items) => self.admit(items).await?,
+                Listing::Quiet => {}
+                Listing::Covered(coverage) => self.sweep(&coverage).await?,
+                Listing::End(coverage) => {
+                    if let Some(coverage) = coverage {
+                        self.sweep(&coverage).await?;
+                    }
+                    self.lane.halt.source_ended();
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn list(&mut self, cx: &Cx) -> Result<Listing, Fault> {
+        loop {
+            match guarded(self.source.list(cx, LIST)).await {
+                Ok(listing) => {
+                    self.hold.lift(&self.lane.monitor);
+                    return Ok(listing);
+                }
+                Err(fault) => self.hold.wait_or_fail(&self.lane.cx, &self.lane.monitor, fault).await?,
+            }
+        }
+    }
+
+    async fn admit(&mut self, items: Vec<SourceItem>) -> Result<(), Fault> {
+        let verdicts = loop {
+            match self.ledger.assess(&items).await {
+                Ok(verdicts) => break verdicts,
+                Err(fault) => self.hold.wait_or_fail(&self.lane.cx, &self.lane.monitor, fault).await?,
+            }
+        };
+        self.hold.lift(&self.lane.monitor);
+        if verdicts.len() != items.len() {
+            let message = format!("{} verdicts for {} items", verdicts.len(), items.len());
+            return Err(Fault::new(FaultKind::Internal, message).during("asking the ledger"));
+        }
+        for (item, verdict) in items.into_iter().zip(verdicts) {
+            if self.lane.cx.stop() >= Stop::Drain {
+                return Ok(()); // not seen: the next run lists it again
+            }
+            self.admit_one(item, verdict).await;
+        }
+        Ok(())
+    }
+
+    async fn admit_one(&mut self, item: SourceItem, verdict: Verdict) {
+        let monitor = self.lane.monitor.clone();
+        match verdict {
+            Verdict::Unchanged => {
+                monitor.seen.add(1);
+                monitor.unchanged.add(1);
+                self.skip(item);
+            }
+            Verdict::StillQuarantined => {
+                monitor.seen.add(1);
+                monitor.quarantined.add(1);
+                self.skip(item);
+            }
+            Verdict::Duplicate => {
+                let mut item = item;
+                let fault =
+                    Fault::new(FaultKind::Duplicate, format!("{} was listed before in this run", item.key))
+                        .hint("give every record an id of its own; the first one was kept");
+                item.key = format!("{} (again, item {})", item.key, self.next_ordinal).into();
+                item.fault = Some(fault);
+                self.open(item, None).await;
+            }
+            Verdict::Go { known } => self.open(item, known).await,
+        }
+    }
+
+    fn skip(&mut self, item: SourceItem) {
+        let ordinal = self.take_ordinal();
+        self.lane.book.send(Settled::Skip(ordinal, item.position));
+    }
+
+    /// Waits for memory and a place in flight, then starts the item's record.
+    async fn open(&mut self, item: SourceItem, known: Option<tidegate_core::ContentHash>) {
+        let waiting = Instant::now();
+        let size = if item.size == 0 && item.body.is_none() { UNKNOWN_SIZE } else { item.size };
+        let admitted = admission(self.lane.cx.clone(), self.slots.clone(), (self.budget.clone(), size)).await;
+        let Some((slot, permit)) = admitted else { return };
+        self.lane.counters().wait_output.record(waiting.elapsed());
+        self.lane.monitor.seen.add(1);
+        let ordinal = self.take_ordinal();
+        let item = Arc::new(item);
+        let tether = self.lane.book.open(ordinal, item.clone(), (known, Some(slot)));
+        if let Some(fault) = &item.fault {
+            return self.lane.fail(&tether, fault);
+        }
+        if same_content(&item, known) {
+            return self.lane.book.conclude(ordinal, Outcome::Unchanged);
+        }
+        let mut record = Record::new(item.key.clone(), ordinal, Body::Empty, (permit, tether));
+        record.fields = item.fields.clone();
+        if let Some(order) = &self.order {
+            record.hold_passage(order.expect(ordinal));
+        }
+        match &item.body {
+            Some(body) => {
+                record.set_body(body.clone());
+                self.lane.monitor.read_bytes.add(item.size);
+                self.lane.emit(record).await;
+            }
+            None => self.to_fetch.push(record, &self.listing).await,
+        }
+    }
+
+    /// Removes what is gone, once everything listed so far is durable: a moved document must be stored under its
+    /// new key before the old one goes.
+    async fn sweep(&mut self, coverage: &Coverage) -> Result<(), Fault> {
+        let cx = self.lane.cx.clone();
+        let _all = tokio::select! {
+            biased;
+            () = cx.stopped(Stop::Drain) => return Ok(()),
+            all = self.slots.clone().acquire_many_owned(self.in_flight) => all,
+        };
+        let sweep = loop {
+            match self.ledger.sweep(coverage, self.policy).await {
+                Ok(sweep) => break sweep,
+                Err(fault) => self.hold.wait_or_fail(&self.lane.cx, &self.lane.monitor, fault).await?,
+            }
+        };
+        self.hold.lift(&self.lane.monitor);
+        self.lane.monitor.seen.add(sweep.deleted);
+        self.lane.monitor.deleted.add(sweep.deleted);
+        self.lane.halt.swept(sweep);
+        Ok(())
+    }
+
+    fn take_ordinal(&mut self) -> u64 {
+        self.next_ordinal += 1;
+        self.next_ordinal - 1
+    }
+}
+
+/// A place in flight and memory; `None` if the run is to stop first.
+async fn admission(
+    cx: Cx,
+    slots: Arc<Semaphore>,
+    (budget, size): (Budget, u64),
+) -> Option<(OwnedSemaphorePermit, Permit)> {
+    let admitted = async {
+        let slot = slots.acquire_owned().await.ok()?;
+        Some((slot, budget.acquire(size).await))
+    };
+    tokio::select! {
+        biased;
+        () = cx.stopped(Stop::Drain) => None,
+        admitted = admitted => admitted,
+    }
+}
+
+fn same_content(item: &SourceItem, known: Option<tidegate_core::ContentHash>) -> bool {
+    item.content.is_some() && item.content == known
+}
+
+/// One reader of listed items.
+pub(crate) async fn fetch(lane: Lane, fetcher: Arc<dyn Fetch>, hold: Arc<Hold>) {
+    while let Some(records) = lane.next(1, u64::MAX).await {
+        for record in records {
+            fetch_one(&lane, &*fetcher, &hold, record).await;
+            lane.counters().busy.sub(1);
+        }
+    }
+}
+
+async fn fetch_one(lane: &Lane, fetcher: &dyn Fetch, hold: &Hold, mut record: Record) {
+    let unit = record.ordinal;
+    let Some((item, known)) = lane.book.item(unit) else { return };
+    let fetched = match fetch_held(lane, fetcher, (hold, &item, record.tether())).await {
+        Some(fetched) => fetched,
+        None => return,
+    };
+    let Fetched::Content { body, hash, version, mut fields } = fetched else {
+        return lane.book.conclude(unit, Outcome::Deleted);
+    };
+    lane.book.content(unit, hash, (version, &body));
+    lane.monitor.read_bytes.add(body.weight());
+    if known == Some(hash) {
+        return lane.book.conclude(unit, Outcome::Unchanged);
+    }
+    record.set_body(body);
+    if !fields.is_empty() {
+        Arc::make_mut(&mut record.fields).append(&mut fields);
+    }
+    lane.emit(record).await;
+}
+
+/// Reads an item, waiting out holds and trying once more what changed under the reader. `None` when it was put aside
+/// or given up.
+async fn fetch_held(
+    lane: &Lane,
+    fetcher: &dyn Fetch,
+    (hold, item, tether): (&Hold, &SourceItem, &Tether),
+) -> Option<Fetched> {
+    let mut again = true;
+    loop {
+        let started = Instant::now();
+        let result = guarded(fetcher.fetch(&lane.cx, item)).await;
+        lane.counters().work.record(started.elapsed());
+        let fault = match result {
+            Ok(fetched) => {
+                hold.lift(&lane.monitor);
+                return Some(fetched);
+            }
+            Err(fault) => fault,
+        };
+        match advise(&fault) {
+            Advice::Hold(pause) if held(lane, hold, (&fault, pause)).await => continue,
+            Advice::Again if again => {
+                again = false;
+                continue;
+            }
+            Advice::Hold(_) | Advice::Again => tether.pend(),
+            Advice::Quarantine | Advice::StopRun => lane.fail(tether, &fault),
+        }
+        return None;
+    }
+}

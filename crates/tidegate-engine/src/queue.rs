@@ -1,0 +1,188 @@
+//! The queue between two stages: bounded in items and bytes, earliest item first.
+//!
+//! Earliest first rather than first come: a document's chunks overtake those of later documents, so early documents
+//! finish early and give their memory back. A plain channel would interleave all documents in flight.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tidegate_core::Record;
+use tidegate_core::counters::StageCounters;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How much a queue may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) items: usize,
+    pub(crate) bytes: u64,
+}
+
+/// A bounded queue with several producers and consumers.
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    bounds: Bounds,
+    /// Wakes consumers: something arrived, or the last producer left.
+    ready: Notify,
+    /// Wakes producers: something was taken.
+    room: Notify,
+    /// Producers that may still push.
+    producers: AtomicUsize,
+    /// The consuming stage's counters.
+    counters: Arc<StageCounters>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: BTreeMap<(u64, u64), Record>,
+    bytes: u64,
+    sequence: u64,
+}
+
+/// The right to push; the queue ends when the last one is gone.
+pub(crate) struct Producer(Arc<Queue>);
+
+impl Clone for Producer {
+    fn clone(&self) -> Self {
+        self.0.producer()
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        if self.0.producers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.ready.notify_waiters();
+        }
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(bounds: Bounds, counters: Arc<StageCounters>) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            bounds,
+            ready: Notify::new(),
+            room: Notify::new(),
+            producers: AtomicUsize::new(0),
+            counters,
+        })
+    }
+
+    pub(crate) fn producer(self: &Arc<Self>) -> Producer {
+        self.producers.fetch_add(1, Ordering::AcqRel);
+        Producer(self.clone())
+    }
+
+    /// Takes the earliest record and, with it, up to `most` records of up to `bytes` in all that wait behind it.
+    /// Leaves at least a fair share to `sharers` consumers. `None` once the queue has ended.
+    ///
+    /// # Cancel safety
+    /// Nothing is taken unless the future is ready.
+    pub(crate) async fn pop(&self, most: usize, bytes: u64, sharers: usize) -> Option<Vec<Record>> {
+        loop {
+            let mut ready = std::pin::pin!(self.ready.notified());
+            ready.as_mut().enable();
+            let taken = self.take(most, bytes, sharers);
+            if !taken.is_empty() {
+                return Some(taken);
+            }
+            if self.ended() {
+                return None;
+            }
+            ready.await;
+        }
+    }
+
+    /// Takes what is there now, without waiting.
+    pub(crate) fn take(&self, most: usize, bytes: u64, sharers: usize) -> Vec<Record> {
+        let mut state = self.lock();
+        let share = state.waiting.len().div_ceil(sharers.max(1)).clamp(1, most.max(1));
+        let mut taken = Vec::new();
+        let mut weight = 0;
+        while taken.len() < share {
+            let Some(entry) = state.waiting.first_entry() else { break };
+            weight += entry.get().weight();
+            if weight > bytes && !taken.is_empty() {
+                break;
+            }
+            let record = entry.remove();
+            state.bytes = state.bytes.saturating_sub(record.weight());
+            self.counters.queued.sub(1);
+            self.counters.queued_bytes.sub(record.weight());
+            taken.push(record);
+        }
+        drop(state);
+        if !taken.is_empty() {
+            self.room.notify_waiters();
+        }
+        taken
+    }
+
+    /// Whether nothing waits and nothing more can come.
+    pub(crate) fn ended(&self) -> bool {
+        self.producers.load(Ordering::Acquire) == 0 && self.lock().waiting.is_empty()
+    }
+
+    /// Waits until something arrives or the queue ends.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(crate) async fn changed(&self) {
+        let mut ready = std::pin::pin!(self.ready.notified());
+        ready.as_mut().enable();
+        if self.ended() || !self.lock().waiting.is_empty() {
+            return;
+        }
+        ready.await;
+    }
+
+    #[expect(clippy::result_large_err, reason = "the record comes back by value; there is nothing to box")]
+    fn try_push(&self, record: Record) -> Result<(), Record> {
+        let mut state = self.lock();
+        let full = state.waiting.len() >= self.bounds.items
+            || (!state.waiting.is_empty() && state.bytes + record.weight() > self.bounds.bytes);
+        if full {
+            return Err(record);
+        }
+        state.bytes += record.weight();
+        self.counters.queued.add(1);
+        self.counters.queued_bytes.add(record.weight());
+        state.sequence += 1;
+        let place = (record.ordinal, state.sequence);
+        state.waiting.insert(place, record);
+        drop(state);
+        self.ready.notify_waiters();
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while the lock is held; a poisoned lock still guards a sound map.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Producer {
+    /// Puts a record in, waiting for room. `blocked` is the producing stage's counters: time spent here is that
+    /// stage's wait for output.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the record.
+    pub(crate) async fn push(&self, mut record: Record, blocked: &StageCounters) {
+        let mut since = None;
+        loop {
+            let mut room = std::pin::pin!(self.0.room.notified());
+            room.as_mut().enable();
+            match self.0.try_push(record) {
+                Ok(()) => break,
+                Err(back) => record = back,
+            }
+            since.get_or_insert_with(Instant::now);
+            room.await;
+        }
+        if let Some(since) = since {
+            blocked.wait_output.record(since.elapsed());
+        }
+        blocked.emitted.add(1);
+    }
+}
