@@ -1,0 +1,144 @@
+//! Puts sections together to chunks, and cuts those that are too large.
+//!
+//! A section is the best guess at one topic, so chunks do not cross headings, with one exception: a section much
+//! smaller than the budget is merged with what follows it at its own level or below. Alone it would be a vector
+//! of a dozen words that matches everything a little; together with its siblings under their common heading it is
+//! found by any of them. It is never merged with what follows a higher heading, which starts another topic.
+
+use std::sync::Arc;
+
+use tidegate_core::{Block, BlockKind, Document, Place};
+
+use super::body_of;
+use super::cut::Cutter;
+use super::ruler::Ruler;
+use super::section::{Section, fit, sections};
+use super::{ChunkOptions, ChunkPlan};
+use crate::page::trim;
+
+pub(super) fn plan<R: Ruler>(doc: &Document, ruler: &R, options: &ChunkOptions) -> Vec<ChunkPlan> {
+    let sections = sections(doc, ruler, options.max_tokens / 3);
+    let mut planner = Planner { doc, ruler, options, plans: Vec::new() };
+    let mut rest = sections.as_slice();
+    while let Some(first) = rest.first() {
+        let (count, merged) = planner.gather(rest);
+        planner.section(merged.as_ref().unwrap_or(first));
+        rest = &rest[count..];
+    }
+    planner.plans
+}
+
+struct Planner<'a, R> {
+    doc: &'a Document,
+    ruler: &'a R,
+    options: &'a ChunkOptions,
+    plans: Vec<ChunkPlan>,
+}
+
+impl<R: Ruler> Planner<'_, R> {
+    /// How many of the first sections make one chunk together, and the section they become.
+    fn gather(&self, sections: &[Section]) -> (usize, Option<Section>) {
+        let first = &sections[0];
+        let mut group = first.clone();
+        let mut count = 1;
+        for next in &sections[1..] {
+            let small = self.is_small(&group) || self.is_small(next);
+            if !small || next.level < first.level {
+                break;
+            }
+            let Some(joined) = self.join(&group, next) else { break };
+            group = joined;
+            count += 1;
+        }
+        (count, (count > 1).then_some(group))
+    }
+
+    fn is_small(&self, section: &Section) -> bool {
+        let span = span(self.doc, section);
+        self.ruler.tokens(span.start, span.end) < self.options.min_tokens
+    }
+
+    /// Both under the headings they share, if that fits the budget.
+    fn join(&self, group: &Section, next: &Section) -> Option<Section> {
+        let blocks = group.blocks.start..next.blocks.end;
+        let shared = group.path.iter().zip(next.path.iter()).take_while(|(a, b)| a == b).count();
+        let (path, prefix_tokens) = if shared == group.path.len() {
+            (group.path.clone(), group.prefix_tokens)
+        } else {
+            let shared: Vec<Arc<str>> = group.path[..shared].to_vec();
+            fit(shared, self.ruler, self.options.max_tokens / 3)
+        };
+        let joined = Section { blocks, level: group.level, path, prefix_tokens };
+        let span = span(self.doc, &joined);
+        let fits = self.cutter(&joined).fits(span.start, span.end).is_some();
+        fits.then_some(joined)
+    }
+
+    fn cutter(&self, section: &Section) -> Cutter<'_, R> {
+        Cutter {
+            doc: self.doc,
+            ruler: self.ruler,
+            blocks: &self.doc.blocks[section.blocks.clone()],
+            budget: self.options.max_tokens - section.prefix_tokens,
+            overlap: self.options.overlap_tokens,
+            row_tokens: self.options.min_tokens,
+        }
+    }
+
+    /// Cuts one section into chunks.
+    fn section(&mut self, section: &Section) {
+        let blocks = &self.doc.blocks[section.blocks.clone()];
+        let whole = span(self.doc, section);
+        // The heading is said once, by the path: the body starts after it, the first chunk's span before it.
+        let text = &self.doc.text[whole.clone()];
+        let said = text.len() - body_of(text, &section.path).len();
+        let heading_only = matches!(blocks[0].kind, BlockKind::Heading(_)) && blocks.len() == 1;
+        if said == text.len() || (heading_only && said > 0) {
+            return self.push(section, whole, section.prefix_tokens);
+        }
+        let mut cutter = self.cutter(section);
+        cutter.blocks = after(blocks, whole.start + said);
+        let mut start = whole.start + said;
+        let mut done = start;
+        let mut first_start = whole.start;
+        let mut found = Vec::new();
+        while start < whole.end {
+            let cut = cutter.cut(start, done);
+            let span = trim(&self.doc.text, start..cut.end);
+            if !span.is_empty() {
+                let counted = cut.counted.filter(|_| span == (start..cut.end));
+                let tokens = counted.unwrap_or_else(|| cutter.measure(span.start, span.end));
+                found.push((first_start.min(span.start)..span.end, tokens));
+            }
+            if cut.next >= whole.end || cut.end >= whole.end {
+                break;
+            }
+            done = cut.end;
+            start = cutter.overlap_start(start, &cut);
+            first_start = usize::MAX;
+        }
+        for (span, tokens) in found {
+            self.push(section, span, tokens + section.prefix_tokens);
+        }
+    }
+
+    fn push(&mut self, section: &Section, span: std::ops::Range<usize>, tokens: usize) {
+        let place = Place {
+            ordinal: u32::try_from(self.plans.len()).unwrap_or(u32::MAX),
+            heading: section.path.clone(),
+            span: span.start as u64..span.end as u64,
+            page: None,
+        };
+        self.plans.push(ChunkPlan { place, tokens: u32::try_from(tokens).unwrap_or(u32::MAX) });
+    }
+}
+
+fn span(doc: &Document, section: &Section) -> std::ops::Range<usize> {
+    let blocks = &doc.blocks[section.blocks.clone()];
+    blocks[0].span.start..blocks[blocks.len() - 1].span.end
+}
+
+/// The blocks that end after `at`.
+fn after(blocks: &[Block], at: usize) -> &[Block] {
+    &blocks[blocks.partition_point(|block| block.span.end <= at)..]
+}

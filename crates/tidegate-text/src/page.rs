@@ -1,0 +1,74 @@
+//! Text and blocks being put together by a parser that renders, rather than points into, its input.
+
+use tidegate_core::{Block, BlockKind, Document, Fault, FaultKind};
+
+/// A document in the making. Blocks are appended in order, a separator between them.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) text: String,
+    pub(crate) blocks: Vec<Block>,
+    /// Most bytes of text; 0 for no limit. Formats that repeat names on every row could otherwise unfold a small
+    /// file into a huge text.
+    pub(crate) limit: usize,
+}
+
+impl Page {
+    pub(crate) fn with_limit(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// Makes what `render` appends one block of `kind`; nothing, if that is white space only.
+    pub(crate) fn block(
+        &mut self,
+        kind: BlockKind,
+        separator: &str,
+        render: impl FnOnce(&mut String) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let before = self.text.len();
+        if before > 0 {
+            self.text.push_str(separator);
+        }
+        let start = self.text.len();
+        render(&mut self.text)?;
+        self.text.truncate(start + self.text[start..].trim_end().len());
+        if self.text.len() == start {
+            self.text.truncate(before);
+            return Ok(());
+        }
+        self.blocks.push(Block { kind, span: start..self.text.len() });
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        if self.limit == 0 || self.text.len() <= self.limit {
+            return Ok(());
+        }
+        let message = format!("unfolds to more than {} bytes of text", self.limit);
+        Err(Fault::new(FaultKind::TooLarge, message).hint("split the file, or index its rows as records"))
+    }
+
+    pub(crate) fn into_document(self) -> Document {
+        Document { text: self.text, blocks: self.blocks, ..Document::default() }
+    }
+}
+
+/// Appends `range` of `text` as a block without the white space around it, if anything is left.
+pub(crate) fn push_trimmed(
+    blocks: &mut Vec<Block>,
+    text: &str,
+    kind: BlockKind,
+    range: std::ops::Range<usize>,
+) {
+    let span = trim(text, range);
+    if !span.is_empty() {
+        blocks.push(Block { kind, span });
+    }
+}
+
+/// `range` without the white space at both ends.
+pub(crate) fn trim(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let slice = &text[range.clone()];
+    let start = range.start + (slice.len() - slice.trim_start().len());
+    let end = start + slice.trim().len();
+    start..end
+}

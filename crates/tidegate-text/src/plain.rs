@@ -1,0 +1,114 @@
+//! Plain text: paragraphs between empty lines, and headings where a line is underlined.
+
+use tidegate_core::{Block, BlockKind, Document};
+
+use crate::page::push_trimmed;
+
+pub(crate) fn parse(text: String) -> Document {
+    let mut reader = Reader { text: &text, blocks: Vec::new(), start: 0, levels: Vec::new() };
+    reader.read();
+    let blocks = reader.blocks;
+    Document { text, blocks, ..Document::default() }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    blocks: Vec<Block>,
+    /// Where the paragraph being read starts.
+    start: usize,
+    /// Underline characters in the order they were met: the first is level 1, as in reStructuredText.
+    levels: Vec<u8>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) {
+        let text = self.text;
+        let mut offset = 0;
+        // The line before the current one, if it stands first in its paragraph.
+        let mut title: Option<std::ops::Range<usize>> = None;
+        for line in text.split_inclusive('\n') {
+            let end = offset + line.len();
+            if line.trim().is_empty() {
+                self.paragraph(offset);
+                self.start = end;
+                title = None;
+            } else if let Some(above) = title.take().filter(|above| underlines(line, &text[above.clone()])) {
+                self.heading(above, line);
+                self.start = end;
+            } else if offset == self.start && !is_rule(line) {
+                title = Some(offset..end);
+            } else if offset == self.start {
+                self.start = end; // a rule above a title, or between paragraphs, is decoration
+            }
+            offset = end;
+        }
+        self.paragraph(text.len());
+    }
+
+    fn paragraph(&mut self, end: usize) {
+        push_trimmed(&mut self.blocks, self.text, BlockKind::Paragraph, self.start..end);
+    }
+
+    fn heading(&mut self, span: std::ops::Range<usize>, underline: &str) {
+        let character = underline.trim().as_bytes()[0];
+        let known = self.levels.iter().position(|known| *known == character);
+        let level = known.unwrap_or_else(|| {
+            self.levels.push(character);
+            self.levels.len() - 1
+        });
+        let level = u8::try_from(level + 1).unwrap_or(6).min(6);
+        push_trimmed(&mut self.blocks, self.text, BlockKind::Heading(level), span);
+    }
+}
+
+/// A line of at least three of one character used for underlining.
+fn is_rule(line: &str) -> bool {
+    let line = line.trim().as_bytes();
+    line.len() >= 3 && b"=-~^*#\"+_".contains(&line[0]) && line.iter().all(|b| *b == line[0])
+}
+
+/// Conservative: about as long as the title, and the title is one short line.
+fn underlines(line: &str, title: &str) -> bool {
+    let (rule, width) = (line.trim().len(), title.trim().chars().count());
+    is_rule(line) && width <= 100 && rule + 2 >= width && rule <= width + 20 && !line.starts_with([' ', '\t'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: &[(BlockKind, &str)]) {
+        let doc = parse(text.to_owned());
+        let blocks: Vec<_> =
+            doc.blocks.iter().map(|block| (block.kind, &doc.text[block.span.clone()])).collect();
+        assert_eq!(blocks, expect);
+    }
+
+    #[test]
+    fn finds_paragraphs_and_underlined_headings() {
+        use BlockKind::{Heading, Paragraph};
+        check("one\ntwo\n\n \nthree", &[(Paragraph, "one\ntwo"), (Paragraph, "three")]);
+        check(
+            "Guide\n=====\n\nWords.\n\nPart\n----\nmore\r\n\r\nend\n",
+            &[
+                (Heading(1), "Guide"),
+                (Paragraph, "Words."),
+                (Heading(2), "Part"),
+                (Paragraph, "more"),
+                (Paragraph, "end"),
+            ],
+        );
+        check("=====\nTitle\n=====\ntext", &[(Heading(1), "Title"), (Paragraph, "text")]);
+    }
+
+    #[test]
+    fn does_not_take_tables_and_rules_for_headings() {
+        use BlockKind::Paragraph;
+        check(
+            "a long line of running text\n---\nmore",
+            &[(Paragraph, "a long line of running text\n---\nmore")],
+        );
+        check("first\nsecond\n------\n", &[(Paragraph, "first\nsecond\n------")]);
+        check("-----\n\ntext", &[(Paragraph, "text")]);
+    }
+}
