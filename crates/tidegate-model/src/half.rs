@@ -1,0 +1,46 @@
+//! Half-precision floats, as the scales of the static table are stored.
+
+/// The value of an IEEE 754 binary16 given by its bits; every such value has an exact `f32`.
+#[must_use]
+#[inline]
+pub fn f16_to_f32(bits: u16) -> f32 {
+    const TO_F32_BIAS: f32 = f32::from_bits((127 + 127 - 15) << 23);
+    let magnitude = u32::from(bits & 0x7FFF) << 13;
+    // Shifted into place, the exponent is short by the difference of the biases; multiplying puts that right for
+    // numbers too small to have an exponent of their own as well. Infinities and NaNs need the full exponent.
+    let value = if bits & 0x7C00 == 0x7C00 {
+        f32::from_bits(magnitude | 0x7F80_0000)
+    } else {
+        f32::from_bits(magnitude) * TO_F32_BIAS
+    };
+    if bits & 0x8000 == 0 { value } else { -value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition, written out in `f64`.
+    fn reference(bits: u16) -> f64 {
+        let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
+        let fraction = f64::from(bits & 0x3FF) / 1024.0;
+        sign * match (bits >> 10) & 0x1F {
+            0 => fraction * 2f64.powi(-14),
+            31 if fraction == 0.0 => f64::INFINITY,
+            31 => f64::NAN,
+            exponent => (1.0 + fraction) * 2f64.powi(i32::from(exponent) - 15),
+        }
+    }
+
+    #[test]
+    fn every_half_has_the_value_of_its_definition() {
+        for bits in 0..=u16::MAX {
+            let (value, expected) = (f64::from(f16_to_f32(bits)), reference(bits));
+            assert!(
+                value == expected || value.is_nan() && expected.is_nan(),
+                "{bits:#06x}: {value} {expected}"
+            );
+            assert_eq!(value.is_sign_negative(), bits >> 15 == 1, "{bits:#06x}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Under which key the journal keeps a vector.
+
+use tidegate_core::{ContentHash, Task};
+
+/// The key of the vector that the model named `identity` makes of `text` for `task`: all that decides the vector,
+/// and nothing else, so that the same text in another place, or in another run, is found again.
+///
+/// The first part says what kind of entry this is; entries of other kinds in the same journal begin otherwise.
+#[must_use]
+pub fn embedding_key(identity: &str, dimensions: usize, task: Task, text: &str) -> ContentHash {
+    let dimensions = (dimensions as u64).to_le_bytes();
+    ContentHash::of_parts(&[
+        b"tidegate embedding 1",
+        identity.as_bytes(),
+        &dimensions,
+        task.name().as_bytes(),
+        text.as_bytes(),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_decides_a_vector_is_in_its_key() {
+        let keys = [
+            embedding_key("m", 3, Task::Document, "text"),
+            embedding_key("n", 3, Task::Document, "text"),
+            embedding_key("m", 4, Task::Document, "text"),
+            embedding_key("m", 3, Task::Query, "text"),
+            embedding_key("m", 3, Task::Document, "texts"),
+            embedding_key("mt", 3, Task::Document, "ext"),
+        ];
+        for (i, key) in keys.iter().enumerate() {
+            assert!(!keys[..i].contains(key), "key {i} is not its own");
+        }
+        assert_eq!(keys[0], embedding_key("m", 3, Task::Document, "text"));
+    }
+
+    #[test]
+    fn keys_never_change_from_one_version_to_the_next() {
+        // A journal is money spent: if this fails, old journals are worth nothing to the new version.
+        let key = embedding_key("builtin/static-256@0", 256, Task::Query, "hello");
+        assert_eq!(&key.to_hex()[..16], "e9be8f70074c81ae");
+    }
+}
