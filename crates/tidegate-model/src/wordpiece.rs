@@ -199,7 +199,7 @@ impl WordPiece {
                 Class::Space => self.flush(rare, sink),
                 Class::Alone => self.alone(c, at, rare, sink),
                 Class::Letters(letters, last) => {
-                    letters.into_iter().chain(last).for_each(|c| rare.push(c, at))
+                    letters.into_iter().chain(last).for_each(|c| rare.push(c, at));
                 }
                 Class::Replace(with) => {
                     for c in with.chars() {
