@@ -2,7 +2,7 @@
 //! whether this is one.
 //!
 //! The default x86-64 target has only SSE2, in which widening bytes to floats takes three times as long; text to
-//! vectors as a whole is twice as fast with this. The function is the portable one compiled again: no pointers, no
+//! vectors as a whole is nearly twice as fast with this. The function is the portable one compiled again: no pointers, no
 //! intrinsics, no fused operations, so its results are the same to the last bit.
 
 #![allow(unsafe_code, reason = "see above; everything else in the crate is safe")]

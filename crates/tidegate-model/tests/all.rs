@@ -17,7 +17,7 @@ fn starts(wordpiece: &WordPiece, text: &str) -> Vec<u32> {
 }
 
 fn vector(text: &str) -> Vec<f32> {
-    Builtin.embed(&[text], Task::Document).unwrap().remove(0)
+    Builtin.embed(&[text], Task::Document).expect("the table never fails").remove(0)
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f64 {
@@ -131,7 +131,11 @@ proptest! {
     }
 
     #[test]
-    fn a_text_cut_at_white_space_has_the_tokens_of_its_parts(a in text(), b in text(), space in "[ \\n\\t\u{A0}\u{3000}]") {
+    fn a_text_cut_at_white_space_has_the_tokens_of_its_parts(
+        a in text(),
+        b in text(),
+        space in "[ \\n\\t\u{A0}\u{3000}]",
+    ) {
         let wordpiece = WordPiece::builtin();
         let whole = format!("{a}{space}{b}");
         let mut parts = ids(&wordpiece, &a);
