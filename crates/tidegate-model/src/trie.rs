@@ -20,6 +20,10 @@ pub(crate) const LEAF: u32 = 0x00FF_FFFF;
 /// How many nodes there can be: bases are 24 bits wide, and [`LEAF`]'s block is not used.
 const MOST_NODES: usize = 0x00FF_FF00;
 
+/// Only the last so many positions are searched for room. A search from the first gap makes the array 5 % smaller
+/// and takes twelve times as long (BERT's vocabulary: 560 ms instead of 42).
+const WINDOW: usize = 512;
+
 /// Where the children of `node` are.
 pub(crate) fn base(node: Node) -> u32 {
     (node as u32) >> 8
@@ -115,7 +119,7 @@ impl Layout {
         while self.first_free < self.nodes.len() && self.nodes[self.first_free] != 0 {
             self.first_free += 1;
         }
-        let mut at = self.first_free;
+        let mut at = self.first_free.max(self.nodes.len().saturating_sub(WINDOW));
         loop {
             if at == self.nodes.len() {
                 self.nodes.resize(at + 256, 0);
