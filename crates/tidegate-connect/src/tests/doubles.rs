@@ -1,0 +1,40 @@
+//! What the tests put in place of the engine: a compute pool that works at once.
+
+use std::sync::Arc;
+
+use tidegate_core::context::{Compute, Stop};
+use tidegate_core::{Coverage, Cx, Listing, Source, SourceItem};
+use tokio::sync::watch;
+
+struct Inline;
+
+impl Compute for Inline {
+    fn submit(&self, _urgency: u64, job: Box<dyn FnOnce() + Send>) {
+        job();
+    }
+    fn width(&self) -> usize {
+        1
+    }
+}
+
+pub(super) fn cx() -> Cx {
+    stoppable().0
+}
+
+pub(super) fn stoppable() -> (Cx, watch::Sender<Stop>) {
+    let (send, receive) = watch::channel(Stop::Go);
+    (Cx::new("test".into(), Arc::new(Inline), receive), send)
+}
+
+/// Lists a source to its end.
+pub(super) async fn list_all(source: &mut dyn Source, max: usize) -> (Vec<SourceItem>, Option<Coverage>) {
+    let cx = cx();
+    let mut all = Vec::new();
+    loop {
+        match source.list(&cx, max).await.expect("lists") {
+            Listing::Items(items) => all.extend(items),
+            Listing::Quiet => {}
+            Listing::End(coverage) => return (all, coverage),
+        }
+    }
+}

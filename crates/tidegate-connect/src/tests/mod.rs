@@ -1,0 +1,3 @@
+mod doubles;
+mod files;
+mod key;
