@@ -5,12 +5,18 @@
 
 #![forbid(unsafe_code)]
 
+mod decode;
 mod fetch;
 mod files;
+mod head;
+mod jsonl;
 mod key;
+mod lines;
 mod nearest;
 mod open;
 mod plan;
+mod row;
+mod rows;
 mod rules;
 mod skip;
 #[cfg(test)]
@@ -18,5 +24,8 @@ mod tests;
 mod walk;
 
 pub use files::Files;
+pub use jsonl::{Jsonl, RowOptions};
 pub use key::{decode_key, encode_key};
 pub use plan::{FilesOptions, FilesStats};
+pub use row::{RowFields, content_hash_of};
+pub use rows::{MAX_LINE, RowFormat};

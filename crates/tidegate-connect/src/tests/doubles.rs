@@ -38,3 +38,8 @@ pub(super) async fn list_all(source: &mut dyn Source, max: usize) -> (Vec<Source
         }
     }
 }
+
+/// Runs a future in a test that is not async itself.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
+}

@@ -1,3 +1,4 @@
 mod doubles;
 mod files;
+mod jsonl;
 mod key;

@@ -1,0 +1,312 @@
+//! Rows of JSON Lines files as a source: each line is an item, with its content in hand.
+
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tidegate_core::context::Stop;
+use tidegate_core::{Coverage, Cx, Fault, FaultKind, Fetch, Fetched, Listing, Position, Source, SourceItem};
+
+use crate::decode::{Packing, decoded};
+use crate::files::FIRST;
+use crate::head::{Headed, Mark};
+use crate::key::{encode_key, row_prefix};
+use crate::lines::{Lines, Next};
+use crate::nearest::no_such_path;
+use crate::open;
+use crate::rows::{MAX_LINE, RowFormat, Rows};
+
+/// Bytes of lines listed at a time at most: what is listed is in memory before the budget hears of it.
+pub(crate) const LISTED: u64 = 4 << 20;
+/// Reads in one go on the compute pool, so that a stop is noticed while an endless line goes by.
+const READS: usize = 64;
+
+/// How files of rows are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowOptions {
+    /// What a line is.
+    pub format: RowFormat,
+    /// Longer lines are put aside without being held in memory, in bytes.
+    pub max_line: usize,
+    /// What keys begin with instead of the file's path; for one file only.
+    pub prefix: Option<String>,
+    /// Whether items carry positions to resume from. The listing then speaks for no keys.
+    pub stream: bool,
+}
+
+impl Default for RowOptions {
+    fn default() -> Self {
+        Self { format: RowFormat::Json(Default::default()), max_line: MAX_LINE, prefix: None, stream: false }
+    }
+}
+
+/// Lists the rows of files, in order. Files may be compressed with gzip or Zstandard.
+pub struct Jsonl {
+    /// What is read; away while a step runs on the compute pool.
+    reader: Option<Reader>,
+}
+
+/// Where a stream of rows was left. Offsets are of the decompressed bytes.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    #[serde(rename = "f")]
+    file: usize,
+    #[serde(rename = "o")]
+    offset: u64,
+    #[serde(rename = "l")]
+    line: u64,
+    #[serde(flatten)]
+    mark: Mark,
+}
+
+struct Reader {
+    paths: Vec<PathBuf>,
+    options: RowOptions,
+    /// The file to read next.
+    next: usize,
+    resume: Option<Place>,
+    resumed: bool,
+    open: Option<OpenFile>,
+    /// Prefixes of files that could not be read to their end.
+    unknown: Vec<String>,
+}
+
+/// A file being read.
+struct OpenFile {
+    index: usize,
+    rows: Rows,
+    lines: Lines,
+    reader: Headed<Box<dyn Read + Send>>,
+}
+
+impl Jsonl {
+    /// Looks whether the files are there.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`] for a path that is not a regular file.
+    pub fn open(paths: &[PathBuf], options: RowOptions) -> Result<Self, Fault> {
+        let config = |message: String| Fault::new(FaultKind::Config, message);
+        if paths.is_empty() || (paths.len() > 1 && options.prefix.is_some()) {
+            return Err(
+                config("a key prefix needs exactly one file".into()).hint("give one file, or no prefix")
+            );
+        }
+        let mut found: Vec<PathBuf> = Vec::new();
+        for path in paths {
+            let real = std::fs::canonicalize(path).map_err(|error| {
+                if open::is_gone(&error) { no_such_path(path) } else { open::read_fault(error) }
+            })?;
+            if !real.is_file() {
+                return Err(config(format!("{} is not a regular file", path.display()))
+                    .hint("give the path of a file; pipe anything else into standard input (-)"));
+            }
+            if !found.contains(&real) {
+                found.push(real);
+            }
+        }
+        let reader = Reader {
+            paths: found,
+            options,
+            next: 0,
+            resume: None,
+            resumed: false,
+            open: None,
+            unknown: Vec::new(),
+        };
+        Ok(Self { reader: Some(reader) })
+    }
+
+    /// Goes on after `position`. That the file is still the same is seen when it is opened: it must be at least as
+    /// long, and its first bytes (up to 64 KiB) must hash to what they did.
+    ///
+    /// # Errors
+    /// [`FaultKind::Guarded`] for a position that is not one of these files.
+    pub fn resume(&mut self, position: &Position) -> Result<(), Fault> {
+        let place: Place = serde_json::from_str(&position.0).map_err(|error| other_input().cause(error))?;
+        let reader = self.reader.as_mut().filter(|reader| place.file < reader.paths.len());
+        let reader = reader.ok_or_else(other_input)?;
+        reader.next = place.file;
+        reader.resume = Some(place);
+        reader.resumed = true;
+        Ok(())
+    }
+}
+
+pub(crate) fn other_input() -> Fault {
+    Fault::new(
+        FaultKind::Guarded,
+        "the input is not the one that was read before: going on would mix the two",
+    )
+    .hint("put the old input back, or start over with --overwrite")
+}
+
+#[async_trait]
+impl Source for Jsonl {
+    async fn list(&mut self, cx: &Cx, max: usize) -> Result<Listing, Fault> {
+        while cx.stop() == Stop::Go {
+            let mut reader = self.reader.take().ok_or_else(|| {
+                Fault::new(FaultKind::Internal, "the input was lost when an earlier step failed")
+                    .hint("run again")
+            })?;
+            let (reader, gathered) = cx
+                .compute(FIRST, move || {
+                    let gathered = reader.gather(max.max(1));
+                    (reader, gathered)
+                })
+                .await?;
+            let reader = self.reader.insert(reader);
+            let items = gathered?;
+            if !items.is_empty() {
+                return Ok(Listing::Items(items));
+            }
+            if reader.open.is_none() && reader.next == reader.paths.len() {
+                return Ok(Listing::End(reader.coverage()));
+            }
+        }
+        Ok(Listing::Quiet)
+    }
+
+    fn fetcher(&self) -> Arc<dyn Fetch> {
+        Arc::new(InHand)
+    }
+}
+
+impl Reader {
+    /// Reads on until there are `max` items, enough bytes of them, or enough was read.
+    fn gather(&mut self, max: usize) -> Result<Vec<SourceItem>, Fault> {
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        for _ in 0..READS {
+            if self.open.is_none() && !self.open_next(&mut items)? {
+                break;
+            }
+            let Some(file) = &mut self.open else { continue };
+            let done = file.take_lines(self.options.stream, max, &mut items, &mut bytes);
+            if items.len() >= max || bytes >= LISTED {
+                break;
+            }
+            let read = if done { Ok(()) } else { file.lines.fill(&mut file.reader) };
+            if let Err(error) = read {
+                let (offset, number) = file.lines.position();
+                items.push(file.rows.broken(number + 1, offset, damaged(error)));
+                self.unknown.push(file.rows.prefix().to_owned());
+                self.open = None;
+            } else if done {
+                self.open = None;
+            }
+        }
+        Ok(items)
+    }
+
+    /// Opens the next file; `false` if there is none. One that cannot be opened is listed as such and passed over.
+    fn open_next(&mut self, items: &mut Vec<SourceItem>) -> Result<bool, Fault> {
+        let Some(path) = self.paths.get(self.next) else { return Ok(false) };
+        let index = self.next;
+        let prefix = row_prefix(&self.options.prefix.clone().unwrap_or_else(|| encode_key(path)));
+        let rows = Rows::new(prefix, self.options.format.clone(), self.options.max_line);
+        let (offset, line) = self.resume.as_ref().map_or((0, 0), |place| (place.offset, place.line));
+        match open_at(path, self.resume.as_ref()) {
+            Ok(Some(reader)) => {
+                let lines = Lines::at(self.options.max_line, offset, line);
+                self.open = Some(OpenFile { index, rows, lines, reader });
+            }
+            Ok(None) => return Err(other_input().during(format!("resuming {}", path.display()))),
+            Err(error) if self.resume.is_some() => {
+                return Err(other_input().cause(error).during(format!("resuming {}", path.display())));
+            }
+            Err(error) => {
+                items.push(rows.broken(1, 0, open::read_fault(error)));
+                self.unknown.push(rows.prefix().to_owned());
+            }
+        }
+        self.next += 1;
+        self.resume = None;
+        Ok(true)
+    }
+
+    fn coverage(&self) -> Option<Coverage> {
+        if self.resumed || self.options.stream {
+            return None;
+        }
+        let prefix =
+            |path: &PathBuf| row_prefix(&self.options.prefix.clone().unwrap_or_else(|| encode_key(path)));
+        Some(Coverage { covered: self.paths.iter().map(prefix).collect(), unknown: self.unknown.clone() })
+    }
+}
+
+impl OpenFile {
+    /// Takes whole lines out of the buffer; whether the file is at its end.
+    fn take_lines(&mut self, stream: bool, max: usize, items: &mut Vec<SourceItem>, bytes: &mut u64) -> bool {
+        while items.len() < max && *bytes < LISTED {
+            let item = match self.lines.next() {
+                Next::Line(line) => self.rows.item(&line, || format!("L{}", line.number)),
+                Next::More => return false,
+                Next::End => return true,
+            };
+            let Some(mut item) = item else { continue };
+            *bytes += item.size;
+            if stream {
+                let (offset, line) = self.lines.position();
+                let place = Place { file: self.index, offset, line, mark: self.reader.mark(offset) };
+                item.position = serde_json::to_string(&place).ok().map(Position);
+            }
+            items.push(item);
+        }
+        false
+    }
+}
+
+/// Opens a file and goes to `place`; `None` if it is not the file that the place was in.
+fn open_at(path: &Path, place: Option<&Place>) -> io::Result<Option<Headed<Box<dyn Read + Send>>>> {
+    let file = open::regular(path)?;
+    let raw = file.try_clone()?;
+    let (reader, packing) = decoded(file)?;
+    let mut reader = Headed::new(reader);
+    let Some(Place { offset, mark, .. }) = place else { return Ok(Some(reader)) };
+    if packing != Packing::Plain {
+        return Ok(reader.skip_to(*offset, mark)?.then_some(reader));
+    }
+    reader.read_head(*offset)?;
+    if !reader.carries(mark) || !begins_a_line(&raw, *offset)? {
+        return Ok(None);
+    }
+    let mut raw = raw;
+    raw.seek(SeekFrom::Start(*offset))?;
+    reader.inner = Box::new(raw);
+    Ok(Some(reader))
+}
+
+/// Whether a line can begin at `offset`: the file reaches there, and has a line feed before it or nothing after it.
+pub(crate) fn begins_a_line(file: &File, offset: u64) -> io::Result<bool> {
+    let size = file.metadata()?.len();
+    let mut before = [0];
+    if size <= offset || offset == 0 {
+        return Ok(size >= offset);
+    }
+    file.read_exact_at(&mut before, offset - 1)?;
+    Ok(before == *b"\n")
+}
+
+fn damaged(error: io::Error) -> Fault {
+    let broken = error.raw_os_error().is_none();
+    if broken {
+        return Fault::new(FaultKind::Malformed, "the compressed data is damaged or ends early")
+            .hint("fetch or compress the file again; what was indexed from it is kept")
+            .cause(error);
+    }
+    open::read_fault(error)
+}
+
+/// For sources whose items are listed with their content.
+pub(crate) struct InHand;
+
+#[async_trait]
+impl Fetch for InHand {
+    async fn fetch(&self, _cx: &Cx, item: &SourceItem) -> Result<Fetched, Fault> {
+        Err(Fault::new(FaultKind::Internal, "an item listed with its content was fetched")
+            .during(format!("reading {}", item.key)))
+    }
+}
