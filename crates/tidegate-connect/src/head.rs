@@ -52,6 +52,11 @@ impl<R: Read> Headed<R> {
         io::copy(&mut self.by_ref().take(offset.min(MOST as u64)), &mut io::sink()).map(drop)
     }
 
+    /// The first bytes, as far as they are kept.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
     pub(crate) fn carries(&self, mark: &Mark) -> bool {
         self.head.get(..mark.bytes).is_some_and(|head| mark_of(head) == *mark)
     }

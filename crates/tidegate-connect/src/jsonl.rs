@@ -15,13 +15,11 @@ use crate::decode::{Packing, decoded};
 use crate::files::FIRST;
 use crate::head::{Headed, Mark};
 use crate::key::{encode_key, row_prefix};
-use crate::lines::{Lines, Next};
+use crate::lines::Lines;
 use crate::nearest::no_such_path;
 use crate::open;
-use crate::rows::{MAX_LINE, RowFormat, Rows};
+use crate::rows::{Listed, MAX_LINE, RowFormat, Rows};
 
-/// Bytes of lines listed at a time at most: what is listed is in memory before the budget hears of it.
-pub(crate) const LISTED: u64 = 4 << 20;
 /// Reads in one go on the compute pool, so that a stop is noticed while an endless line goes by.
 const READS: usize = 64;
 
@@ -154,7 +152,7 @@ impl Source for Jsonl {
             })?;
             let (reader, gathered) = cx
                 .compute(FIRST, move || {
-                    let gathered = reader.gather(max.max(1));
+                    let gathered = reader.gather(max);
                     (reader, gathered)
                 })
                 .await?;
@@ -178,27 +176,27 @@ impl Source for Jsonl {
 impl Reader {
     /// Reads on until there are `max` items, enough bytes of them, or enough was read.
     fn gather(&mut self, max: usize) -> Result<Vec<SourceItem>, Fault> {
-        let (mut items, mut bytes) = (Vec::new(), 0);
+        let mut listed = Listed::new(max);
         for _ in 0..READS {
-            if self.open.is_none() && !self.open_next(&mut items)? {
+            if self.open.is_none() && !self.open_next(&mut listed.items)? {
                 break;
             }
             let Some(file) = &mut self.open else { continue };
-            let done = file.take_lines(self.options.stream, max, &mut items, &mut bytes);
-            if items.len() >= max || bytes >= LISTED {
+            let done = file.take_lines(self.options.stream, &mut listed);
+            if listed.is_full() {
                 break;
             }
             let read = if done { Ok(()) } else { file.lines.fill(&mut file.reader) };
             if let Err(error) = read {
                 let (offset, number) = file.lines.position();
-                items.push(file.rows.broken(number + 1, offset, damaged(error)));
+                listed.items.push(file.rows.broken(number + 1, offset, damaged(error)));
                 self.unknown.push(file.rows.prefix().to_owned());
                 self.open = None;
             } else if done {
                 self.open = None;
             }
         }
-        Ok(items)
+        Ok(listed.items)
     }
 
     /// Opens the next file; `false` if there is none. One that cannot be opened is listed as such and passed over.
@@ -238,24 +236,12 @@ impl Reader {
 }
 
 impl OpenFile {
-    /// Takes whole lines out of the buffer; whether the file is at its end.
-    fn take_lines(&mut self, stream: bool, max: usize, items: &mut Vec<SourceItem>, bytes: &mut u64) -> bool {
-        while items.len() < max && *bytes < LISTED {
-            let item = match self.lines.next() {
-                Next::Line(line) => self.rows.item(&line, || format!("L{}", line.number)),
-                Next::More => return false,
-                Next::End => return true,
-            };
-            let Some(mut item) = item else { continue };
-            *bytes += item.size;
-            if stream {
-                let (offset, line) = self.lines.position();
-                let place = Place { file: self.index, offset, line, mark: self.reader.mark(offset) };
-                item.position = serde_json::to_string(&place).ok().map(Position);
-            }
-            items.push(item);
-        }
-        false
+    fn take_lines(&mut self, stream: bool, listed: &mut Listed) -> bool {
+        let Self { index, rows, lines, reader } = self;
+        rows.take(lines, listed, |offset, line| {
+            let place = stream.then(|| Place { file: *index, offset, line, mark: reader.mark(offset) })?;
+            serde_json::to_string(&place).ok().map(Position)
+        })
     }
 }
 

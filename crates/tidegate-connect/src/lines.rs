@@ -79,23 +79,32 @@ impl Lines {
         (self.offset, self.number)
     }
 
-    /// Reads once from `reader` into the buffer.
+    /// Reads once from `reader` into the buffer; nothing to read is the end.
     pub(crate) fn fill(&mut self, reader: &mut impl Read) -> io::Result<()> {
+        if !self.feed(reader)? {
+            self.end();
+        }
+        Ok(())
+    }
+
+    /// Reads once from `reader` into the buffer; whether there was anything.
+    pub(crate) fn feed(&mut self, reader: &mut impl Read) -> io::Result<bool> {
         self.make_room();
         loop {
             match reader.read(&mut self.buffer[self.end..]) {
-                Ok(0) => self.ended = true,
-                Ok(n) => self.end += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Ok(got) => {
+                    self.end += got;
+                    return Ok(got > 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-            return Ok(());
         }
     }
 
-    /// Says that more bytes may come after all: the file grew.
-    pub(crate) fn reopen(&mut self) {
-        self.ended = false;
+    /// Says that no more bytes will come: what is left is the last line.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
     }
 
     /// Bytes the buffer takes.

@@ -114,7 +114,9 @@ pub(crate) fn write_fault(error: io::Error) -> Fault {
         Some(Errno::ROFS | Errno::ACCESS | Errno::PERM | Errno::NOENT | Errno::NOTDIR | Errno::ISDIR) => {
             Fault::new(FaultKind::Config, "the output cannot be written").hint("choose another path with -o")
         }
-        Some(Errno::PIPE) => Fault::new(FaultKind::Cancelled, "the reader of the output has gone"),
+        _ if error.kind() == io::ErrorKind::BrokenPipe => {
+            Fault::new(FaultKind::Cancelled, "the reader of the output has gone")
+        }
         _ => Fault::new(FaultKind::StorageBusy, "writing the output fails"),
     };
     fault.cause(error)

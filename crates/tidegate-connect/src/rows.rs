@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
-use tidegate_core::{Body, ContentHash, Fault, FaultKind, Fields, SourceItem, Version};
+use tidegate_core::{Body, ContentHash, Fault, FaultKind, Fields, Position, SourceItem, Version};
 
 use crate::key::encode_key;
-use crate::lines::{HEAD, Line};
+use crate::lines::{HEAD, Line, Lines, Next};
 use crate::row::{self, Row, RowFields, content_hash_of};
 
 /// The longest line by default, in bytes.
@@ -29,27 +29,93 @@ pub(crate) struct Rows {
     prefix: String,
     format: RowFormat,
     max_line: usize,
+    naming: Naming,
+}
+
+/// What a line without an id of its own is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// Its number.
+    Number,
+    /// Its offset in a file that was begun anew this many times.
+    Offset(u64),
+}
+
+impl Naming {
+    fn name(self, number: u64, offset: u64) -> String {
+        match self {
+            Self::Number => format!("L{number}"),
+            Self::Offset(generation) => format!("{generation}@{offset}"),
+        }
+    }
+}
+
+/// Items listed in one go.
+pub(crate) struct Listed {
+    pub(crate) items: Vec<SourceItem>,
+    bytes: u64,
+    max: usize,
+}
+
+/// Bytes of lines listed in one go at most: what is listed is in memory before the budget hears of it.
+const LISTED: u64 = 4 << 20;
+
+impl Listed {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { items: Vec::new(), bytes: 0, max: max.max(1) }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.items.len() >= self.max || self.bytes >= LISTED
+    }
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 impl Rows {
     pub(crate) fn new(prefix: String, format: RowFormat, max_line: usize) -> Self {
-        Self { prefix, format, max_line }
+        Self { prefix, format, max_line, naming: Naming::Number }
+    }
+
+    pub(crate) fn set_naming(&mut self, naming: Naming) {
+        self.naming = naming;
+    }
+
+    /// Takes whole lines out of the buffer until there is enough; whether the stream is at its end. `position` is
+    /// asked, after each line, for the position behind it.
+    pub(crate) fn take(
+        &self,
+        lines: &mut Lines,
+        listed: &mut Listed,
+        mut position: impl FnMut(u64, u64) -> Option<Position>,
+    ) -> bool {
+        while !listed.is_full() {
+            let item = match lines.next() {
+                Next::Line(line) => self.item(&line),
+                Next::More => return false,
+                Next::End => return true,
+            };
+            let Some(mut item) = item else { continue };
+            let (offset, number) = lines.position();
+            item.position = position(offset, number);
+            listed.bytes += item.size;
+            listed.items.push(item);
+        }
+        false
     }
 
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The item of a line; `None` for a blank one. `name` is what the line is known by without an id of its own.
-    pub(crate) fn item(&self, line: &Line<'_>, name: impl FnOnce() -> String) -> Option<SourceItem> {
+    /// The item of a line; `None` for a blank one.
+    fn item(&self, line: &Line<'_>) -> Option<SourceItem> {
         if let Some(length) = line.too_long {
             let fault = Fault::new(
                 FaultKind::TooLarge,
                 format!("a line of {length} bytes, more than the limit of {}", self.max_line),
             );
-            return Some(self.faulty(line, name(), fault.hint("raise --max-line")));
+            return Some(self.faulty(line, fault.hint("raise --max-line")));
         }
         let bytes =
             if line.offset == 0 { line.bytes.strip_prefix(BOM).unwrap_or(line.bytes) } else { line.bytes };
@@ -62,15 +128,15 @@ impl Rows {
             RowFormat::Text => row::parse_text(bytes),
         };
         Some(match row {
-            Ok(row) => self.row(row, bytes.len(), name),
-            Err(fault) => self.faulty(line, name(), fault),
+            Ok(row) => self.row(row, bytes.len(), line),
+            Err(fault) => self.faulty(line, fault),
         })
     }
 
-    fn row(&self, row: Row, size: usize, name: impl FnOnce() -> String) -> SourceItem {
+    fn row(&self, row: Row, size: usize, line: &Line<'_>) -> SourceItem {
         let key = match &row.id {
             Some(id) => format!("{}{}", self.prefix, encode_key(Path::new(id))),
-            None => format!("{}{}", self.prefix, name()),
+            None => format!("{}{}", self.prefix, self.naming.name(line.number, line.offset)),
         };
         let content = content_hash_of(&row.text, &row.fields);
         let mut item = SourceItem::new(key, version(&content), size as u64);
@@ -81,12 +147,12 @@ impl Rows {
     }
 
     /// A line at fault is listed with how it begins, and where it is.
-    fn faulty(&self, line: &Line<'_>, name: String, fault: Fault) -> SourceItem {
+    fn faulty(&self, line: &Line<'_>, fault: Fault) -> SourceItem {
         let head = &line.bytes[..line.bytes.len().min(HEAD)];
         let length = line.too_long.unwrap_or(line.bytes.len() as u64);
         let hash = ContentHash::of_parts(&[head, &length.to_le_bytes()]);
-        // A name that no id can have, where rows have ids: an id is never empty and `:` could begin one, but a
-        // colon and a line number of a broken line in the same file is no accident.
+        let name = self.naming.name(line.number, line.offset);
+        // Where rows have ids, a row called L5 must not stand for line 5.
         let colon =
             if matches!(&self.format, RowFormat::Json(RowFields { id: Some(_), .. })) { ":" } else { "" };
         let mut item = SourceItem::new(format!("{}{colon}{name}", self.prefix), version(&hash), 0);
@@ -105,7 +171,7 @@ impl Rows {
     /// The item that stands for what could not be read from `line` on.
     pub(crate) fn broken(&self, number: u64, offset: u64, fault: Fault) -> SourceItem {
         let line = Line { bytes: &[], too_long: None, offset, number };
-        let mut item = self.faulty(&line, format!("L{number}"), fault);
+        let mut item = self.faulty(&line, fault);
         item.version = Version::default(); // whatever went wrong may be over next time
         item
     }

@@ -1,4 +1,7 @@
 mod doubles;
 mod files;
 mod jsonl;
+mod jsonl_sink;
 mod key;
+mod stdin;
+mod tail;

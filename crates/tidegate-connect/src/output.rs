@@ -1,0 +1,185 @@
+//! The file or stream that lines are appended to.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::FlockOperation;
+use tidegate_core::{ContentHash, Fault, FaultKind, killpoint};
+
+use crate::open::write_fault;
+
+/// Bytes gathered before they are written.
+const BUFFER: usize = 1 << 20;
+/// How much of the end of what is committed is compared at the start.
+const TAIL: u64 = 4 << 10;
+
+/// How much of an output the ledger knows to be committed, under the names [`OUTPUT`] and [`OUTPUT_TAIL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// Length in bytes.
+    pub length: u64,
+    /// What identifies the last bytes, where the ledger has it.
+    pub tail: Option<u64>,
+}
+
+/// The name under which the length of the output stands in [`tidegate_core::Commit::lengths`]. It does not hold the
+/// path: an output may be moved, and another file in its place must not pass for a new one.
+pub const OUTPUT: &str = "output";
+/// The name under which a number that identifies the output's last bytes stands beside it.
+pub const OUTPUT_TAIL: &str = "output.tail";
+
+/// Where lines go.
+#[derive(Clone)]
+pub(crate) enum Target {
+    /// A file: appended to beyond what is committed.
+    File(Arc<File>),
+    /// A pipe, a terminal, a device.
+    Stream(Arc<Mutex<dyn Write + Send>>),
+}
+
+/// Opens an output file, brings it back to its committed length, and locks it for as long as it is open.
+pub(crate) fn open(path: &Path, committed: Option<Committed>, overwrite: bool) -> Result<Target, Fault> {
+    let during = |fault: Fault| fault.during(format!("opening {}", path.display()));
+    let found = std::fs::metadata(path);
+    if let Ok(meta) = &found
+        && !meta.is_file()
+        && !meta.is_dir()
+    {
+        let stream = OpenOptions::new().write(true).open(path).map_err(|error| during(write_fault(error)))?;
+        return Ok(Target::Stream(Arc::new(Mutex::new(stream))));
+    }
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(|error| during(write_fault(error)))?;
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| {
+            refuse("another process is writing to it", "wait for it, or choose another path with -o")
+        })
+        .map_err(during)?;
+    if overwrite {
+        file.set_len(0).map_err(|error| during(write_fault(error)))?;
+    } else {
+        recover(&file, committed).map_err(during)?;
+    }
+    file.sync_all().map_err(|error| during(write_fault(error)))?;
+    if found.is_err() {
+        sync_folder(path).map_err(|error| during(write_fault(error)))?;
+    }
+    Ok(Target::File(Arc::new(file)))
+}
+
+/// Cuts off what was appended but never committed, if the rest is what was committed.
+fn recover(file: &File, committed: Option<Committed>) -> Result<(), Fault> {
+    const HINT: &str = "choose another path with -o, or start over with --overwrite";
+    let length = file.metadata().map_err(write_fault)?.len();
+    let Some(Committed { length: known, tail }) = committed else {
+        return if length == 0 {
+            Ok(())
+        } else {
+            Err(refuse("it exists and is not this pipeline's output", HINT))
+        };
+    };
+    if length < known {
+        return Err(refuse(&format!("it has {length} bytes, but {known} were committed to it"), HINT));
+    }
+    let mut last = [b'\n'];
+    if known > 0 {
+        file.read_exact_at(&mut last, known - 1).map_err(write_fault)?;
+    }
+    let same = match tail {
+        Some(tail) => tail_of(file, known).map_err(write_fault)? == tail,
+        None => true,
+    };
+    if last != *b"\n" || !same {
+        return Err(refuse("it was changed by somebody else", HINT));
+    }
+    if length > known {
+        file.set_len(known).map_err(write_fault)?;
+    }
+    Ok(())
+}
+
+fn refuse(why: &str, hint: &str) -> Fault {
+    Fault::new(FaultKind::Guarded, format!("the output is left alone: {why}")).hint(hint)
+}
+
+/// Makes the name of a new file durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Identifies the last bytes of the first `length`; 63 bits, because databases count with signs.
+pub(crate) fn tail_of(file: &File, length: u64) -> io::Result<u64> {
+    let size = length.min(TAIL);
+    let mut tail = vec![0; size as usize];
+    file.read_exact_at(&mut tail, length - size)?;
+    Ok(number_of(&tail))
+}
+
+/// The number that identifies these last bytes.
+pub(crate) fn number_of(tail: &[u8]) -> u64 {
+    let hash = ContentHash::of(tail).0;
+    hash.first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes)) >> 1
+}
+
+/// Appends in large pieces.
+pub(crate) struct Append<'a> {
+    target: &'a Target,
+    offset: u64,
+    pub(crate) buffer: Vec<u8>,
+}
+
+impl<'a> Append<'a> {
+    pub(crate) fn new(target: &'a Target, offset: u64) -> Self {
+        Self { target, offset, buffer: Vec::with_capacity(BUFFER / 16) }
+    }
+
+    /// Writes the buffer out if it is large.
+    pub(crate) fn relieve(&mut self) -> io::Result<()> {
+        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.target {
+            Target::File(file) => {
+                let (first, second) = self.buffer.split_at(self.buffer.len() / 2);
+                file.write_all_at(first, self.offset)?;
+                killpoint::hit("jsonl.append.middle");
+                file.write_all_at(second, self.offset + first.len() as u64)?;
+            }
+            Target::Stream(stream) => {
+                stream.lock().unwrap_or_else(PoisonError::into_inner).write_all(&self.buffer)?;
+            }
+        }
+        self.offset += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Appends a whole file.
+    pub(crate) fn copy(&mut self, from: &Path, length: u64) -> io::Result<()> {
+        let mut from = File::open(from)?.take(length);
+        loop {
+            let got = (&mut from).take(BUFFER as u64).read_to_end(&mut self.buffer)?;
+            if got == 0 {
+                return Ok(());
+            }
+            self.relieve()?;
+        }
+    }
+
+    /// Writes out what is left and makes it durable; the length reached.
+    pub(crate) fn finish(mut self) -> io::Result<u64> {
+        if !self.buffer.is_empty() {
+            self.flush()?;
+        }
+        match self.target {
+            Target::File(file) => file.sync_data()?,
+            Target::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).flush()?,
+        }
+        Ok(self.offset)
+    }
+}

@@ -1,0 +1,119 @@
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+
+use tidegate_core::{Body, FaultKind, Listing, Position, Source as _, SourceItem};
+
+use super::doubles::{cx, stoppable};
+use crate::{RowFormat, RowOptions, Tail, TailOptions};
+
+fn options() -> TailOptions {
+    let rows = RowOptions { format: RowFormat::Text, max_line: 100, ..RowOptions::default() };
+    TailOptions { rows, ..TailOptions::default() }
+}
+
+fn append(path: &Path, text: &str) {
+    OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+/// What a source lists until it is quiet, and the last position.
+async fn drain(tail: &mut Tail) -> (Vec<String>, Option<Position>) {
+    let (mut all, mut last) = (Vec::new(), None);
+    loop {
+        match tail.list(&cx(), 2).await.unwrap() {
+            Listing::Items(items) => {
+                for item in items {
+                    all.push(show(&item));
+                    last = item.position.or(last);
+                }
+            }
+            Listing::Quiet => return (all, last),
+            Listing::End(_) => panic!("it has no end"),
+        }
+    }
+}
+
+fn show(item: &SourceItem) -> String {
+    let place = item.key.rsplit_once('#').unwrap().1;
+    match (&item.fault, &item.body) {
+        (Some(fault), _) => format!("{place} {}", fault.kind().name()),
+        (None, Some(Body::Text(text))) => format!("{place} {text}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_come_as_they_are_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let mut tail = Tail::open(&path, options()).unwrap();
+    assert_eq!(drain(&mut tail).await.0, [""; 0], "it may come into being later");
+    append(&path, "a\nb\nc");
+    assert_eq!(drain(&mut tail).await.0, ["0@0 a", "0@2 b"]);
+    append(&path, "c\n\n");
+    append(&path, &"x".repeat(2000));
+    assert_eq!(drain(&mut tail).await.0, ["0@4 cc"]);
+    append(&path, "\nd\n");
+    assert_eq!(drain(&mut tail).await.0, ["0@8 too_large", "0@2009 d"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rotation_and_truncation_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, old) = (dir.path().join("log"), dir.path().join("log.1"));
+    append(&path, "a\nb");
+    let mut tail = Tail::open(&path, options()).unwrap();
+    assert_eq!(drain(&mut tail).await.0, ["0@0 a"]);
+    fs::rename(&path, &old).unwrap();
+    assert_eq!(drain(&mut tail).await.0, [""; 0]);
+    append(&old, "b\nlast without end");
+    append(&path, "new\n");
+    assert_eq!(drain(&mut tail).await.0, ["0@2 bb", "0@5 last without end", "1@0 new"]);
+    fs::write(&path, "x\n").unwrap();
+    assert_eq!(drain(&mut tail).await.0, ["2@0 x"]);
+    fs::write(&path, "longer than before\n").unwrap();
+    assert_eq!(
+        drain(&mut tail).await.0,
+        ["3@0 longer than before"],
+        "cut and written again between two looks"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    append(&path, "a\nb\n");
+    let (_, last) = drain(&mut Tail::open(&path, options()).unwrap()).await;
+    let last = last.unwrap();
+    let resumed = async || {
+        let mut tail = Tail::open(&path, options()).unwrap();
+        tail.resume(&last).unwrap();
+        drain(&mut tail).await.0
+    };
+    assert_eq!(resumed().await, [""; 0]);
+    append(&path, "c\n");
+    assert_eq!(resumed().await, ["0@4 c"]);
+    fs::rename(&path, dir.path().join("log.1")).unwrap();
+    append(&path, "new\n");
+    assert_eq!(resumed().await, ["0@4 c", "1@0 new"], "rotated away meanwhile");
+    fs::remove_file(dir.path().join("log.1")).unwrap();
+    assert_eq!(resumed().await, ["0@4 unreadable", "1@0 new"], "gone, and said so");
+    let fault = Tail::open(&path, options()).unwrap().resume(&Position("{}".into())).unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Guarded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_the_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow = TailOptions { poll: std::time::Duration::from_secs(1 << 20), ..options() };
+    let mut tail = Tail::open(&dir.path().join("log"), slow).unwrap();
+    let (cx, stop) = stoppable();
+    let start = tokio::time::Instant::now();
+    let stopping = async { stop.send(tidegate_core::context::Stop::Drain).unwrap() };
+    let (listing, ()) = tokio::join!(tail.list(&cx, 1), stopping);
+    assert!(matches!(listing.unwrap(), Listing::Quiet));
+    assert_eq!(start.elapsed(), std::time::Duration::ZERO);
+    assert_eq!(Tail::open(dir.path(), options()).err().unwrap().kind(), FaultKind::Config);
+    assert_eq!(Tail::open(Path::new("no/such/log"), options()).err().unwrap().kind(), FaultKind::Config);
+}
