@@ -27,7 +27,7 @@ mod plain;
 mod rows;
 mod sentence;
 
-pub use chunk::{ByteEstimate, ChunkOptions, ChunkPlan, Chunks, chunk, chunk_estimated, embed_text};
+pub use chunk::{ByteEstimate, ChunkOptions, ChunkPlan, Chunks, chunk, chunk_estimated, embed_text, with_heading};
 pub use decode::{Decoded, decode};
 pub use format::{Format, Lang, sniff};
 pub use parse::{ParseOptions, parse};

@@ -102,9 +102,14 @@ pub fn chunk_estimated(doc: &Document, options: &ChunkOptions) -> Chunks {
 pub fn embed_text(doc: &Document, place: &Place) -> String {
     let start = usize::try_from(place.span.start).unwrap_or(usize::MAX);
     let end = usize::try_from(place.span.end).unwrap_or(usize::MAX);
-    let text = doc.text.get(start..end).unwrap_or("");
-    let body = body_of(text, &place.heading);
-    let mut out = prefix(&place.heading);
+    with_heading(&place.heading, doc.text.get(start..end).unwrap_or(""))
+}
+
+/// Like [`embed_text`], for a chunk that has left its document.
+#[must_use]
+pub fn with_heading(heading: &[Arc<str>], text: &str) -> String {
+    let body = body_of(text, heading);
+    let mut out = prefix(heading);
     if !out.is_empty() && !body.is_empty() {
         out.push('\n');
     }
