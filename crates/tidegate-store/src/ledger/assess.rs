@@ -1,0 +1,98 @@
+//! Is there work to do for an item?
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use tidegate_core::{ContentHash, Fault, Verdict, Version};
+
+use super::Terms;
+use crate::error::Doing;
+
+/// Makes the table of keys this run saw. It lives in a temporary file, so memory stays constant however many there
+/// are; sources list in order, so the inserts append.
+pub(super) fn create_seen(conn: &Connection) -> Result<(), Fault> {
+    conn.execute_batch(
+        "CREATE TEMP TABLE seen(key TEXT PRIMARY KEY) WITHOUT ROWID;
+         CREATE TEMP TABLE gone(id INTEGER PRIMARY KEY, uri TEXT NOT NULL, generation INTEGER NOT NULL,
+                                moved INTEGER NOT NULL);",
+    )
+    .doing("opening the ledger")
+}
+
+/// What is stored about one key.
+struct Known {
+    version: String,
+    fingerprint: String,
+    content: Option<ContentHash>,
+}
+
+/// A verdict for each item, and the keys whose quarantine row is out of date because the stored version is back.
+pub(super) fn assess(
+    conn: &Connection,
+    terms: &Terms,
+    items: &[(Arc<str>, Version)],
+) -> Result<(Vec<Verdict>, Vec<Arc<str>>), Fault> {
+    let doing = "looking up items";
+    let mut see = conn.prepare_cached("INSERT OR IGNORE INTO temp.seen(key) VALUES (?1)").doing(doing)?;
+    let mut verdicts = Vec::with_capacity(items.len());
+    let mut stale = Vec::new();
+    for (key, version) in items {
+        let new = see.execute([key.as_ref()]).doing(doing)? == 1;
+        if !new && !terms.relist {
+            verdicts.push(Verdict::Duplicate);
+            continue;
+        }
+        let (verdict, out_of_date) = judge(conn, terms, (key, version)).doing(doing)?;
+        verdicts.push(verdict);
+        if out_of_date {
+            stale.push(key.clone());
+        }
+    }
+    Ok((verdicts, stale))
+}
+
+fn judge(
+    conn: &Connection,
+    terms: &Terms,
+    (key, version): (&str, &Version),
+) -> rusqlite::Result<(Verdict, bool)> {
+    let pipeline = terms.lease.pipeline;
+    let stored = conn
+        .prepare_cached(
+            "SELECT version, fingerprint, content_hash FROM source WHERE pipeline = ?1 AND uri = ?2",
+        )?
+        .query_row(params![pipeline, key], known)
+        .optional()?;
+    let aside = conn
+        .prepare_cached(
+            "SELECT version, fingerprint, class FROM quarantine WHERE pipeline = ?1 AND uri = ?2",
+        )?
+        .query_row(params![pipeline, key], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        })
+        .optional()?;
+    let same = |other: &str, fingerprint: &str| {
+        fingerprint == terms.fingerprint && version.proves_unchanged(&Version(other.to_owned()))
+    };
+    let current = stored.as_ref().filter(|known| known.fingerprint == terms.fingerprint);
+    let go = Verdict::Go { known: current.and_then(|known| known.content).filter(|_| !terms.force) };
+    if terms.force {
+        return Ok((go, false));
+    }
+    let put_aside = aside.is_some();
+    if let Some((other, fingerprint, class)) = aside
+        && same(&other, &fingerprint)
+    {
+        let again = terms.retry.selects(key, &class);
+        return Ok((if again { go } else { Verdict::StillQuarantined }, false));
+    }
+    match stored {
+        Some(known) if same(&known.version, &known.fingerprint) => Ok((Verdict::Unchanged, put_aside)),
+        _ => Ok((go, false)),
+    }
+}
+
+fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+    let content = row.get_ref(2)?.as_blob_or_null()?.and_then(|bytes| bytes.try_into().ok());
+    Ok(Known { version: row.get(0)?, fingerprint: row.get(1)?, content: content.map(ContentHash) })
+}

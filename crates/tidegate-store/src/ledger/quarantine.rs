@@ -1,0 +1,76 @@
+//! Items put aside with a reason. What was stored of them before stays searchable.
+
+use rusqlite::{Connection, params};
+use tidegate_core::{Body, ContentHash, Fault};
+
+use super::Terms;
+use super::rows::ItemRow;
+use crate::error::Doing;
+use crate::process::now_ms;
+
+/// Content up to this size is kept whole …
+const WHOLE: usize = 64 << 10;
+/// … and of larger content this much, with its hash and length.
+const BEGINNING: usize = 4 << 10;
+
+/// Puts an item aside, or counts one more attempt.
+pub(super) fn put(conn: &Connection, terms: &Terms, item: &ItemRow) -> Result<(), Fault> {
+    let doing = "putting an item aside";
+    let Some(failure) = &item.failure else { return Ok(()) }; // `rows` refused it
+    let exhibit = bytes(&failure.exhibit);
+    let kept =
+        exhibit.as_deref().map(|bytes| &bytes[..if bytes.len() <= WHOLE { bytes.len() } else { BEGINNING }]);
+    let hash = exhibit.as_deref().map(ContentHash::of);
+    let chain = serde_json::Value::from(failure.fault.chain()).to_string();
+    let mut upsert = conn
+        .prepare_cached(
+            "INSERT INTO quarantine(pipeline, uri, stage, class, attempts, message, chain, payload, payload_hash,
+                                    payload_len, first_seen, last_seen, trace, version, fingerprint, run, ordinal)
+             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14, ?15)
+             ON CONFLICT(pipeline, uri) DO UPDATE SET
+               attempts = attempts + (run IS NOT ?14 OR ordinal IS NOT ?15),
+               stage = ?3, class = ?4, message = ?5, chain = ?6, payload = ?7, payload_hash = ?8,
+               payload_len = ?9, last_seen = ?10, trace = ?11, version = ?12, fingerprint = ?13, run = ?14,
+               ordinal = ?15",
+        )
+        .doing(doing)?;
+    upsert
+        .execute(params![
+            terms.lease.pipeline,
+            item.key.as_ref(),
+            failure.stage.as_ref(),
+            failure.fault.kind().name(),
+            failure.fault.to_string(),
+            chain,
+            kept,
+            hash.as_ref().map(AsRef::as_ref) as Option<&[u8]>,
+            exhibit.as_ref().map_or(0, |bytes| bytes.len()),
+            now_ms(),
+            item.trace,
+            item.version,
+            terms.fingerprint,
+            terms.run,
+            item.ordinal
+        ])
+        .map(drop)
+        .doing(doing)
+}
+
+/// Takes an item out of the quarantine, if it is there.
+pub(super) fn clear(conn: &Connection, pipeline: i64, key: &str) -> Result<(), Fault> {
+    conn.prepare_cached("DELETE FROM quarantine WHERE pipeline = ?1 AND uri = ?2")
+        .and_then(|mut delete| delete.execute(params![pipeline, key]))
+        .map(drop)
+        .doing("clearing the quarantine")
+}
+
+/// The content as bytes; `None` if it was never read.
+fn bytes(body: &Body) -> Option<std::borrow::Cow<'_, [u8]>> {
+    match body {
+        Body::Empty => None,
+        Body::Bytes(bytes) => Some(bytes.as_ref().into()),
+        Body::Text(text) => Some(text.as_bytes().into()),
+        Body::Document(document) => Some(document.text.as_bytes().into()),
+        Body::Json(value) => Some(value.to_string().into_bytes().into()),
+    }
+}

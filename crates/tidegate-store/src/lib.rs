@@ -1,0 +1,33 @@
+//! Ledger, journal and index of tidegate in one SQLite file, and the search over them.
+//!
+//! This crate must not contain parsing, chunking, embedding, HTTP or the logic of a flow: it keeps what it is
+//! handed, in whole transactions, and finds it again.
+//!
+//! One thread per process owns the only writing connection; whoever wants something written queues for it, and
+//! requests that queue together share a transaction. Readers have their own connections and never wait for the
+//! writer. The refused alternative was a pool of writing connections: SQLite admits one writer at a time, so a pool
+//! buys lock conflicts and no speed.
+
+#![deny(unsafe_code)] // `search::hamming` alone is allowed it, for popcount instructions.
+
+mod admin;
+mod error;
+mod journal;
+mod lease;
+mod ledger;
+mod open;
+mod process;
+mod queue;
+mod reader;
+mod schema;
+pub mod search;
+mod sink;
+mod store;
+mod writer;
+
+pub use admin::{ClassCount, LeaseStatus, PipelineStatus, Quarantined, RunRow, Status};
+pub use ledger::{PipelineLedger, PipelineRun, RetrySelection};
+pub use open::{Durability, OpenMode, OpenOptions};
+pub use search::{Filter, Hit, Mode, Parts, Query, Searcher, snippet};
+pub use sink::StoreSink;
+pub use store::Store;

@@ -1,0 +1,126 @@
+//! The tables, and how older files become new ones.
+
+use rusqlite::{Connection, TransactionBehavior};
+use tidegate_core::{Fault, FaultKind};
+
+use crate::error::Doing;
+
+/// `PRAGMA application_id` of a tidegate store: "tdgt".
+pub(crate) const APPLICATION_ID: i32 = 0x7464_6774;
+
+/// One step from a version of the schema to the next.
+pub(crate) struct Migration {
+    /// The version it makes.
+    pub(crate) to: i32,
+    /// The statements.
+    pub(crate) sql: &'static str,
+}
+
+/// Every step, oldest first. A released step is never edited; a change of the schema is a new step.
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration { to: 1, sql: VERSION_1 }];
+
+/// The version this program writes.
+pub(crate) fn latest() -> i32 {
+    MIGRATIONS.last().map_or(0, |step| step.to)
+}
+
+/// Brings a file to the latest version in one transaction. Does nothing if it is there already.
+pub(crate) fn migrate(conn: &mut Connection, steps: &[Migration]) -> Result<(), Fault> {
+    let last = steps.last().map_or(0, |step| step.to);
+    if version(conn)? >= last {
+        return Ok(());
+    }
+    let doing = "migrating the store";
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).doing(doing)?;
+    // Another process may have migrated while this one waited for the lock.
+    let from = version(&tx)?;
+    for step in steps.iter().filter(|step| step.to > from) {
+        tx.execute_batch(step.sql).doing(doing)?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID).doing(doing)?;
+    tx.pragma_update(None, "user_version", last.max(from)).doing(doing)?;
+    tx.commit().doing(doing)
+}
+
+/// The version of the schema in a file.
+pub(crate) fn version(conn: &Connection) -> Result<i32, Fault> {
+    conn.pragma_query_value(None, "user_version", |row| row.get(0)).doing("reading the version of the store")
+}
+
+/// The fault for a file that a later tidegate wrote.
+pub(crate) fn newer(found: i32) -> Fault {
+    let message = format!("the store has schema version {found}, this tidegate knows {}", latest());
+    Fault::new(FaultKind::Config, message)
+        .hint("use the tidegate that wrote it, or name another file with --store")
+}
+
+const VERSION_1: &str = "
+-- Counters readers watch: `change` moves with every commit that search can see, `removed` with codes taken away.
+CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO counter VALUES ('change', 0), ('removed', 0);
+
+CREATE TABLE pipeline(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL);
+
+-- Who may write outcomes of a pipeline. `owner` is null once released; `epoch` only ever grows.
+CREATE TABLE lease(
+  pipeline INTEGER PRIMARY KEY REFERENCES pipeline(id),
+  epoch INTEGER NOT NULL, owner TEXT, pid INTEGER, host TEXT, started INTEGER, expires INTEGER NOT NULL);
+
+-- One row per stored item. `run` and `ordinal` say which commit wrote it.
+CREATE TABLE source(
+  id INTEGER PRIMARY KEY, pipeline INTEGER NOT NULL REFERENCES pipeline(id), uri TEXT NOT NULL,
+  generation INTEGER NOT NULL, content_hash BLOB, version TEXT NOT NULL, fingerprint TEXT NOT NULL,
+  chunks INTEGER NOT NULL, title TEXT, meta TEXT NOT NULL, run TEXT NOT NULL, ordinal INTEGER NOT NULL,
+  updated INTEGER NOT NULL, UNIQUE(pipeline, uri));
+CREATE INDEX source_content ON source(pipeline, content_hash);
+
+CREATE TABLE model(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, dims INTEGER NOT NULL);
+
+-- Vectors as little-endian f32, paid for once and kept until pruned.
+CREATE TABLE journal(
+  id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, model INTEGER NOT NULL REFERENCES model(id),
+  tokens INTEGER NOT NULL, created INTEGER NOT NULL, vector BLOB NOT NULL);
+
+CREATE TABLE chunk(
+  id INTEGER PRIMARY KEY, doc INTEGER NOT NULL REFERENCES source(id), ordinal INTEGER NOT NULL,
+  heading TEXT NOT NULL, span_start INTEGER NOT NULL, span_end INTEGER NOT NULL, page INTEGER,
+  vector INTEGER REFERENCES journal(id), text TEXT NOT NULL);
+CREATE INDEX chunk_doc ON chunk(doc);
+CREATE INDEX chunk_vector ON chunk(vector);
+
+-- Sign bits of every vector a chunk points to. `seq` lets a reader fetch only what is new.
+CREATE TABLE code(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id INTEGER NOT NULL UNIQUE REFERENCES journal(id),
+  model INTEGER NOT NULL, bits BLOB NOT NULL);
+
+CREATE VIRTUAL TABLE text_index USING fts5(
+  heading, text, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2');
+
+-- Chunks of units too large to hold in memory, until the unit commits.
+CREATE TABLE staging(
+  id INTEGER PRIMARY KEY, pipeline INTEGER NOT NULL REFERENCES pipeline(id), unit INTEGER NOT NULL,
+  uri TEXT NOT NULL, ordinal INTEGER NOT NULL, heading TEXT NOT NULL, span_start INTEGER NOT NULL,
+  span_end INTEGER NOT NULL, page INTEGER, vector INTEGER REFERENCES journal(id), fields TEXT,
+  text TEXT NOT NULL);
+CREATE INDEX staging_unit ON staging(pipeline, unit);
+
+CREATE TABLE quarantine(
+  id INTEGER PRIMARY KEY, pipeline INTEGER NOT NULL REFERENCES pipeline(id), uri TEXT NOT NULL,
+  stage TEXT NOT NULL, class TEXT NOT NULL, attempts INTEGER NOT NULL, message TEXT NOT NULL,
+  chain TEXT NOT NULL, payload BLOB, payload_hash BLOB, payload_len INTEGER NOT NULL,
+  first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, trace TEXT NOT NULL, version TEXT NOT NULL,
+  fingerprint TEXT NOT NULL, run TEXT NOT NULL, ordinal INTEGER NOT NULL, UNIQUE(pipeline, uri));
+
+CREATE TABLE run(
+  id TEXT PRIMARY KEY, pipeline INTEGER NOT NULL REFERENCES pipeline(id), started INTEGER NOT NULL,
+  ended INTEGER, state TEXT NOT NULL, report TEXT);
+
+CREATE TABLE output(
+  pipeline INTEGER NOT NULL REFERENCES pipeline(id), name TEXT NOT NULL, length INTEGER NOT NULL,
+  PRIMARY KEY(pipeline, name)) WITHOUT ROWID;
+
+CREATE TABLE position(pipeline INTEGER PRIMARY KEY REFERENCES pipeline(id), value TEXT NOT NULL);
+
+-- Ids of the latest transactions: after a commit whose result is unknown, presence here decides.
+CREATE TABLE batch(n INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL);
+";

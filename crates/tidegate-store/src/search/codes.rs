@@ -1,0 +1,272 @@
+//! The 1-bit codes of all vectors, in memory, and the scan over them.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tidegate_core::Fault;
+
+use super::hamming;
+use crate::error::Doing;
+
+/// Codes in one segment; segments are shared between versions of the whole.
+const SEGMENT: usize = 1 << 16;
+/// Codes scanned at a time, so that distances stay in the fastest cache.
+const BLOCK: usize = 1 << 12;
+/// Codes that may be gone from the file but not yet from memory, besides one in twenty.
+const STALE: i64 = 10_000;
+
+/// The codes of every model as of one state of the file. Codes whose vectors are gone since may linger: rescoring
+/// finds no chunk for them and drops them.
+#[derive(Clone, Default)]
+pub(super) struct Codes {
+    /// The file's counters when this was read.
+    change: i64,
+    removed: i64,
+    last_seq: i64,
+    total: usize,
+    groups: Vec<Group>,
+}
+
+#[derive(Clone)]
+struct Group {
+    model: i64,
+    name: Arc<str>,
+    dims: usize,
+    segments: Vec<Arc<Segment>>,
+}
+
+#[derive(Default, Clone)]
+struct Segment {
+    /// Journal rows.
+    ids: Vec<i64>,
+    bits: Vec<u64>,
+}
+
+/// A set of journal rows.
+pub(super) struct Bitset(Vec<u64>);
+
+impl Bitset {
+    pub(super) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(super) fn insert(&mut self, id: i64) {
+        let Ok(id) = usize::try_from(id) else { return };
+        // Row ids are handed out in sequence; one far beyond is not ours.
+        if id > 1 << 36 {
+            return;
+        }
+        if self.0.len() <= id / 64 {
+            self.0.resize(id / 64 + 1, 0);
+        }
+        self.0[id / 64] |= 1 << (id % 64);
+    }
+
+    pub(super) fn contains(&self, id: i64) -> bool {
+        let Ok(id) = usize::try_from(id) else { return false };
+        self.0.get(id / 64).is_some_and(|word| word >> (id % 64) & 1 == 1)
+    }
+}
+
+impl Codes {
+    /// This or a newer version: what the open transaction of `conn` sees, at least.
+    pub(super) fn refreshed(current: &Arc<Self>, conn: &Connection) -> Result<Arc<Self>, Fault> {
+        let change = counter(conn, "change")?;
+        if change <= current.change && current.change > 0 {
+            return Ok(current.clone());
+        }
+        let removed = counter(conn, "removed")?;
+        let stale = removed - current.removed;
+        let mut next = if stale > STALE + current.total as i64 / 20 {
+            Self { removed, ..Self::default() }
+        } else {
+            (**current).clone()
+        };
+        next.change = change;
+        next.read_new(conn)?;
+        Ok(Arc::new(next))
+    }
+
+    /// Reads the codes written after the last one known.
+    fn read_new(&mut self, conn: &Connection) -> Result<(), Fault> {
+        let doing = "reading the codes of vectors";
+        let mut select = conn
+            .prepare_cached("SELECT seq, id, model, bits FROM code WHERE seq > ?1 ORDER BY seq")
+            .doing(doing)?;
+        let mut rows = select.query([self.last_seq]).doing(doing)?;
+        let mut at = usize::MAX;
+        while let Some(row) = rows.next().doing(doing)? {
+            let model: i64 = row.get(2).doing(doing)?;
+            if self.groups.get(at).is_none_or(|group| group.model != model) {
+                at = self.group(conn, model)?;
+            }
+            let bits = row.get_ref(3).and_then(|value| Ok(value.as_blob()?)).doing(doing)?;
+            self.last_seq = row.get(0).doing(doing)?;
+            self.total += usize::from(self.groups[at].push(row.get(1).doing(doing)?, bits));
+        }
+        Ok(())
+    }
+
+    /// The position of a model's group, made if there is none.
+    fn group(&mut self, conn: &Connection, model: i64) -> Result<usize, Fault> {
+        if let Some(at) = self.groups.iter().position(|group| group.model == model) {
+            return Ok(at);
+        }
+        let (name, dims): (String, usize) = conn
+            .query_row("SELECT name, dims FROM model WHERE id = ?1", [model], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .doing("reading the models")?;
+        self.groups.push(Group { model, name: name.into(), dims, segments: Vec::new() });
+        Ok(self.groups.len() - 1)
+    }
+
+    /// How many codes there are.
+    pub(super) fn len(&self) -> usize {
+        self.total
+    }
+
+    /// The journal rows of the `count` codes nearest to `signs` (and of those as near as the last of them), among
+    /// `allowed`, nearest first. Several models with the same number of dimensions count together unless one is
+    /// named.
+    pub(super) fn nearest(&self, wanted: &Wanted<'_>, count: usize) -> Vec<i64> {
+        let mut best = Best::new(wanted.dims, count);
+        let groups = self.groups.iter().filter(|group| {
+            group.dims == wanted.dims && wanted.model.is_none_or(|name| *name == *group.name)
+        });
+        for segment in groups.flat_map(|group| &group.segments) {
+            segment.scan(wanted, &mut best);
+        }
+        best.finish()
+    }
+}
+
+/// What [`Codes::nearest`] looks for.
+pub(super) struct Wanted<'a> {
+    /// Sign bits of the query.
+    pub(super) signs: &'a [u64],
+    pub(super) dims: usize,
+    pub(super) model: Option<&'a str>,
+    pub(super) allowed: Option<&'a Bitset>,
+}
+
+impl Group {
+    /// Adds a code; `false` if it has the wrong length.
+    fn push(&mut self, id: i64, bits: &[u8]) -> bool {
+        let words = self.dims.div_ceil(64);
+        let (chunks, rest) = bits.as_chunks::<8>();
+        if chunks.len() != words || !rest.is_empty() {
+            return false;
+        }
+        if self.segments.last().is_none_or(|segment| segment.ids.len() >= SEGMENT) {
+            self.segments.push(Arc::default());
+        }
+        let Some(segment) = self.segments.last_mut() else { return false };
+        // The last segment is copied once per refresh if a search still uses the version before.
+        let segment = Arc::make_mut(segment);
+        segment.ids.push(id);
+        segment.bits.extend(chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)));
+        true
+    }
+}
+
+impl Segment {
+    fn scan(&self, wanted: &Wanted<'_>, best: &mut Best) {
+        let words = wanted.signs.len();
+        let mut buffer = [0u16; BLOCK];
+        for (ids, bits) in self.ids.chunks(BLOCK).zip(self.bits.chunks(BLOCK * words)) {
+            let distances = &mut buffer[..ids.len()];
+            hamming::distances(wanted.signs, bits, distances);
+            for (id, distance) in ids.iter().zip(distances) {
+                if *distance <= best.limit && wanted.allowed.is_none_or(|allowed| allowed.contains(*id)) {
+                    best.take(*distance, *id);
+                }
+            }
+        }
+    }
+}
+
+/// The nearest so far: a histogram of distances says how far is still near enough.
+struct Best {
+    count: usize,
+    /// How many of `found` lie at each distance.
+    histogram: Vec<usize>,
+    /// How many lie within `limit`.
+    within: usize,
+    limit: u16,
+    found: Vec<(u16, i64)>,
+}
+
+impl Best {
+    fn new(dims: usize, count: usize) -> Self {
+        let most = dims.div_ceil(64) * 64;
+        let limit = most.min(usize::from(u16::MAX)) as u16;
+        let histogram = vec![0; usize::from(limit) + 1];
+        Self { count: count.max(1), histogram, within: 0, limit, found: Vec::new() }
+    }
+
+    fn take(&mut self, distance: u16, id: i64) {
+        self.found.push((distance, id));
+        self.histogram[usize::from(distance)] += 1;
+        self.within += 1;
+        // Draw the limit in while enough lie within the next smaller one.
+        while self.within - self.histogram[usize::from(self.limit)] >= self.count {
+            self.within -= self.histogram[usize::from(self.limit)];
+            self.limit -= 1;
+        }
+        if self.found.len() > 4 * self.count + 1024 && self.found.len() > 2 * self.within {
+            let limit = self.limit;
+            self.found.retain(|(distance, _)| *distance <= limit);
+        }
+    }
+
+    fn finish(mut self) -> Vec<i64> {
+        self.found.retain(|(distance, _)| *distance <= self.limit);
+        self.found.sort_unstable();
+        self.found.truncate(2 * self.count);
+        self.found.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+fn counter(conn: &Connection, name: &str) -> Result<i64, Fault> {
+    conn.prepare_cached("SELECT value FROM counter WHERE name = ?1")
+        .and_then(|mut select| select.query_row([name], |row| row.get(0)))
+        .doing("reading the counters of the store")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_nearest_are_those_a_sort_would_give(
+            codes in proptest::collection::vec(any::<u64>(), 0..300),
+            query in any::<u64>(),
+            count in 1usize..40,
+            modulus in 1i64..4,
+        ) {
+            let mut group = Group { model: 1, name: "m".into(), dims: 64, segments: Vec::new() };
+            let mut allowed = Bitset::new();
+            for (id, code) in codes.iter().enumerate() {
+                prop_assert!(group.push(id as i64, &code.to_le_bytes()));
+                if id as i64 % modulus == 0 {
+                    allowed.insert(id as i64);
+                }
+            }
+            let all = Codes { groups: vec![group], ..Codes::default() };
+            let wanted = Wanted { signs: &[query], dims: 64, model: None, allowed: Some(&allowed) };
+            let found = all.nearest(&wanted, count);
+            let mut sorted: Vec<(u32, i64)> = (0i64..).zip(&codes)
+                .filter(|(id, _)| id % modulus == 0)
+                .map(|(id, code)| ((code ^ query).count_ones(), id))
+                .collect();
+            sorted.sort_unstable();
+            let expected: Vec<i64> = sorted.iter().map(|(_, id)| *id).take(count).collect();
+            prop_assert!(found.len() >= expected.len());
+            prop_assert_eq!(&found[..expected.len()], &expected[..]);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! One query from beginning to end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tidegate_core::{Fault, FaultKind};
+
+use super::codes::Codes;
+use super::fuse::{self, Scored};
+use super::vector::{Allowed, Needle};
+use super::{Hit, Mode, Parts, Query, hits, text, vector};
+use crate::store::Store;
+
+/// Most hits of one query.
+const MOST: usize = 1_000;
+/// Candidates each leg hands to the fusion, at least.
+const POOL: usize = 200;
+
+/// Searches a store. Cheap to share; the codes of all vectors (dimensions / 8 + 8 bytes each) are read by the first
+/// query that needs them and then follow the file.
+pub struct Searcher {
+    store: Store,
+    codes: Mutex<Arc<Codes>>,
+}
+
+impl Searcher {
+    /// A searcher over `store`.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self { store, codes: Mutex::default() }
+    }
+
+    /// Answers a query. Blocks the calling thread for the milliseconds it takes: asynchronous callers use the
+    /// compute pool.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`] for a query without what its mode needs; storage faults.
+    pub fn search(&self, query: &Query) -> Result<Vec<Hit>, Fault> {
+        let limit = query.limit.clamp(1, MOST);
+        let terms = match (query.mode, &query.text) {
+            (Mode::Vector, _) | (_, None) => Vec::new(),
+            (_, Some(text)) => text::terms(text),
+        };
+        let needle = match (query.mode, &query.vector) {
+            (Mode::Text, _) | (_, None) => None,
+            (_, Some(vector)) => Needle::new(vector, query.model.as_deref())?,
+        };
+        missing(query)?;
+        let plan = Plan { limit, terms, needle, query };
+        self.store.read(|conn| self.run(conn, &plan))
+    }
+
+    /// How many codes are in memory.
+    #[must_use]
+    pub fn codes_in_memory(&self) -> usize {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn run(&self, conn: &Connection, plan: &Plan<'_>) -> Result<Vec<Hit>, Fault> {
+        let pool = POOL.max(4 * plan.limit);
+        let clause = plan.query.filter.as_ref().map(super::Filter::clause);
+        let words = match plan.query.mode {
+            Mode::Text => text::best(conn, &plan.terms, clause.as_ref(), plan.limit)?,
+            Mode::Hybrid => text::best(conn, &plan.terms, clause.as_ref(), pool)?,
+            Mode::Vector => Vec::new(),
+        };
+        let scored = match &plan.needle {
+            None => fuse::single(words, |bm25| Parts { vector: None, text: Some(bm25) }),
+            Some(needle) => {
+                let allowed = clause.as_ref().map(|clause| Allowed::of(conn, clause)).transpose()?;
+                let codes = self.codes(conn)?;
+                let rescore = if plan.query.rescore == 0 { pool } else { plan.query.rescore };
+                let near = vector::best(conn, &codes, needle, allowed.as_ref(), (rescore, pool))?;
+                fused(conn, plan, needle, (words, near))?
+            }
+        };
+        hits::read(conn, scored, plan.limit)
+    }
+
+    /// The codes as of the open transaction, or newer.
+    fn codes(&self, conn: &Connection) -> Result<Arc<Codes>, Fault> {
+        let current = self.codes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let fresh = Codes::refreshed(&current, conn)?;
+        if !Arc::ptr_eq(&current, &fresh) {
+            drop(current);
+            *self.codes.lock().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
+        }
+        Ok(fresh)
+    }
+}
+
+struct Plan<'a> {
+    limit: usize,
+    terms: Vec<String>,
+    needle: Option<Needle<'a>>,
+    query: &'a Query,
+}
+
+fn fused(
+    conn: &Connection,
+    plan: &Plan<'_>,
+    needle: &Needle<'_>,
+    (words, near): (Vec<(i64, f64)>, Vec<(i64, f64)>),
+) -> Result<Vec<Scored>, Fault> {
+    if plan.query.mode == Mode::Vector {
+        return Ok(fuse::single(near, |cosine| Parts { vector: Some(cosine), text: None }));
+    }
+    let mut cosines: rustc_hash::FxHashMap<i64, f64> = near.into_iter().collect();
+    let unknown: Vec<i64> = words.iter().map(|word| word.0).filter(|id| !cosines.contains_key(id)).collect();
+    cosines.extend(vector::cosines(conn, needle, unknown.into_iter())?);
+    Ok(fuse::both(&words, &cosines))
+}
+
+/// Refuses a query that lacks what its mode needs.
+fn missing(query: &Query) -> Result<(), Fault> {
+    let lacks = match query.mode {
+        Mode::Text if query.text.is_none() => "words",
+        Mode::Vector if query.vector.is_none() => "a vector",
+        Mode::Hybrid if query.text.is_none() && query.vector.is_none() => "words or a vector",
+        _ => return Ok(()),
+    };
+    Err(Fault::new(FaultKind::Config, format!("the query lacks {lacks}")))
+}
