@@ -31,3 +31,6 @@ pub use open::{Durability, OpenMode, OpenOptions};
 pub use search::{Filter, Hit, Mode, Parts, Query, Searcher, snippet};
 pub use sink::StoreSink;
 pub use store::Store;
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use tidegate_core::{Fault, FaultKind};
 
 use super::codes::Codes;
 use super::fuse::{self, Scored};
-use super::vector::{Allowed, Needle};
+use super::vector::{Allowed, Needle, Ranked};
 use super::{Hit, Mode, Parts, Query, hits, text, vector};
 use crate::store::Store;
 
@@ -100,7 +100,7 @@ fn fused(
     conn: &Connection,
     plan: &Plan<'_>,
     needle: &Needle<'_>,
-    (words, near): (Vec<(i64, f64)>, Vec<(i64, f64)>),
+    (words, near): (Ranked, Ranked),
 ) -> Result<Vec<Scored>, Fault> {
     if plan.query.mode == Mode::Vector {
         return Ok(fuse::single(near, |cosine| Parts { vector: Some(cosine), text: None }));

@@ -8,6 +8,9 @@ use super::codes::{Bitset, Codes, Wanted};
 use crate::error::Doing;
 use crate::journal;
 
+/// Chunks with their scores, best first.
+pub(super) type Ranked = Vec<(i64, f64)>;
+
 const DOING: &str = "searching the vectors";
 
 /// A query's vector, ready to be compared.
@@ -66,7 +69,7 @@ pub(super) fn best(
     needle: &Needle<'_>,
     allowed: Option<&Allowed>,
     (rescore, count): (usize, usize),
-) -> Result<Vec<(i64, f64)>, Fault> {
+) -> Result<Ranked, Fault> {
     let wanted = Wanted {
         signs: &needle.signs,
         dims: needle.vector.len(),

@@ -35,7 +35,7 @@ impl Clause {
                 clause.list(values, " OR ", |clause, value| clause.compare(field, Op::Eq, value));
             }),
             Filter::Exists(field) => {
-                self.any_value(field, |clause| clause.sql += column(field, " IS NOT NULL"))
+                self.any_value(field, |clause| clause.sql += column(field, " IS NOT NULL"));
             }
             Filter::And(filters) => self.list(filters, " AND ", Self::push),
             Filter::Or(filters) => self.list(filters, " OR ", Self::push),

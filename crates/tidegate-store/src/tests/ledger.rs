@@ -1,0 +1,326 @@
+//! The contract of the ledger, verdict by verdict.
+
+use std::collections::BTreeSet;
+
+use tidegate_core::{
+    Commit, ContentHash, Coverage, FaultKind, Journal as _, Ledger as _, Outcome, Position, SweepPolicy,
+    Verdict,
+};
+
+use super::world::*;
+use crate::{OpenMode, PipelineRun, RetrySelection, Store};
+
+fn go(known: Option<&str>) -> Verdict {
+    Verdict::Go { known: known.map(|version| ContentHash::of(version.as_bytes())) }
+}
+
+#[tokio::test]
+async fn an_item_is_work_once() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    assert_eq!(verdict(&ledger, "a", "v1").await, go(None));
+    assert_eq!(verdict(&ledger, "a", "v1").await, Verdict::Duplicate);
+    ledger.commit(&commit(vec![stored("a", "v1", 0, &["one moon", "two seas"])])).await.unwrap();
+    drop(ledger);
+    let ledger = world.run("r2").await;
+    assert_eq!(verdict(&ledger, "a", "v1").await, Verdict::Unchanged);
+    ledger.close().await.unwrap();
+    let ledger = world.run("r3").await;
+    assert_eq!(verdict(&ledger, "a", "v2").await, go(Some("v1")));
+    drop(ledger);
+    // An empty version proves nothing.
+    let ledger = world.run("r4").await;
+    assert_eq!(verdict(&ledger, "a", "").await, go(Some("v1")));
+    world.assert_sound();
+    assert_eq!(world.store.runs(9).unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn another_fingerprint_or_force_is_work_again() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    ledger.commit(&commit(vec![stored("a", "v1", 0, &["moon"])])).await.unwrap();
+    drop(ledger);
+    let ledger = world.store.ledger(PipelineRun::new("p", "f2", "r2")).await.unwrap();
+    assert_eq!(verdict(&ledger, "a", "v1").await, go(None));
+    drop(ledger);
+    let run = PipelineRun { force: true, relist: true, ..PipelineRun::new("p", "f1", "r3") };
+    let ledger = world.store.ledger(run).await.unwrap();
+    assert_eq!(verdict(&ledger, "a", "v1").await, go(None));
+    assert_eq!(verdict(&ledger, "a", "v1").await, go(None));
+}
+
+#[tokio::test]
+async fn a_document_is_replaced_whole() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    ledger.commit(&commit(vec![stored("a", "v1", 0, &["moon tide", "lunar sea"])])).await.unwrap();
+    assert_eq!(world.found("lunar"), ["a"]);
+    ledger.commit(&commit(vec![stored("a", "v2", 0, &["moon tide", "solar wind"])])).await.unwrap();
+    assert!(world.found("lunar").is_empty());
+    assert_eq!(world.found("solar"), ["a"]);
+    world.assert_sound();
+    assert_eq!(world.count("SELECT generation FROM source"), 2);
+    // The vector of the text that is gone was paid for and stays.
+    assert_eq!(world.store.status().unwrap().journal, 3);
+    ledger.commit(&commit(vec![stored("a", "v3", 0, &[])])).await.unwrap();
+    world.assert_sound();
+    assert!(world.found("moon").is_empty());
+    assert_eq!(world.store.prune_journal().await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn equal_content_has_one_vector() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    let units = vec![stored("a", "v1", 0, &["moon"]), stored("b", "v1", 1, &["moon", "moon"])];
+    ledger.commit(&commit(units)).await.unwrap();
+    let status = world.store.status().unwrap();
+    assert_eq!((status.documents, status.chunks, status.vectors, status.journal), (2, 3, 1, 1));
+    ledger.commit(&commit(vec![plain("a", "v1", 2, Outcome::Deleted)])).await.unwrap();
+    world.assert_sound();
+    assert_eq!(world.found("moon"), ["b"]);
+}
+
+#[tokio::test]
+async fn the_quarantine_keeps_the_old_version_searchable() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    ledger.commit(&commit(vec![stored("a", "v1", 0, &["moon"])])).await.unwrap();
+    ledger.commit(&commit(vec![quarantined("a", "v2", 1)])).await.unwrap();
+    assert_eq!(world.found("moon"), ["a"]);
+    // The same commit again (its answer was lost) is the same attempt.
+    ledger.commit(&commit(vec![quarantined("a", "v2", 1)])).await.unwrap();
+    assert_eq!(world.store.quarantine_list().unwrap()[0].attempts, 1);
+    ledger.commit(&commit(vec![quarantined("a", "v2", 2)])).await.unwrap();
+    let shown = world.store.quarantine_show("a").unwrap().remove(0);
+    assert_eq!((shown.attempts, shown.class.as_str(), shown.stage.as_str()), (2, "malformed", "parse"));
+    assert_eq!(shown.payload.as_deref(), Some(&b"the content"[..]));
+    assert_eq!(shown.chain, ["reading a", "not what it says"]);
+    drop(ledger);
+
+    let ledger = world.run("r2").await;
+    assert_eq!(verdict(&ledger, "a", "v2").await, Verdict::StillQuarantined);
+    drop(ledger);
+    for (retry, expected) in [
+        (RetrySelection::All, go(Some("v1"))),
+        (RetrySelection::Keys(BTreeSet::from(["b".to_owned()])), Verdict::StillQuarantined),
+        (RetrySelection::Classes(BTreeSet::from(["malformed".to_owned()])), go(Some("v1"))),
+    ] {
+        let run = PipelineRun { retry_quarantined: retry, ..PipelineRun::new("p", "f1", "r3") };
+        let ledger = world.store.ledger(run).await.unwrap();
+        assert_eq!(verdict(&ledger, "a", "v2").await, expected);
+    }
+    // The good version is back: the row is out of date.
+    let ledger = world.run("r4").await;
+    assert_eq!(verdict(&ledger, "a", "v1").await, Verdict::Unchanged);
+    assert!(world.store.quarantine_list().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn storing_and_dropping_empty_the_quarantine() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    let aside = ["a", "b", "c"].iter().zip(0..).map(|(key, at)| quarantined(key, "v1", at)).collect();
+    ledger.commit(&commit(aside)).await.unwrap();
+    ledger.commit(&commit(vec![stored("a", "v1", 3, &["x"])])).await.unwrap();
+    assert_eq!(world.store.status().unwrap().quarantine[0].count, 2);
+    assert_eq!(world.store.quarantine_drop(Some(vec!["b".into(), "x".into()])).await.unwrap(), 1);
+    assert_eq!(world.store.quarantine_drop(None).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn unchanged_refreshes_the_version_of_what_is_stored_and_nothing_else() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    ledger.commit(&commit(vec![stored("a", "v1", 0, &["moon"])])).await.unwrap();
+    ledger.commit(&commit(vec![plain("a", "v2", 1, Outcome::Unchanged)])).await.unwrap();
+    let lost = ledger.commit(&commit(vec![plain("b", "v1", 2, Outcome::Unchanged)])).await;
+    assert_eq!(lost.unwrap_err().kind(), FaultKind::Internal);
+    drop(ledger);
+    let ledger = world.run("r2").await;
+    assert_eq!(verdict(&ledger, "a", "v2").await, Verdict::Unchanged);
+    assert_eq!(world.found("moon"), ["a"]);
+}
+
+#[tokio::test]
+async fn position_and_lengths_come_with_the_commit() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    assert_eq!(ledger.resume().await.unwrap(), None);
+    let mut units = vec![stored("a", "v1", 0, &["moon"])];
+    let position = Some(Position("line 7".into()));
+    let whole = Commit { units, position: position.clone(), lengths: vec![("out".into(), 42)] };
+    ledger.commit(&whole).await.unwrap();
+    units = vec![stored("b", "v1", 1, &["x"]), plain("c", "v1", 2, Outcome::Unchanged)];
+    let failing =
+        Commit { units, position: Some(Position("line 9".into())), lengths: vec![("out".into(), 43)] };
+    ledger.commit(&failing).await.unwrap_err();
+    assert_eq!(ledger.resume().await.unwrap(), position);
+    assert_eq!(ledger.length("out").await.unwrap(), Some(42));
+    assert_eq!(ledger.length("other").await.unwrap(), None);
+    assert!(world.found("x").is_empty());
+    world.assert_sound();
+}
+
+#[tokio::test]
+async fn staged_chunks_are_invisible_until_their_unit_commits() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    ledger.commit(&commit(vec![stored("a", "v1", 0, &["old moon"])])).await.unwrap();
+    ledger.stage(5, &[record("a", 5, 0, "new sun"), record("a", 5, 1, "bright star")]).await.unwrap();
+    ledger.stage(6, &[record("z", 6, 0, "never committed")]).await.unwrap();
+    assert!(world.found("sun").is_empty());
+    let mut unit = stored("a", "v2", 5, &[]);
+    unit.records.push(record("a", 5, 2, "last comet"));
+    unit.staged = 2;
+    let unit = commit(vec![unit]);
+    ledger.commit(&unit).await.unwrap();
+    // Again, as after a lost answer: the staged rows are gone, because they are in place.
+    ledger.commit(&unit).await.unwrap();
+    for text in ["sun", "star", "comet"] {
+        assert_eq!(world.found(text), ["a"]);
+    }
+    assert!(world.found("old").is_empty());
+    assert_eq!(world.count("SELECT count(*) FROM staging"), 1);
+    let mut partial = stored("b", "v1", 7, &[]);
+    partial.staged = 3;
+    assert_eq!(ledger.commit(&commit(vec![partial])).await.unwrap_err().kind(), FaultKind::Internal);
+    drop(ledger);
+    let _ledger = world.run("r2").await;
+    assert_eq!(world.count("SELECT count(*) FROM staging"), 0);
+    world.assert_sound();
+}
+
+#[tokio::test]
+async fn vanished_items_go_and_moved_ones_are_told_apart() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    let units = vec![
+        stored("/d/old", "same", 0, &["moon"]),
+        stored("/d/gone", "v2", 1, &["sea"]),
+        stored("/d/kept", "v3", 2, &["tide"]),
+        stored("/d2/other", "v4", 3, &["gate"]),
+        stored("/d/dark/x", "v5", 4, &["lock"]),
+        quarantined("/d/bad", "v6", 5),
+        quarantined("/d/dark/bad", "v6", 6),
+    ];
+    ledger.commit(&commit(units)).await.unwrap();
+    drop(ledger);
+    let ledger = world.run("r2").await;
+    assert_eq!(verdict(&ledger, "/d/new", "same").await, go(None));
+    assert_eq!(verdict(&ledger, "/d/kept", "v3").await, Verdict::Unchanged);
+    ledger.commit(&commit(vec![stored("/d/new", "same", 0, &["moon"])])).await.unwrap();
+    let coverage = Coverage { covered: vec!["/d".into()], unknown: vec!["/d/dark".into()] };
+    let sweep = ledger.sweep(&coverage, SweepPolicy::default()).await.unwrap();
+    assert_eq!((sweep.deleted, sweep.moved, sweep.refused, sweep.known), (2, 1, 0, 5));
+    assert_eq!(world.found("moon"), ["/d/new"]);
+    assert!(world.found("sea").is_empty());
+    assert_eq!(world.found("tide gate lock").len(), 3);
+    let aside = world.store.quarantine_list().unwrap();
+    assert_eq!(aside.iter().map(|item| item.source.as_str()).collect::<Vec<_>>(), ["/d/dark/bad"]);
+    world.assert_sound();
+}
+
+#[tokio::test]
+async fn the_guard_refuses_a_mass_deletion_but_not_a_move() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    let unit = |at: u64| stored(&format!("/d/{at}"), &format!("v{at}"), at, &["moon"]);
+    ledger.commit(&commit((0..150).map(unit).collect())).await.unwrap();
+    drop(ledger);
+    let ledger = world.run("r2").await;
+    let moved = |at: u64| stored(&format!("/e/{at}"), &format!("v{at}"), at, &["moon"]);
+    for at in 0..20u64 {
+        verdict(&ledger, &format!("/e/{at}"), &format!("v{at}")).await;
+    }
+    ledger.commit(&commit((0..20).map(moved).collect())).await.unwrap();
+    let refused = sweep(&ledger, "/d").await;
+    assert_eq!((refused.deleted, refused.moved, refused.refused, refused.known), (20, 20, 130, 150));
+    let policy = SweepPolicy { allow_delete: true, ..SweepPolicy::default() };
+    let coverage = Coverage { covered: vec!["/d".into()], unknown: Vec::new() };
+    let allowed = ledger.sweep(&coverage, policy).await.unwrap();
+    assert_eq!((allowed.deleted, allowed.refused), (130, 0));
+    assert_eq!(world.store.status().unwrap().documents, 20);
+    world.assert_sound();
+}
+
+#[tokio::test]
+async fn a_second_run_of_a_pipeline_is_refused_and_another_pipeline_is_not() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    let second = Store::open(&world.url(), OpenMode::Write).unwrap();
+    let refused = second.ledger(PipelineRun::new("p", "f1", "r2")).await.err().unwrap();
+    assert!(refused.to_string().contains("held by pid"), "{refused}");
+    let other = second.ledger(PipelineRun::new("q", "f1", "r3")).await.unwrap();
+    other.commit(&commit(vec![stored("a", "v1", 0, &["moon"])])).await.unwrap();
+    ledger.commit(&commit(vec![stored("a", "v1", 0, &["moon"])])).await.unwrap();
+    let lease = world.store.status().unwrap().pipelines[0].lease.clone().unwrap();
+    assert_eq!(lease.pid, std::process::id());
+    drop(ledger);
+    world.store.quarantine_drop(None).await.unwrap(); // queued behind the giving back of the lease
+    second.ledger(PipelineRun::new("p", "f1", "r4")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_that_lost_its_lease_writes_nothing_more() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    ledger.commit(&commit(vec![stored("a", "v1", 0, &["moon"])])).await.unwrap();
+    let conn = rusqlite::Connection::open(world.store.path()).unwrap();
+    conn.execute("UPDATE lease SET epoch = epoch + 1, owner = 'another'", []).unwrap();
+    let late = ledger.commit(&commit(vec![stored("a", "v2", 1, &["sun"])])).await;
+    assert_eq!(late.unwrap_err().kind(), FaultKind::Fenced);
+    let late = ledger.stage(1, &[record("a", 1, 0, "sun")]).await;
+    assert_eq!(late.unwrap_err().kind(), FaultKind::Fenced);
+    assert_eq!(world.found("moon"), ["a"]);
+    drop(ledger);
+    assert_eq!(world.count("SELECT owner = 'another' FROM lease"), 1);
+}
+
+#[tokio::test]
+async fn the_journal_keeps_what_is_sound_and_refuses_the_rest() {
+    let world = World::new();
+    let key = |text: &str| ContentHash::of(text.as_bytes());
+    let entry = |text: &str| (key(text), vector(text), 3);
+    world.store.append("m", vec![entry("a"), entry("b"), entry("a")]).await.unwrap();
+    let found = world.store.lookup(&[key("b"), key("x"), key("a")]).await.unwrap();
+    assert_eq!(found, [Some(vector("b")), None, Some(vector("a"))]);
+    for bad in [vec![f32::NAN; 64], vec![f32::INFINITY; 64], vec![1.0; 63], vec![]] {
+        let entries = vec![entry("c"), (key("bad"), bad.into(), 1)];
+        assert_eq!(world.store.append("m", entries).await.unwrap_err().kind(), FaultKind::Validation);
+    }
+    assert_eq!(world.store.status().unwrap().journal, 2);
+    world.store.append("other", vec![(key("short"), vec![1.0].into(), 1)]).await.unwrap();
+    // A second vector for a key changes nothing.
+    world.store.append("m", vec![(key("a"), vector("z"), 1)]).await.unwrap();
+    assert_eq!(world.store.lookup(&[key("a")]).await.unwrap(), [Some(vector("a"))]);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_stored_is_the_records_fault() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    let mut bytes = stored("a", "v1", 0, &["x"]);
+    bytes.records[0].set_body(tidegate_core::Body::Bytes(vec![0u8].into()));
+    assert_eq!(ledger.commit(&commit(vec![bytes])).await.unwrap_err().kind(), FaultKind::Unsupported);
+    let mut broken = stored("a", "v1", 0, &["x"]);
+    let mut bad = embedded("x");
+    bad.vector = vec![f32::NAN; 64].into();
+    broken.records[0].set_embedded(bad);
+    assert_eq!(ledger.commit(&commit(vec![broken])).await.unwrap_err().kind(), FaultKind::Validation);
+    assert_eq!(world.store.status().unwrap().documents, 0);
+}
+
+#[tokio::test]
+async fn a_report_is_kept() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    let report = tidegate_core::report::Report { run: "r1".into(), seconds: 1.5, ..Default::default() };
+    world.store.record_run("p", &report).await.unwrap();
+    let run = world.store.runs(1).unwrap().remove(0);
+    assert_eq!((run.state.as_str(), run.report.unwrap()["seconds"].as_f64()), ("done", Some(1.5)));
+    drop(ledger);
+    let _crashed = world.run("r2").await;
+    assert_eq!(world.store.runs(9).unwrap()[0].state, "running");
+}

@@ -1,0 +1,8 @@
+//! The promises of the store, held against real files.
+
+mod crash;
+mod hostile;
+mod ledger;
+mod model;
+mod search;
+mod world;
