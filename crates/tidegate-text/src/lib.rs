@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bounds;
 mod chunk;
 mod code;
 mod decode;

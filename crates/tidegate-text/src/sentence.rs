@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::bounds::ceil;
+
 /// The sentences of `text`, without the white space between them. Empty lines end sentences too.
 ///
 /// ```
@@ -19,35 +21,32 @@ pub fn sentences(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
         if start >= end {
             return None;
         }
-        let next = starts(text, start + 1).next().unwrap_or(text.len());
+        let places = start + 1..end;
+        let next = places.into_iter().find(|at| may_start(text, *at) && is_start(text, *at)).unwrap_or(end);
         let span = start..start + text[start..next].trim_end().len();
         start = next;
         Some(span)
     })
 }
 
-/// Positions from `from` on at which a sentence starts, `from` itself included if one does.
-fn starts(text: &str, from: usize) -> impl Iterator<Item = usize> + '_ {
-    let from = text.ceil_char_boundary(from);
-    text[from..].char_indices().map(move |(at, _)| from + at).filter(|at| is_start(text, *at))
-}
-
 /// The last position in `low..=high` at which a sentence starts.
 pub(crate) fn last_start(text: &str, low: usize, high: usize) -> Option<usize> {
-    let high = text.floor_char_boundary(high.min(text.len()));
-    let own = (high > low && is_start(text, high)).then_some(high);
-    own.or_else(|| {
-        let low = text.ceil_char_boundary(low);
-        let mut candidates = text.get(low..high)?.char_indices().rev().map(|(at, _)| low + at);
-        candidates.find(|at| is_start(text, *at))
-    })
+    let high = high.min(text.len());
+    (low..=high).rev().find(|at| may_start(text, *at) && is_start(text, *at))
 }
 
 /// The first position in `low..high` at which a sentence or a line starts.
 pub(crate) fn first_start(text: &str, low: usize, high: usize) -> Option<usize> {
-    let low = text.ceil_char_boundary(low);
-    let mut candidates = text.get(low..high)?.char_indices().map(|(at, _)| low + at);
-    candidates.find(|at| is_start(text, *at) || is_line_start(text, *at))
+    let mut places = low..high.min(text.len());
+    places.find(|at| may_start(text, *at) && (is_start(text, *at) || is_line_start(text, *at)))
+}
+
+/// A cheap look at two bytes that rules out most positions: within words, between words and their commas.
+fn may_start(text: &str, at: usize) -> bool {
+    let bytes = text.as_bytes();
+    let Some(last) = at.checked_sub(1).map(|before| bytes[before]) else { return true };
+    let follows = last.is_ascii_whitespace() || last >= 0x80 || last == 0x0b || is_closer(char::from(last));
+    follows && text.is_char_boundary(at)
 }
 
 /// Whether `at` is the first character of a line, indentation included.
@@ -81,7 +80,7 @@ fn ends_sentence(before: &str, next: char) -> bool {
     match bare.chars().next_back() {
         Some('!' | '?' | '…' | '。' | '！' | '？' | '．' | '؟' | '।') => true,
         // An abbreviation stands right before the space; "he said no.)" ends.
-        Some('.') => !next.is_lowercase() && !(bare.len() == before.len() && is_abbreviation(bare, next)),
+        Some('.') => !(next.is_lowercase() || (bare.len() == before.len() && is_abbreviation(bare, next))),
         _ => false,
     }
 }
@@ -102,7 +101,7 @@ fn is_closer(c: char) -> bool {
 fn is_abbreviation(text: &str, next: char) -> bool {
     let text = &text[..text.len() - 1];
     // An abbreviation is short: looking back further would make long words cost their square.
-    let from = text.ceil_char_boundary(text.len().saturating_sub(24));
+    let from = ceil(text, text.len().saturating_sub(24));
     let tail = &text[from..];
     let word = tail.rsplit(|c: char| !c.is_alphanumeric() && c != '.').next().unwrap_or(tail);
     let mut characters = word.chars();

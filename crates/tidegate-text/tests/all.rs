@@ -19,7 +19,7 @@ impl Tokenizer for Words {
         let end_word = |from: Option<usize>, to: usize, starts: &mut Vec<u32>| {
             let Some(from) = from else { return };
             let step = if to - from > 40 { to - from } else { 3 };
-            starts.extend((from..to).step_by(step).map(|at| u32::try_from(at).unwrap()));
+            starts.extend((from..to).step_by(step).map(|at| at as u32));
         };
         for (at, c) in text.char_indices() {
             if c.is_alphanumeric() {
@@ -28,7 +28,7 @@ impl Tokenizer for Words {
             }
             end_word(word.take(), at, starts);
             if !c.is_whitespace() {
-                starts.push(u32::try_from(at).unwrap());
+                starts.push(at as u32);
             }
         }
         end_word(word, text.len(), starts);
@@ -53,8 +53,7 @@ fn check_chunks(doc: &Document, options: &ChunkOptions) {
     let mut last_end = 0;
     let budget = options.max_tokens.max(32);
     for (ordinal, plan) in chunk(doc, &Words, options).enumerate() {
-        let span =
-            usize::try_from(plan.place.span.start).unwrap()..usize::try_from(plan.place.span.end).unwrap();
+        let span = plan.place.span.start as usize..plan.place.span.end as usize;
         assert_eq!(plan.place.ordinal as usize, ordinal);
         assert!(span.end > last_end && span.start < span.end, "no progress: {span:?} after {last_end}");
         last_end = span.end;

@@ -5,8 +5,6 @@
 //! of a dozen words that matches everything a little; together with its siblings under their common heading it is
 //! found by any of them. It is never merged with what follows a higher heading, which starts another topic.
 
-use std::sync::Arc;
-
 use tidegate_core::{Block, BlockKind, Document, Place};
 
 use super::body_of;
@@ -65,8 +63,7 @@ impl<R: Ruler> Planner<'_, R> {
         let (path, prefix_tokens) = if shared == group.path.len() {
             (group.path.clone(), group.prefix_tokens)
         } else {
-            let shared: Vec<Arc<str>> = group.path[..shared].to_vec();
-            fit(shared, self.ruler, self.options.max_tokens / 3)
+            fit(&group.path[..shared], self.ruler, self.options.max_tokens / 3)
         };
         let joined = Section { blocks, level: group.level, path, prefix_tokens };
         let span = span(self.doc, &joined);

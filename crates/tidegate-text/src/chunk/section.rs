@@ -7,6 +7,7 @@ use tidegate_core::{BlockKind, Document};
 
 use super::prefix;
 use super::ruler::Ruler;
+use crate::bounds::floor;
 
 /// The headings above something, outermost first.
 pub(super) type Path = Arc<[Arc<str>]>;
@@ -54,12 +55,12 @@ fn section(
     ruler: &impl Ruler,
     max_prefix: usize,
 ) -> Section {
-    let (path, prefix_tokens) = fit(open.path(), ruler, max_prefix);
+    let (path, prefix_tokens) = fit(&open.path(), ruler, max_prefix);
     Section { blocks, level, path, prefix_tokens }
 }
 
 /// Drops outer headings until the path fits.
-pub(super) fn fit(path: Vec<Arc<str>>, ruler: &impl Ruler, max_prefix: usize) -> (Path, usize) {
+pub(super) fn fit(path: &[Arc<str>], ruler: &impl Ruler, max_prefix: usize) -> (Path, usize) {
     for from in 0..path.len() {
         // The line break between prefix and text may be a token of its own to some tokenizers.
         let tokens = ruler.count(&(prefix(&path[from..]) + "\n"));
@@ -96,7 +97,7 @@ impl Headings {
 
 /// A heading on one line and not longer than its share.
 fn tidy(text: &str) -> Arc<str> {
-    let cut = &text[..text.floor_char_boundary(MAX_HEADING)];
+    let cut = &text[..floor(text, MAX_HEADING)];
     if cut.contains(['\n', '\r']) {
         cut.split_whitespace().collect::<Vec<_>>().join(" ").into()
     } else {

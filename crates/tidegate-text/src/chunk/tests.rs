@@ -158,3 +158,41 @@ fn the_estimate_is_the_same_with_and_without_visiting_the_text() {
     }
     assert!(chunk(&doc, &ByteEstimate, &ChunkOptions::default()).all(|plan| plan.tokens <= 257));
 }
+
+/// Counts the bytes it was asked to look at.
+#[derive(Default)]
+struct Metered(std::sync::atomic::AtomicUsize);
+
+impl Tokenizer for Metered {
+    fn token_starts(&self, text: &str, starts: &mut Vec<u32>) {
+        self.0.fetch_add(text.len(), std::sync::atomic::Ordering::Relaxed);
+        Words.token_starts(text, starts);
+    }
+}
+
+#[test]
+fn work_grows_with_the_text_and_not_with_its_square() {
+    let work = |unit: &str, bytes: usize| {
+        let text = unit.repeat(bytes / unit.len());
+        let Ok(doc) = parse("a.md", text.as_bytes(), &ParseOptions::default()) else { return 0 };
+        let metered = Metered::default();
+        assert!(chunk(&doc, &metered, &ChunkOptions::default()).len() > 1, "{unit}");
+        metered.0.into_inner()
+    };
+    for unit in [
+        "a",
+        "漢字",
+        "。",
+        "One two three. ",
+        "# h\n\n",
+        "# h\n\nx\n\n",
+        "- item\n",
+        "a-",
+        "word\n\n",
+        "\u{301}",
+    ] {
+        let (once, twice) = (work(unit, 100_000), work(unit, 200_000));
+        assert!(twice <= once * 21 / 10 + 1_000, "{unit:?}: {once} then {twice}");
+        assert!(once <= 700_000, "{unit:?}: {once}");
+    }
+}

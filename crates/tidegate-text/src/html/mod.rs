@@ -5,6 +5,7 @@
 //! when it has seen what the page consists of.
 
 mod attrs;
+mod cells;
 mod entity;
 mod head;
 mod reader;

@@ -1,10 +1,10 @@
 //! Writes the text of a page and the blocks in it.
 //!
-//! White space is pending until a word follows, so that nothing has to be taken back: a gap, a line, a list marker
-//! or a cell separator is written only between two things that exist.
+//! White space is pending until a word follows: what separates is written only between two things that exist.
 
 use tidegate_core::BlockKind;
 
+use super::cells::Table;
 use super::entity;
 use super::select::Piece;
 use super::zone::Zone;
@@ -20,8 +20,6 @@ pub(crate) enum Place {
 
 /// A heading longer than this (in bytes) is a mistake of the page: its text is prose.
 const MAX_HEADING: usize = 400;
-/// A table cell longer than this that goes on with a paragraph is layout, not data.
-const LAYOUT_CELL: usize = 200;
 /// How deep list items are indented at most, in levels.
 const MAX_INDENT: usize = 8;
 
@@ -56,19 +54,6 @@ pub(crate) struct Writer {
     links: usize,
     /// Length of `out` when a definition began: a paragraph right there goes on with its term.
     definition: usize,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    /// Cells hold headings, lists or long prose: its cells are written as ordinary blocks.
-    layout: bool,
-    row_pending: bool,
-    /// Separators to write before the next word.
-    cells_pending: usize,
-    /// Whether the current row has a cell already.
-    row_has_cell: bool,
-    /// Where the current cell starts in the text.
-    cell_start: usize,
 }
 
 impl Writer {
@@ -115,7 +100,7 @@ impl Writer {
             let mut buffer = [0; 4];
             match decoded {
                 entity::Decoded::Char('\u{a0}') | entity::Decoded::Text("\u{a0}" | "\\n" | "\\t") => {
-                    self.plain(" ")
+                    self.plain(" ");
                 }
                 entity::Decoded::Char(c) => self.plain(c.encode_utf8(&mut buffer)),
                 entity::Decoded::Text(text) => self.plain(text),
@@ -190,8 +175,7 @@ impl Writer {
             self.marker();
         }
         if let Some(table) = self.tables.last_mut() {
-            table.row_pending = false;
-            table.cells_pending = 0;
+            table.forget_pending();
         }
         self.pending = Pending::Nothing;
     }
@@ -202,7 +186,11 @@ impl Writer {
         if self.block.is_some_and(|(_, start)| start == self.out.len()) {
             return; // the only word so far was taken back
         }
-        if self.in_table() && self.heading.is_none() && self.verbatim == 0 && self.separate_cells() {
+        if self.heading.is_none()
+            && self.verbatim == 0
+            && let Some(table) = self.tables.last_mut()
+            && table.separate(&mut self.out)
+        {
             return;
         }
         match pending {
@@ -218,20 +206,6 @@ impl Writer {
             }
             Pending::Line | Pending::Gap => self.out.push(' '),
         }
-    }
-
-    fn separate_cells(&mut self) -> bool {
-        let Some(table) = self.tables.last_mut() else { return false };
-        let row = std::mem::take(&mut table.row_pending);
-        let cells = std::mem::take(&mut table.cells_pending);
-        if row {
-            self.out.push('\n');
-        }
-        (0..cells).for_each(|_| self.out.push_str(" | "));
-        if row || cells > 0 {
-            table.cell_start = self.out.len();
-        }
-        row || cells > 0
     }
 
     fn indent(&mut self, less: usize) {
@@ -281,9 +255,7 @@ impl Writer {
         } else if self.heading.is_some() || self.verbatim > 0 {
             self.pending = self.pending.max(Pending::Gap);
         } else if self.in_table() {
-            let long =
-                self.tables.last().is_some_and(|table| self.out.len() > table.cell_start + LAYOUT_CELL);
-            if long {
+            if self.tables.last().is_some_and(|table| table.is_long_cell(self.out.len())) {
                 self.make_layout();
             }
             self.pending = self.pending.max(Pending::Gap);
@@ -371,9 +343,7 @@ impl Writer {
     pub(crate) fn row(&mut self) {
         self.close_heading();
         match self.tables.last_mut() {
-            Some(table) if !table.layout => {
-                (table.row_pending, table.cells_pending, table.row_has_cell) = (true, 0, false);
-            }
+            Some(table) if !table.layout => table.row(),
             _ => self.flush(),
         }
     }
@@ -381,10 +351,7 @@ impl Writer {
     pub(crate) fn cell(&mut self) {
         self.close_heading();
         match self.tables.last_mut() {
-            Some(table) if !table.layout => {
-                table.cells_pending += usize::from(std::mem::replace(&mut table.row_has_cell, true));
-                table.cell_start = self.out.len();
-            }
+            Some(table) if !table.layout => table.cell(self.out.len()),
             _ => self.flush(),
         }
     }

@@ -75,7 +75,8 @@ fn by_role(role: &str) -> Zone {
 }
 
 /// Only whole class names and ids that generators and themes use for nothing else; guessing by parts of names
-/// loses text ("has-sidebar" on a body).
+/// loses text ("has-sidebar" on a body). Tables of contents are not among them: they are lists of links, and
+/// judged as such, because on some pages they are all there is.
 const CHROME_NAMES: &[&str] = &[
     "sidebar",
     "navbar",
@@ -86,8 +87,6 @@ const CHROME_NAMES: &[&str] = &[
     "breadcrumbs",
     "sphinxsidebar",
     "related",
-    "toc",
-    "table-of-contents",
     "menu",
     "site-footer",
     "page-footer",
