@@ -5,7 +5,6 @@
 
 use tidegate_core::{BlockKind, Document, Fault, FaultKind};
 
-use crate::bounds::floor;
 use crate::page::Page;
 use crate::parse::ParseOptions;
 
@@ -323,7 +322,7 @@ fn is_number(word: &str) -> bool {
 }
 
 fn cut(key: &str) -> &str {
-    &key[..floor(key, MAX_KEY)]
+    &key[..key.floor_char_boundary(MAX_KEY)]
 }
 
 #[cfg(test)]

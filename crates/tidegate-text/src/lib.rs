@@ -12,7 +12,6 @@
 
 #![forbid(unsafe_code)]
 
-mod bounds;
 mod chunk;
 mod code;
 mod decode;
@@ -28,7 +27,9 @@ mod plain;
 mod rows;
 mod sentence;
 
-pub use chunk::{ByteEstimate, ChunkOptions, ChunkPlan, Chunks, chunk, chunk_estimated, embed_text, with_heading};
+pub use chunk::{
+    ByteEstimate, ChunkOptions, ChunkPlan, Chunks, chunk, chunk_estimated, embed_text, with_heading,
+};
 pub use decode::{Decoded, decode};
 pub use format::{Format, Lang, sniff};
 pub use parse::{ParseOptions, parse};

@@ -6,7 +6,6 @@
 use csv::{ReaderBuilder, StringRecord};
 use tidegate_core::{BlockKind, Document, Fault, FaultKind};
 
-use crate::bounds::floor;
 use crate::page::Page;
 
 /// Longest header name and longest cell kept, in bytes. A longer cell is cut: it is data in a column, not prose.
@@ -107,7 +106,7 @@ fn push_flat(text: &mut String, cell: &str) {
 }
 
 fn cut(text: &str, limit: usize) -> &str {
-    &text[..floor(text, limit)]
+    &text[..text.floor_char_boundary(limit)]
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@
 
 use std::ops::Range;
 
-use crate::bounds::ceil;
-
 /// The sentences of `text`, without the white space between them. Empty lines end sentences too.
 ///
 /// ```
@@ -101,7 +99,7 @@ fn is_closer(c: char) -> bool {
 fn is_abbreviation(text: &str, next: char) -> bool {
     let text = &text[..text.len() - 1];
     // An abbreviation is short: looking back further would make long words cost their square.
-    let from = ceil(text, text.len().saturating_sub(24));
+    let from = text.ceil_char_boundary(text.len().saturating_sub(24));
     let tail = &text[from..];
     let word = tail.rsplit(|c: char| !c.is_alphanumeric() && c != '.').next().unwrap_or(tail);
     let mut characters = word.chars();

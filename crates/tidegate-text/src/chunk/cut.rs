@@ -3,7 +3,6 @@
 use tidegate_core::{Block, BlockKind, Document};
 
 use super::ruler::Ruler;
-use crate::bounds::{ceil, floor};
 use crate::sentence;
 
 /// A chunk has at most this many bytes per token of the budget, so that a megabyte that happens to be one unknown
@@ -85,7 +84,7 @@ impl<R: Ruler> Cutter<'_, R> {
     /// The furthest a piece from `start` may reach.
     fn limit(&self, start: usize) -> usize {
         let far = self.ruler.forward(start, self.budget).min(start + self.max_bytes()).min(self.end());
-        floor(self.text(), far)
+        self.text().floor_char_boundary(far)
     }
 
     /// The end of the last block that ends by `limit`.
@@ -160,14 +159,14 @@ impl<R: Ruler> Cutter<'_, R> {
     }
 
     fn line_start(&self, low: usize, high: usize, ends: &str) -> Option<usize> {
-        let from = floor(self.text(), low.saturating_sub(ends.len()));
-        let high = floor(self.text(), high);
+        let from = self.text().floor_char_boundary(low.saturating_sub(ends.len()));
+        let high = self.text().floor_char_boundary(high);
         let at = from + self.text().get(from..high)?.rfind(ends)? + ends.len();
         (at >= low).then_some(at)
     }
 
     fn word_boundary(&self, low: usize, high: usize) -> Option<usize> {
-        let low = ceil(self.text(), low);
+        let low = self.text().ceil_char_boundary(low);
         let slice = self.text().get(low..high)?;
         let (at, _) = slice.char_indices().rev().find(|(_, c)| c.is_whitespace())?;
         Some(low + at)
@@ -176,7 +175,7 @@ impl<R: Ruler> Cutter<'_, R> {
     /// Cuts inside a word. Tokens do not add up there, so the piece is counted and shrunk until it fits.
     fn hard_cut(&self, start: usize, limit: usize) -> Cut {
         let text = self.text();
-        let least = ceil(text, start + 1);
+        let least = text.ceil_char_boundary(start + 1);
         let mut end = limit.max(least);
         // What the last count allows is aimed at, and nine tenths of the last try at most: few rounds suffice.
         loop {
@@ -186,7 +185,7 @@ impl<R: Ruler> Cutter<'_, R> {
             }
             let length = end - start;
             let aim = (length * self.budget / tokens).min(length * 9 / 10);
-            end = floor(text, start + aim).max(least);
+            end = text.floor_char_boundary(start + aim).max(least);
         }
     }
 

@@ -7,7 +7,6 @@ use tidegate_core::{BlockKind, Document};
 
 use super::prefix;
 use super::ruler::Ruler;
-use crate::bounds::floor;
 
 /// The headings above something, outermost first.
 pub(super) type Path = Arc<[Arc<str>]>;
@@ -97,7 +96,7 @@ impl Headings {
 
 /// A heading on one line and not longer than its share.
 fn tidy(text: &str) -> Arc<str> {
-    let cut = &text[..floor(text, MAX_HEADING)];
+    let cut = &text[..text.floor_char_boundary(MAX_HEADING)];
     if cut.contains(['\n', '\r']) {
         cut.split_whitespace().collect::<Vec<_>>().join(" ").into()
     } else {

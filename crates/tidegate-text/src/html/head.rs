@@ -7,7 +7,6 @@ use super::attrs::Attrs;
 use super::entity::push_decoded;
 use super::scan::{Scanner, Token};
 use super::tag::Tag;
-use crate::bounds::floor;
 
 /// How far into the file browsers look for the encoding.
 const PRESCAN: usize = 1024;
@@ -75,8 +74,8 @@ fn insert(meta: &mut Fields, key: &str, raw: &str) {
 /// Decodes entities, collapses white space and cuts what is too long.
 pub(crate) fn clean(raw: &str) -> String {
     let mut decoded = String::new();
-    push_decoded(&mut decoded, &raw[..floor(raw, 4 * MAX_VALUE)]);
+    push_decoded(&mut decoded, &raw[..raw.floor_char_boundary(4 * MAX_VALUE)]);
     let mut text = decoded.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.truncate(floor(&text, MAX_VALUE));
+    text.truncate(text.floor_char_boundary(MAX_VALUE));
     text
 }
