@@ -131,7 +131,7 @@ impl<R: Ruler> Cutter<'_, R> {
         let high = self.ruler.forward(start, target + target / 8).clamp(half, limit.max(half));
         let at = self
             .soft_boundary(start, half, high)
-            .or_else(|| self.soft_boundary(start, half, limit))
+            .or_else(|| if high < limit { self.soft_boundary(start, half, limit) } else { None })
             .or_else(|| self.word_boundary(floor + 1, limit));
         match at.filter(|at| self.fits(start, *at).is_some()) {
             Some(at) => Cut { end: at, next: at, counted: None },
@@ -166,10 +166,8 @@ impl<R: Ruler> Cutter<'_, R> {
     }
 
     fn word_boundary(&self, low: usize, high: usize) -> Option<usize> {
-        let low = self.text().ceil_char_boundary(low);
-        let slice = self.text().get(low..high)?;
-        let (at, _) = slice.char_indices().rev().find(|(_, c)| c.is_whitespace())?;
-        Some(low + at)
+        let blank = self.text().as_bytes().get(low..high)?.iter().rposition(u8::is_ascii_whitespace)?;
+        Some(low + blank)
     }
 
     /// Cuts inside a word. Tokens do not add up there, so the piece is counted and shrunk until it fits.

@@ -62,7 +62,9 @@ fn section(
 pub(super) fn fit(path: &[Arc<str>], ruler: &impl Ruler, max_prefix: usize) -> (Path, usize) {
     for from in 0..path.len() {
         // The line break between prefix and text may be a token of its own to some tokenizers.
-        let tokens = ruler.count(&(prefix(&path[from..]) + "\n"));
+        let mut text = prefix(&path[from..]);
+        text.push('\n');
+        let tokens = ruler.count(&text);
         if tokens <= max_prefix {
             return (path[from..].into(), tokens);
         }

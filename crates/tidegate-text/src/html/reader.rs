@@ -85,6 +85,7 @@ impl Reader {
         if self.open[Tag::Head as usize] > 0 {
             self.close(Tag::Head); // nothing but text-free elements can be in the head
         }
+        self.close_controls(tag);
         self.close_implied(tag);
         match tag {
             Tag::P => self.writer.paragraph(),
@@ -126,6 +127,23 @@ impl Reader {
         }
         let message = format!("elements nested more than {} levels deep", self.max_depth);
         Err(Fault::new(FaultKind::TooDeep, message))
+    }
+
+    /// A button or select that somebody forgot to close must not swallow the page: neither can hold what begins here.
+    fn close_controls(&mut self, tag: Tag) {
+        let cannot_be_inside = tag.heading().is_some()
+            || matches!(
+                tag,
+                Tag::P | Tag::Ul | Tag::Ol | Tag::Table | Tag::Section | Tag::Article | Tag::Main
+            );
+        for control in [Tag::Button, Tag::Select] {
+            if cannot_be_inside && self.open[control as usize] > 0 {
+                self.close(control);
+            }
+        }
+        if tag == Tag::Body && self.open[Tag::Skip as usize] > 0 {
+            self.pop_to(0);
+        }
     }
 
     /// Closes what may stay open in HTML when `tag` begins.

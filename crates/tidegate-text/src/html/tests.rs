@@ -90,6 +90,20 @@ fn what_is_not_text_is_left_out() {
     check("<!-- <p>x</p> -->a<!doctype html><![CDATA[b]]>c", &[(Paragraph, "ac")]);
 }
 
+#[test]
+fn what_is_left_open_does_not_swallow_the_page() {
+    for open in [
+        "<button>b",
+        "<select><option>o",
+        "<html><head><noscript><body>",
+        "<head><title>t</title>",
+        "<a href=x>",
+    ] {
+        let doc = read(&format!("{open}<p>text"));
+        assert!(doc.text.ends_with("text"), "{open}: {}", doc.text);
+    }
+}
+
 const PAGE: &str = "<html lang=en><head><title>T &amp; U</title>
     <meta name=description content='What it is.'><meta property=article:published_time content=2024-01-02></head>
     <body><header><a href=/>Site</a> Slogan</header>
