@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod changes;
 mod decode;
 mod fetch;
 mod files;
@@ -29,6 +30,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod watch;
 
 pub use files::Files;
 pub use jsonl::{Jsonl, RowOptions};
@@ -41,3 +43,4 @@ pub use rows::{MAX_LINE, RowFormat};
 pub use select::{FieldSelection, VectorFormat};
 pub use stdin::{STDIN, StdinDocument, StdinRows};
 pub use tail::{Tail, TailOptions};
+pub use watch::{Watch, WatchOptions, WatchSource};

@@ -103,6 +103,15 @@ impl Walk {
         Some(())
     }
 
+    /// Whether a walk made by [`Walk::below`] would list a file at `path`, were there one.
+    pub(crate) fn would_list_file(&self, path: &Path) -> bool {
+        let root = &self.plan.roots[self.root];
+        match self.stack.last() {
+            Some(folder) => !self.plan.passes_over(root, path, false, &folder.rules),
+            None => !root.folder && root.path == path,
+        }
+    }
+
     /// Goes one name further.
     pub(crate) fn step(&mut self) -> Step {
         let Some(folder) = self.stack.last_mut() else { return self.start_root() };
@@ -111,7 +120,7 @@ impl Walk {
             return Step::Passed;
         };
         let path = folder.path.join(name);
-        self.visit(path).map_or(Step::Passed, Step::Item)
+        self.visit(&path).map_or(Step::Passed, Step::Item)
     }
 
     fn start_root(&mut self) -> Step {
@@ -120,7 +129,7 @@ impl Walk {
         let Root { path, folder, .. } = self.plan.roots[index].clone();
         let found = std::fs::metadata(&path);
         let item = match found {
-            Ok(meta) if meta.is_dir() => self.open_folder(path, &meta, false),
+            Ok(meta) if meta.is_dir() => self.open_folder(&path, &meta, false),
             Ok(meta) => Some(self.file(&path, &meta)),
             // A file named by the user is gone; reading it says so in the way that removes it.
             Err(error) if !folder && open::is_gone(&error) => {
@@ -131,24 +140,24 @@ impl Walk {
         item.map_or(Step::Passed, Step::Item)
     }
 
-    fn visit(&mut self, path: PathBuf) -> Option<SourceItem> {
+    fn visit(&mut self, path: &Path) -> Option<SourceItem> {
         let is_other_root = self.plan.roots.iter().enumerate().any(|(i, r)| i != self.root && r.path == path);
         if is_other_root {
             return None; // it is listed as a root of its own
         }
-        let meta = match std::fs::symlink_metadata(&path) {
+        let meta = match std::fs::symlink_metadata(path) {
             Ok(meta) => meta,
             Err(error) if open::is_gone(&error) => return None,
             Err(error) => {
-                self.unknown.push(folder_prefix(&path)); // it may be a folder
-                return Some(faulty(&path, open::read_fault(error)));
+                self.unknown.push(folder_prefix(path)); // it may be a folder
+                return Some(faulty(path, open::read_fault(error)));
             }
         };
         let link = meta.is_symlink();
-        let found = if link { resolve(&self.plan, &path) } else { Ok(meta) };
+        let found = if link { resolve(&self.plan, path) } else { Ok(meta) };
         let folder = found.as_ref().is_ok_and(Metadata::is_dir);
         let here = self.stack.last()?;
-        if self.plan.passes_over(&self.plan.roots[self.root], &path, folder, &here.rules) {
+        if self.plan.passes_over(&self.plan.roots[self.root], path, folder, &here.rules) {
             return None;
         }
         let linked = here.linked || link;
@@ -158,9 +167,9 @@ impl Walk {
             return None;
         }
         match found {
-            Err(fault) => Some(faulty(&path, fault)),
+            Err(fault) => Some(faulty(path, fault)),
             Ok(meta) if folder => self.open_folder(path, &meta, linked),
-            Ok(meta) => Some(self.file(&path, &meta)),
+            Ok(meta) => Some(self.file(path, &meta)),
         }
     }
 
@@ -168,8 +177,10 @@ impl Walk {
         self.stack.iter().any(|folder| folder.id == (meta.dev(), meta.ino()))
     }
 
-    fn open_folder(&mut self, path: PathBuf, meta: &Metadata, linked: bool) -> Option<SourceItem> {
-        self.enter(path.clone(), meta, linked, None).err().map(|error| self.unreadable_folder(&path, error))
+    fn open_folder(&mut self, path: &Path, meta: &Metadata, linked: bool) -> Option<SourceItem> {
+        self.enter(path.to_path_buf(), meta, linked, None)
+            .err()
+            .map(|error| self.unreadable_folder(path, error))
     }
 
     /// Puts a folder on the stack; reads its names unless they are given.

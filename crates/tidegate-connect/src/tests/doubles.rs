@@ -21,7 +21,7 @@ pub(super) fn cx() -> Cx {
     stoppable().0
 }
 
-pub(super) fn stoppable() -> (Cx, watch::Sender<Stop>) {
+pub(crate) fn stoppable() -> (Cx, watch::Sender<Stop>) {
     let (send, receive) = watch::channel(Stop::Go);
     (Cx::new("test".into(), Arc::new(Inline), receive), send)
 }

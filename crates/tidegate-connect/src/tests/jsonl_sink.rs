@@ -143,9 +143,9 @@ fn kind(result: Result<JsonlSink, Fault>) -> FaultKind {
     fault.kind()
 }
 
-fn line(record: &Record, fields: FieldSelection, vectors: VectorFormat) -> String {
+fn line(record: &Record, fields: &FieldSelection, vectors: VectorFormat) -> String {
     let mut out = Vec::new();
-    crate::select::render(record, &fields, vectors, &mut out);
+    crate::select::render(record, fields, vectors, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -153,7 +153,7 @@ fn line(record: &Record, fields: FieldSelection, vectors: VectorFormat) -> Strin
 fn a_record_becomes_a_line_of_what_was_selected() {
     let mut record = record(1, "a\n\"b\"");
     assert_eq!(
-        line(&record, FieldSelection::All, VectorFormat::Floats),
+        line(&record, &FieldSelection::All, VectorFormat::Floats),
         "{\"key\":\"k1\",\"text\":\"a\\n\\\"b\\\"\"}\n"
     );
     let place = Place { ordinal: 0, heading: Arc::new(["A".into(), "B".into()]), span: 3..9, page: Some(2) };
@@ -162,16 +162,17 @@ fn a_record_becomes_a_line_of_what_was_selected() {
     record.set_embedded(Embedded { vector: Arc::new([0.5, -1.0]), key: tidegate_core::ContentHash([0; 32]) });
     let fields = [("lang".to_owned(), json!("de")), ("key".to_owned(), json!(7))];
     record.fields = Arc::new(fields.into_iter().collect());
-    let all: Value = serde_json::from_str(&line(&record, FieldSelection::All, VectorFormat::Base64)).unwrap();
+    let all: Value =
+        serde_json::from_str(&line(&record, &FieldSelection::All, VectorFormat::Base64)).unwrap();
     let expected = json!({
         "key": "k1", "text": "a\n\"b\"", "heading": ["A", "B"], "span": [3, 9], "page": 2, "tokens": 4,
         "vector": "AAAAPwAAgL8=", "lang": "de", "fields.key": 7
     });
     assert_eq!(all, expected);
     let only = |names: &[&str]| FieldSelection::Only(names.iter().map(|name| (*name).to_owned()).collect());
-    let chosen = line(&record, only(&["vector", "fields.key", "nothing", "lang"]), VectorFormat::None);
+    let chosen = line(&record, &only(&["vector", "fields.key", "nothing", "lang"]), VectorFormat::None);
     assert_eq!(chosen, "{\"vector\":[0.5,-1.0],\"fields.key\":7,\"nothing\":null,\"lang\":\"de\"}\n");
-    assert_eq!(line(&record, only(&[]), VectorFormat::None), "{}\n");
+    assert_eq!(line(&record, &only(&[]), VectorFormat::None), "{}\n");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
-mod doubles;
+pub(crate) mod doubles;
 mod files;
 mod jsonl;
 mod jsonl_sink;
 mod key;
 mod stdin;
 mod tail;
+mod watch;
