@@ -29,42 +29,56 @@ pub(crate) struct Changes {
     folders: BTreeSet<PathBuf>,
     /// Paths to look at.
     todo: BTreeSet<PathBuf>,
-    /// A walk in progress, over everything if `full`.
+    /// Folders that must be listed anew and compared with what is known, because something in them may be gone.
+    compare: BTreeSet<PathBuf>,
+    /// Everything must be.
+    compare_all: bool,
+    /// The comparison in progress: what was listed for it so far.
+    comparing: Option<Coverage>,
+    /// A walk in progress.
     walk: Option<Walk>,
-    full: bool,
-    /// What the listing will have spoken for when there is nothing left to do.
-    coverage: Coverage,
     /// Whether the roots must be watched anew: one of them is another folder now.
     pub(crate) rewatch: bool,
+}
+
+/// What a step came to.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// Something to list.
+    Items(Vec<SourceItem>),
+    /// Nothing yet.
+    Busy,
+    /// Nothing left to do.
+    Idle,
+    /// A comparison is due, but must not be mixed with what this run listed before: a file that was listed and went
+    /// afterwards would pass for one that is there.
+    NeedsOwnRun,
+    /// This was listed to its end.
+    Compared(Coverage),
 }
 
 impl Changes {
     /// Begins with listing everything.
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
-        let mut changes = Self {
+        Self {
             plan,
             folders: BTreeSet::new(),
             todo: BTreeSet::new(),
+            compare: BTreeSet::new(),
+            compare_all: true,
+            comparing: None,
             walk: None,
-            full: false,
-            coverage: Coverage::default(),
             rewatch: false,
-        };
-        changes.list_all();
-        changes
+        }
     }
 
-    /// Lists everything again.
+    /// Lists everything anew.
     pub(crate) fn list_all(&mut self) {
         self.todo.clear();
-        self.coverage = Coverage::default();
-        self.full = true;
-        self.start(Walk::new(self.plan.clone()));
-    }
-
-    fn start(&mut self, mut walk: Walk) {
-        walk.folders = Some(Vec::new());
-        self.walk = Some(walk);
+        self.compare.clear();
+        self.comparing = None;
+        self.walk = None;
+        self.compare_all = true;
     }
 
     /// Takes note of a changed path.
@@ -76,41 +90,66 @@ impl Changes {
         }
     }
 
-    /// Whether everything noted was listed.
-    pub(crate) fn is_done(&self) -> bool {
-        self.walk.is_none() && self.todo.is_empty()
-    }
-
-    /// What was listed to its end, if any part was; only when done.
-    pub(crate) fn take_coverage(&mut self) -> Option<Coverage> {
-        let coverage = std::mem::take(&mut self.coverage);
-        let full = std::mem::take(&mut self.full);
-        if full {
-            return Some(self.plan.coverage(coverage.unknown));
-        }
-        (!coverage.covered.is_empty()).then_some(coverage)
-    }
-
-    /// Lists on, up to `max` items.
+    /// Lists on, up to `max` items. `fresh` says that this run listed nothing yet.
     ///
     /// # Errors
     /// [`FaultKind::Unavailable`] while a root is not there.
-    pub(crate) fn step(&mut self, max: usize) -> Result<Vec<SourceItem>, Fault> {
+    pub(crate) fn step(&mut self, max: usize, fresh: bool) -> Result<Progress, Fault> {
         if let Some(walk) = &mut self.walk {
             let (items, ended) = gather(walk, max);
             if ended && let Some(walk) = self.walk.take() {
-                if self.full {
-                    self.folders.clear();
-                }
                 self.folders.extend(walk.folders.into_iter().flatten());
-                self.coverage.unknown.extend(walk.unknown);
+                if let Some(coverage) = &mut self.comparing {
+                    coverage.unknown.extend(walk.unknown);
+                }
             }
-            return Ok(items);
+            return Ok(if items.is_empty() { Progress::Busy } else { Progress::Items(items) });
         }
-        match self.todo.pop_first() {
-            Some(path) => Ok(self.look(path)?.into_iter().collect()),
-            None => Ok(Vec::new()),
+        if self.comparing.is_some() {
+            return Ok(self.compare_next());
         }
+        if let Some(path) = self.todo.pop_first() {
+            let item = self.look(path)?;
+            return Ok(item.map_or(Progress::Busy, |item| Progress::Items(vec![item])));
+        }
+        if !self.compare_all && self.compare.is_empty() {
+            return Ok(Progress::Idle);
+        }
+        if !fresh {
+            return Ok(Progress::NeedsOwnRun);
+        }
+        self.comparing = Some(Coverage::default());
+        if self.compare_all {
+            self.folders.clear();
+            self.start(Walk::new(self.plan.clone()));
+        }
+        Ok(Progress::Busy)
+    }
+
+    /// Goes on with a comparison.
+    fn compare_next(&mut self) -> Progress {
+        let coverage = self.comparing.get_or_insert_default();
+        if std::mem::take(&mut self.compare_all) {
+            let unknown = std::mem::take(&mut coverage.unknown);
+            self.comparing = None;
+            return Progress::Compared(self.plan.coverage(unknown));
+        }
+        let Some(folder) = self.compare.pop_first() else {
+            let coverage = std::mem::take(coverage);
+            self.comparing = None;
+            return Progress::Compared(coverage);
+        };
+        let prefix = folder_prefix(&folder);
+        if !coverage.covered.iter().any(|covered| prefix.starts_with(covered)) {
+            coverage.covered.push(prefix);
+            self.start(Walk::below(self.plan.clone(), &folder));
+        }
+        Progress::Busy
+    }
+
+    fn start(&mut self, mut walk: Walk) {
+        walk.folders = Some(Vec::new());
+        self.walk = Some(walk);
     }
 
     /// Sees what is at a path now.
@@ -132,49 +171,29 @@ impl Changes {
         }
         let is_ignore_file = path.file_name().is_some_and(Rules::is_ignore_file);
         if let Some(folder) = path.parent().filter(|_| is_ignore_file) {
-            self.relist(folder);
-            return Ok(None);
-        }
-        match std::fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_dir() && self.knows(&path) => self.relist(&path),
-            Err(error) if open::is_gone(&error) => {
-                if !self.knows(&path) {
-                    return Ok(gone(&plan, &path));
-                }
-                self.forget(&path);
-            }
-            _ => {
-                if self.knows(&path) {
-                    self.forget(&path);
-                }
-                self.start(Walk::below(plan, &path));
-            }
+            self.compare_folder(folder);
+        } else if self.folders.contains(&path) {
+            self.compare_folder(&path);
+        } else if std::fs::symlink_metadata(&path).is_err_and(|error| open::is_gone(&error)) {
+            return Ok(gone(&plan, &path));
+        } else {
+            self.start(Walk::below(plan, &path));
         }
         Ok(None)
     }
 
-    fn knows(&self, path: &Path) -> bool {
-        self.folders.contains(path)
-    }
-
-    /// A folder is gone, and so is everything in it.
-    fn forget(&mut self, folder: &Path) {
+    /// Something in a folder may be gone, or all of it.
+    fn compare_folder(&mut self, folder: &Path) {
+        if self.plan.roots.iter().any(|root| root.path == folder) {
+            self.list_all();
+            return;
+        }
         let below = self.folders.range::<Path, _>((Bound::Included(folder), Bound::Unbounded));
         let below: Vec<PathBuf> = below.take_while(|known| known.starts_with(folder)).cloned().collect();
         for known in below {
             self.folders.remove(&known);
         }
-        self.coverage.covered.push(folder_prefix(folder));
-    }
-
-    /// Everything in a folder may have changed.
-    fn relist(&mut self, folder: &Path) {
-        if self.plan.roots.iter().any(|root| root.path == folder) {
-            self.list_all();
-            return;
-        }
-        self.forget(folder);
-        self.start(Walk::below(self.plan.clone(), folder));
+        self.compare.insert(folder.to_path_buf());
     }
 }
 

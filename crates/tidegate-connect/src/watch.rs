@@ -13,7 +13,7 @@ use tidegate_core::{Cx, Fault, FaultKind, Fetch, Listing, Source};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::changes::Changes;
+use crate::changes::{Changes, Progress};
 use crate::fetch::FileFetch;
 use crate::files::FIRST;
 use crate::plan::{FilesOptions, FilesStats, Plan};
@@ -44,10 +44,10 @@ impl Default for WatchOptions {
 
 /// Follows folders from the moment it is opened.
 ///
-/// Each run takes a [`Watch::source`]. It ends whenever it can speak for a part of the keys: after everything was
-/// listed (which is how it begins, and what follows when changes came faster than they could be told), or after a
-/// folder was moved or removed. The caller then starts the next run on the next source; nothing that changes
-/// between two runs is missed. Otherwise it goes on without end.
+/// Each run takes a [`Watch::source`], and goes on without end but for this: whenever something may be gone that
+/// cannot be named (a folder was moved or removed, an ignore file changed, changes came faster than they could be
+/// told, and at the very beginning), the run ends, and the next one lists that part of the keys anew, speaks for it,
+/// and ends as well. The caller starts the next run on the next source; nothing that changes in between is missed.
 pub struct Watch {
     plan: Arc<Plan>,
     options: WatchOptions,
@@ -72,6 +72,8 @@ pub struct WatchSource {
     options: WatchOptions,
     between: Arc<Mutex<Option<State>>>,
     state: Option<State>,
+    /// Whether this run listed anything.
+    listed: bool,
 }
 
 impl Watch {
@@ -110,6 +112,7 @@ impl Watch {
             options: self.options.clone(),
             between: self.between.clone(),
             state: Some(state),
+            listed: false,
         })
     }
 }
@@ -175,19 +178,19 @@ fn refused(error: notify::Error) -> Fault {
 
 impl State {
     /// Lists on, on the compute pool.
-    async fn step(&mut self, cx: &Cx, max: usize) -> Result<Vec<tidegate_core::SourceItem>, Fault> {
+    async fn step(&mut self, cx: &Cx, max: usize, fresh: bool) -> Result<Progress, Fault> {
         let mut changes = self.changes.take().ok_or_else(|| {
             Fault::new(FaultKind::Internal, "the listing was lost when an earlier step of it failed")
                 .hint("run again")
         })?;
-        let (changes, items) = cx
+        let (changes, progress) = cx
             .compute(FIRST, move || {
-                let items = changes.step(max.max(1));
-                (changes, items)
+                let progress = changes.step(max.max(1), fresh);
+                (changes, progress)
             })
             .await?;
         self.changes = Some(changes);
-        items
+        progress
     }
 
     /// Takes what changed, until nothing did for `settle`; `false` if nothing did until `deadline`.
@@ -230,18 +233,22 @@ impl Source for WatchSource {
         let deadline = Instant::now() + self.options.idle;
         while cx.stop() == Stop::Go {
             state.recover(&self.plan)?;
-            if state.changes.as_ref().is_none_or(|changes| !changes.is_done()) {
-                let items = state.step(cx, max).await?;
-                if !items.is_empty() {
+            match state.step(cx, max, !self.listed).await? {
+                Progress::Items(items) => {
+                    self.listed = true;
                     return Ok(Listing::Items(items));
                 }
-                continue;
-            }
-            if let Some(coverage) = state.changes.as_mut().and_then(Changes::take_coverage) {
-                return Ok(Listing::End(Some(coverage)));
-            }
-            if !state.wait(cx, self.options.settle, deadline).await {
-                break;
+                Progress::Busy => {}
+                Progress::NeedsOwnRun => return Ok(Listing::End(None)),
+                Progress::Compared(coverage) => {
+                    self.listed = true;
+                    return Ok(Listing::End(Some(coverage)));
+                }
+                Progress::Idle => {
+                    if !state.wait(cx, self.options.settle, deadline).await {
+                        break;
+                    }
+                }
             }
         }
         Ok(Listing::Quiet)
@@ -280,9 +287,10 @@ mod tests {
             state.changed = receive;
             let mut tell = teller(send, state.missed.clone());
             events.into_iter().for_each(&mut tell);
-            assert!(matches!(source.list(&cx, 10).await.unwrap(), Listing::Items(items) if items.len() == 1));
-            let end = source.list(&cx, 10).await.unwrap();
-            assert_eq!(matches!(end, Listing::End(Some(_))), all, "{end:?}");
+            let listing = source.list(&cx, 10).await.unwrap();
+            // Listing everything anew takes a run of its own.
+            assert_eq!(matches!(listing, Listing::End(None)), all, "{listing:?}");
+            assert_eq!(matches!(&listing, Listing::Items(items) if items.len() == 1), !all, "{listing:?}");
         }
     }
 }

@@ -34,6 +34,7 @@ pub(super) async fn list_all(source: &mut dyn Source, max: usize) -> (Vec<Source
         match source.list(&cx, max).await.expect("lists") {
             Listing::Items(items) => all.extend(items),
             Listing::Quiet => {}
+            Listing::Covered(_) => panic!("not an endless source"),
             Listing::End(coverage) => return (all, coverage),
         }
     }

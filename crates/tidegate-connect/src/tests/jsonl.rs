@@ -192,6 +192,7 @@ async fn resume(paths: &[PathBuf], position: &Position) -> Result<Vec<String>, F
         match source.list(&super::doubles::cx(), 2).await.map_err(|fault| fault.kind())? {
             Listing::Items(items) => all.extend(items.iter().map(show)),
             Listing::Quiet => {}
+            Listing::Covered(_) => panic!("not an endless source"),
             Listing::End(coverage) => {
                 assert_eq!(coverage, None, "part of a listing speaks for no keys");
                 return Ok(all);

@@ -28,7 +28,7 @@ async fn drain(tail: &mut Tail) -> (Vec<String>, Option<Position>) {
                 }
             }
             Listing::Quiet => return (all, last),
-            Listing::End(_) => panic!("it has no end"),
+            Listing::Covered(_) | Listing::End(_) => panic!("it has no end"),
         }
     }
 }
