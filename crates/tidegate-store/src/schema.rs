@@ -85,8 +85,9 @@ CREATE TABLE chunk(
   id INTEGER PRIMARY KEY, doc INTEGER NOT NULL REFERENCES source(id), ordinal INTEGER NOT NULL,
   heading TEXT NOT NULL, span_start INTEGER NOT NULL, span_end INTEGER NOT NULL, page INTEGER,
   vector INTEGER REFERENCES journal(id), text TEXT NOT NULL);
-CREATE INDEX chunk_doc ON chunk(doc);
-CREATE INDEX chunk_vector ON chunk(vector);
+-- Both cover what search asks, so that it need not read the texts.
+CREATE INDEX chunk_doc ON chunk(doc, vector);
+CREATE INDEX chunk_vector ON chunk(vector, doc);
 
 -- Sign bits of every vector a chunk points to. `seq` lets a reader fetch only what is new.
 CREATE TABLE code(

@@ -3,6 +3,7 @@
 //! Everything one query reads is read in one transaction, so that a document is seen as it was or as it is, never in
 //! between. The 1-bit codes of all vectors are held in memory and follow the file.
 
+mod allowed;
 mod codes;
 pub(crate) mod filter;
 mod fuse;

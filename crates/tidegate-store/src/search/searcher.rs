@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tidegate_core::{Fault, FaultKind};
 
+use super::allowed::Allowed;
 use super::codes::Codes;
 use super::fuse::{self, Scored};
-use super::vector::{Allowed, Needle, Ranked};
+use super::vector::{Needle, Ranked};
 use super::{Hit, Mode, Parts, Query, hits, text, vector};
 use crate::store::Store;
 
@@ -21,13 +22,15 @@ const POOL: usize = 200;
 pub struct Searcher {
     store: Store,
     codes: Mutex<Arc<Codes>>,
+    /// In how many chunks words are.
+    counts: Mutex<text::Counts>,
 }
 
 impl Searcher {
     /// A searcher over `store`.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, codes: Mutex::default() }
+        Self { store, codes: Mutex::default(), counts: Mutex::default() }
     }
 
     /// Answers a query. Blocks the calling thread for the milliseconds it takes: asynchronous callers use the
@@ -58,16 +61,14 @@ impl Searcher {
 
     fn run(&self, conn: &Connection, plan: &Plan<'_>) -> Result<Vec<Hit>, Fault> {
         let pool = POOL.max(4 * plan.limit);
-        let clause = plan.query.filter.as_ref().map(super::Filter::clause);
-        let words = match plan.query.mode {
-            Mode::Text => text::best(conn, &plan.terms, clause.as_ref(), plan.limit)?,
-            Mode::Hybrid => text::best(conn, &plan.terms, clause.as_ref(), pool)?,
-            Mode::Vector => Vec::new(),
+        let allowed = match &plan.query.filter {
+            Some(filter) => Some(Allowed::of(conn, &filter.clause())?),
+            None => None,
         };
+        let words = self.words(conn, plan, allowed.as_ref())?;
         let scored = match &plan.needle {
             None => fuse::single(words, |bm25| Parts { vector: None, text: Some(bm25) }),
             Some(needle) => {
-                let allowed = clause.as_ref().map(|clause| Allowed::of(conn, clause)).transpose()?;
                 let codes = self.codes(conn)?;
                 let rescore = if plan.query.rescore == 0 { pool } else { plan.query.rescore };
                 let near = vector::best(conn, &codes, needle, allowed.as_ref(), (rescore, pool))?;
@@ -75,6 +76,20 @@ impl Searcher {
             }
         };
         hits::read(conn, scored, plan.limit)
+    }
+
+    /// What the text leg finds.
+    fn words(&self, conn: &Connection, plan: &Plan<'_>, allowed: Option<&Allowed>) -> Result<Ranked, Fault> {
+        let pool = match plan.query.mode {
+            Mode::Text => plan.limit,
+            Mode::Hybrid => POOL.max(4 * plan.limit),
+            Mode::Vector => return Ok(Ranked::new()),
+        };
+        if let Some(allowed) = allowed {
+            allowed.register(conn)?;
+        }
+        let leg = text::Leg { conn, filtered: allowed.is_some(), pool, limit: plan.limit };
+        leg.best(&plan.terms, &self.counts)
     }
 
     /// The codes as of the open transaction, or newer.

@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 use rustc_hash::FxHashMap;
 use tidegate_core::{Fault, FaultKind};
 
-use super::codes::{Bitset, Codes, Wanted};
+use super::allowed::Allowed;
+use super::codes::{Codes, Wanted};
 use crate::error::Doing;
 use crate::journal;
 
@@ -138,31 +139,4 @@ pub(super) fn cosines(
         }
     }
     Ok(cosines)
-}
-
-/// What a filter allows.
-pub(super) struct Allowed {
-    docs: Bitset,
-    vectors: Bitset,
-}
-
-impl Allowed {
-    /// The documents that pass `filter`, and the vectors of their chunks.
-    pub(super) fn of(conn: &Connection, filter: &super::filter::Clause) -> Result<Self, Fault> {
-        let doing = "applying the filter";
-        let sql = format!(
-            "SELECT source.id, chunk.vector FROM source JOIN chunk ON chunk.doc = source.id WHERE {}",
-            filter.sql
-        );
-        let mut select = conn.prepare_cached(&sql).doing(doing)?;
-        let mut rows = select.query(rusqlite::params_from_iter(&filter.values)).doing(doing)?;
-        let mut allowed = Self { docs: Bitset::new(), vectors: Bitset::new() };
-        while let Some(row) = rows.next().doing(doing)? {
-            allowed.docs.insert(row.get(0).doing(doing)?);
-            if let Some(vector) = row.get::<_, Option<i64>>(1).doing(doing)? {
-                allowed.vectors.insert(vector);
-            }
-        }
-        Ok(allowed)
-    }
 }
