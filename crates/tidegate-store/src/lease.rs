@@ -199,6 +199,18 @@ mod tests {
     }
 
     #[test]
+    fn renewing_lengthens_a_lease_only_for_its_holder() {
+        let conn = database();
+        let expires = || conn.query_row("SELECT expires FROM lease", [], |row| row.get::<_, i64>(0)).unwrap();
+        let lease = Lease::take(&conn, 1, "p").unwrap();
+        conn.execute("UPDATE lease SET expires = 5", []).unwrap();
+        Lease { epoch: 7, ..lease.clone() }.renew(&conn).unwrap();
+        assert_eq!(expires(), 5);
+        lease.renew(&conn).unwrap();
+        assert!(expires() > now_ms());
+    }
+
+    #[test]
     fn a_released_lease_is_free_and_its_epoch_grows() {
         let conn = database();
         let first = Lease::take(&conn, 1, "p").unwrap();

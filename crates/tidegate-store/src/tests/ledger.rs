@@ -324,3 +324,65 @@ async fn a_report_is_kept() {
     let _crashed = world.run("r2").await;
     assert_eq!(world.store.runs(9).unwrap()[0].state, "running");
 }
+
+#[tokio::test]
+async fn a_window_files_its_chunks_under_its_first_item_and_settles_all() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    ledger.commit(&commit(vec![stored("b", "v0", 9, &["old text"])])).await.unwrap();
+    let mut window = stored("a", "v1", 0, &["moon", "sea"]);
+    window.items.push(outcome(item("b", "v1"), 1, Outcome::Stored));
+    window.records.push(record("somewhere else", 0, 2, "tide"));
+    ledger.commit(&commit(vec![window])).await.unwrap();
+    assert_eq!(world.found("moon sea tide"), ["a"]);
+    assert!(world.found("old").is_empty());
+    assert_eq!(world.count("SELECT chunks FROM source WHERE uri = 'b'"), 0);
+    drop(ledger);
+    let ledger = world.run("r2").await;
+    assert_eq!(verdict(&ledger, "b", "v1").await, Verdict::Unchanged);
+    world.assert_sound();
+}
+
+#[tokio::test]
+async fn the_quarantine_keeps_large_content_by_its_beginning_and_hash() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    for (at, length) in [(0, 64 << 10), (1, (64 << 10) + 1)] {
+        let content: Vec<u8> = (0..length).map(|byte| byte as u8).collect();
+        let mut unit = quarantined("a", "v1", at);
+        unit.items[0].failure.as_mut().unwrap().exhibit = tidegate_core::Body::Bytes(content.clone().into());
+        ledger.commit(&commit(vec![unit])).await.unwrap();
+        let shown = world.store.quarantine_show("a").unwrap().remove(0);
+        let kept = if at == 0 { length } else { 4 << 10 };
+        assert_eq!(shown.payload.unwrap(), content[..kept]);
+        assert_eq!(shown.payload_len, length as u64);
+    }
+}
+
+/// Runs nothing: the store has no CPU work for the pool.
+struct NoPool;
+
+impl tidegate_core::Compute for NoPool {
+    fn submit(&self, _: u64, _: Box<dyn FnOnce() + Send>) {}
+    fn width(&self) -> usize {
+        1
+    }
+}
+
+#[tokio::test]
+async fn the_sink_commits_through_the_ledger() {
+    use tidegate_core::Sink as _;
+    let world = World::new();
+    let ledger = std::sync::Arc::new(world.run("r1").await);
+    let (_stop, stopped) = tokio::sync::watch::channel(tidegate_core::Stop::Go);
+    let cx = tidegate_core::Cx::new("r1".into(), std::sync::Arc::new(NoPool), stopped);
+    let mut sink = crate::StoreSink::new(ledger);
+    assert!(sink.grouping().items > 1 && !sink.ordered());
+    sink.stage(&cx, 0, &[record("a", 0, 0, "moon")]).await.unwrap();
+    let mut unit = stored("a", "v1", 0, &[]);
+    unit.records.push(record("a", 0, 1, "sea"));
+    unit.staged = 1;
+    sink.commit(&cx, &mut commit(vec![unit])).await.unwrap();
+    sink.finish(&cx).await.unwrap();
+    assert_eq!(world.search("moon sea").len(), 2);
+}
