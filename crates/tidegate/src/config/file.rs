@@ -1,0 +1,161 @@
+//! `pipeline.toml` as it was typed, with the line of every key.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tidegate_core::{Fault, FaultKind};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+use super::catalogue::SECTIONS;
+use super::check::refuse;
+use super::origin::Origin;
+use super::raw::{Place, Raw, Setting};
+use super::suggest::nearest;
+
+/// Reads the text of a configuration file. Keys and values are checked later, when it is known which of them apply.
+///
+/// # Errors
+/// Text that is not TOML, sections that do not exist, stages and tagged sections without a type.
+pub(super) fn read(path: &std::path::Path, text: &str) -> Result<Raw, Fault> {
+    let reader = Reader { path: Arc::new(path.to_owned()), text };
+    let broken = |error: toml::de::Error| {
+        let at = error.span().map_or(0, |span| span.start);
+        refuse(&reader.origin(at), error.message().trim().replace('\n', ", "))
+            .hint("`tidegate init` writes a commented file to start from")
+    };
+    let spans = DeTable::parse(text).map_err(broken)?;
+    let values: Table = toml::from_str(text).map_err(broken)?;
+    let mut raw = Raw::default();
+    for (name, spanned) in spans.get_ref() {
+        let origin = reader.origin(name.span().start);
+        let section: &str = name.get_ref();
+        let Some(value) = values.get(section) else { continue };
+        match (section, spanned.get_ref(), value) {
+            ("stage", DeValue::Array(spans), Value::Array(values)) => {
+                let stages: Vec<_> = spans.iter().zip(values).collect();
+                reader.stages(&stages, &mut raw)?;
+            }
+            ("stage", _, _) => return Err(refuse(&origin, "a stage is written [[stage]]").hint(STAGE_HINT)),
+            (_, DeValue::Table(spans), Value::Table(values)) if SECTIONS.contains(&section) => {
+                reader.section(section, (spans, values), &origin, &mut raw)?;
+            }
+            (_, _, value) => return Err(stray(section, value, &origin)),
+        }
+    }
+    Ok(raw)
+}
+
+const STAGE_HINT: &str = "write [[stage]] and below it type = \"parse\", \"chunk\" or \"embed\"";
+
+/// What is wrong with a top-level name that is no section.
+fn stray(name: &str, value: &Value, origin: &Origin) -> Fault {
+    let shown = name.escape_debug();
+    if SECTIONS.contains(&name) {
+        return refuse(origin, format!("`{shown}` is a section"))
+            .hint(format!("write [{name}] above its keys"));
+    }
+    let fault = match value {
+        Value::Table(_) | Value::Array(_) => refuse(origin, format!("unknown section [{shown}]")),
+        _ => refuse(origin, format!("`{shown}` stands outside any section")),
+    };
+    match nearest(name, SECTIONS) {
+        _ if ["parse", "chunk", "embed"].contains(&name) => fault.hint(STAGE_HINT),
+        Some("stage") => fault.hint("did you mean [[stage]]?"),
+        Some(meant) => fault.hint(format!("did you mean [{meant}]?")),
+        None => fault.hint(format!("the sections are {}", SECTIONS.join(", "))),
+    }
+}
+
+struct Reader<'a> {
+    path: Arc<PathBuf>,
+    text: &'a str,
+}
+
+impl Reader<'_> {
+    /// The line and column of a byte offset.
+    fn origin(&self, offset: usize) -> Origin {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.matches('\n').count() + 1;
+        Origin::File { path: self.path.clone(), line, column: before[line_start..].chars().count() + 1 }
+    }
+
+    fn section(
+        &self,
+        section: &str,
+        (spans, values): (&DeTable<'_>, &Table),
+        origin: &Origin,
+        raw: &mut Raw,
+    ) -> Result<(), Fault> {
+        let example = match section {
+            "source" => Some("files"),
+            "sink" => Some("store"),
+            _ => None,
+        };
+        if let Some(example) = example
+            && !values.contains_key("type")
+        {
+            let fault = refuse(origin, format!("[{section}] has no type"));
+            return Err(fault.hint(format!("add type = \"{example}\"")));
+        }
+        self.keys(&Place::Section(section.to_owned()), (spans, values), raw);
+        Ok(())
+    }
+
+    fn stages(&self, stages: &[(&Spanned<DeValue<'_>>, &Value)], raw: &mut Raw) -> Result<(), Fault> {
+        let mut list: Vec<(String, Origin)> = Vec::new();
+        for (spanned, value) in stages {
+            let origin = self.origin(spanned.span().start);
+            let (DeValue::Table(spans), Value::Table(values)) = (spanned.get_ref(), value) else {
+                return Err(refuse(&origin, "a stage is a table").hint(STAGE_HINT));
+            };
+            let Some(kind) = values.get("type").and_then(Value::as_str) else {
+                return Err(refuse(&origin, "this stage has no type").hint(STAGE_HINT));
+            };
+            if let Some((_, first)) = list.iter().find(|(known, _)| known == kind) {
+                let message = format!("a second {} stage; the first is at {first}", kind.escape_debug());
+                return Err(refuse(&origin, message).hint("each type of stage may appear once"));
+            }
+            list.push((kind.to_owned(), origin));
+            self.keys(&Place::Stage(kind.to_owned()), (spans, values), raw);
+        }
+        raw.stages = Some(list);
+        Ok(())
+    }
+
+    fn keys(&self, place: &Place, (spans, values): (&DeTable<'_>, &Table), raw: &mut Raw) {
+        for key in spans.keys() {
+            let name: &str = key.get_ref();
+            let Some(value) = values.get(name) else { continue };
+            let origin = self.origin(key.span().start);
+            raw.put(Setting { place: place.clone(), key: name.to_owned(), value: value.clone(), origin });
+        }
+    }
+}
+
+/// A file this long is not a configuration.
+const LONGEST: u64 = 1 << 20;
+
+/// Reads a configuration file from disk.
+///
+/// # Errors
+/// A file that cannot be read, is not text, or is longer than a configuration can be.
+pub(super) fn load(path: &std::path::Path) -> Result<String, Fault> {
+    use std::io::Read as _;
+
+    let failed = |error: std::io::Error| {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        let fault = Fault::new(FaultKind::Config, format!("{} cannot be read", path.display())).cause(error);
+        if missing { fault.hint("`tidegate init` writes a commented pipeline.toml") } else { fault }
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(LONGEST + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > LONGEST {
+        let message = format!("{} is longer than 1 MiB", path.display());
+        return Err(Fault::new(FaultKind::Config, message).hint("name a pipeline.toml, not a data file"));
+    }
+    Ok(text)
+}

@@ -1,0 +1,71 @@
+//! Which stored documents a change of settings makes stale.
+
+use serde::Serialize;
+use tidegate_core::ContentHash;
+
+use super::model::Config;
+use super::sink::{Sink, Vectors};
+use super::source::{RowFormat, Source};
+use super::stage::Model;
+
+/// Raised whenever parsing or chunking gives other text for the same bytes, so that documents are worked on again.
+pub const TEXT_VERSION: u32 = 1;
+
+/// Exactly the settings that change what is stored. A new setting that does belongs here; the test that goes through
+/// every key fails until it is decided.
+#[derive(Serialize)]
+struct Decisive<'a> {
+    text_version: u32,
+    source: &'static str,
+    rows: Option<(RowFormat, &'a str, Option<&'a str>)>,
+    stages: Vec<&'static str>,
+    parse: Option<(bool, usize)>,
+    chunk: Option<(usize, usize, usize)>,
+    embed: Option<Model>,
+    output: Option<(&'a [String], Vectors)>,
+}
+
+impl Config {
+    /// A stable hash, as 64 hexadecimal digits, of exactly those settings that change what is stored for the same
+    /// bytes. When it changes, stored documents are worked on again; limits, paths and the store's place do not
+    /// change it.
+    ///
+    /// ```
+    /// use tidegate::config::{Config, Size};
+    /// let mut config = Config::default();
+    /// let before = config.fingerprint();
+    /// config.limits.memory = Size::from_bytes(64_000_000);
+    /// assert_eq!(config.fingerprint(), before);
+    /// config.stages.pop();
+    /// assert_ne!(config.fingerprint(), before);
+    /// ```
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let (format, text, id) = match &self.source {
+            Source::Files(_) => (None, "", None),
+            Source::Jsonl(rows) => {
+                (Some(RowFormat::Jsonl), rows.text_field.as_str(), rows.id_field.as_deref())
+            }
+            Source::Stdin(rows) => (Some(rows.format), rows.text_field.as_str(), rows.id_field.as_deref()),
+            Source::Tail(rows) => (Some(rows.format), rows.text_field.as_str(), rows.id_field.as_deref()),
+        };
+        let decisive = Decisive {
+            text_version: TEXT_VERSION,
+            source: self.source.kind().name(),
+            rows: format.map(|format| match format {
+                RowFormat::Lines => (format, "", None), // fields mean nothing to lines of text
+                RowFormat::Jsonl => (format, text, id),
+            }),
+            stages: self.stages.iter().map(super::stage::Stage::name).collect(),
+            parse: self.parse().map(|parse| (parse.boilerplate, parse.max_depth)),
+            chunk: self.chunk().map(|chunk| (chunk.max_tokens, chunk.overlap_tokens, chunk.min_tokens)),
+            embed: self.embed().map(|embed| embed.model),
+            output: match &self.sink {
+                Sink::Store => None,
+                Sink::Jsonl(sink) => Some((&sink.fields, sink.vectors)),
+            },
+        };
+        let json = serde_json::to_vec(&decisive).expect("plain structs of text and numbers are always JSON");
+        ContentHash::of_parts(&[b"tidegate pipeline", &json]).to_hex()
+    }
+}

@@ -1,0 +1,48 @@
+//! What a pipeline is set to, and where each setting came from.
+//!
+//! Settings pass through three types: [`Raw`] is what was typed, by whom and where, layer by layer (file, then
+//! environment, then flags); [`resolve`] merges the layers and checks every key and value against the catalogue of
+//! keys; [`Config`] is what applies, complete and valid. The catalogue, the commented template and the published
+//! schema are all derived from the types of [`Config`] and their doc comments, so they cannot disagree.
+//!
+//! The refused alternative was one struct of `Option`s a layer: three copies of every field, and serde's errors
+//! for tagged sections know no line.
+
+mod catalogue;
+mod check;
+mod env;
+mod file;
+mod fingerprint;
+mod limits;
+mod model;
+mod origin;
+mod overrides;
+mod period;
+mod print;
+mod raw;
+mod resolve;
+mod schema;
+mod sink;
+mod size;
+mod source;
+mod stage;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+pub use env::VARIABLES;
+pub use fingerprint::TEXT_VERSION;
+pub use limits::{Durability, Limits, Store, Sweep};
+pub use model::{Config, Pipeline};
+pub use origin::{Origin, Origins};
+pub use overrides::Overrides;
+pub use period::Period;
+pub use print::init_template;
+pub use raw::Raw;
+pub use resolve::{ConfigFile, Layers, Resolved, load, resolve};
+pub use schema::schema;
+pub use sink::{JsonlSink, Sink, Vectors};
+pub use size::Size;
+pub use source::{Files, Jsonl, RowFormat, Source, SourceType, Stdin, Tail};
+pub use stage::{Chunk, Embed, Model, Parse, Stage};

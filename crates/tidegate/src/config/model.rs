@@ -1,0 +1,83 @@
+//! What applies: the complete, valid configuration of a pipeline.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::limits::{Limits, Store, Sweep};
+use super::sink::Sink;
+use super::source::Source;
+use super::stage::{Chunk, Embed, Model, Parse, Stage};
+
+/// The configuration of a pipeline.
+// The order of the fields is their order in what `init` and `config --effective` print.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The pipeline itself.
+    pub pipeline: Pipeline,
+    /// What is read.
+    pub source: Source,
+    /// What happens to records on the way, in order. Each type may appear once; without any stage, all three run.
+    #[serde(rename = "stage")]
+    pub stages: Vec<Stage>,
+    /// Where records go.
+    pub sink: Sink,
+    /// Where the account, the passages and the vectors are kept.
+    pub store: Store,
+    /// How much a run may use. These change how fast it is, never what it stores.
+    pub limits: Limits,
+    /// What may be removed from the store because it is gone from the source. Where more is gone, all of it is kept
+    /// and the run says so: an unmounted disk looks the same as an emptied folder.
+    pub sweep: Sweep,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            pipeline: Pipeline::default(),
+            source: Source::default(),
+            stages: Stage::defaults(),
+            sink: Sink::default(),
+            store: Store::default(),
+            limits: Limits::default(),
+            sweep: Sweep::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The parse stage, if there is one.
+    #[must_use]
+    pub fn parse(&self) -> Option<&Parse> {
+        self.stages.iter().find_map(|stage| if let Stage::Parse(parse) = stage { Some(parse) } else { None })
+    }
+
+    /// The chunk stage, if there is one.
+    #[must_use]
+    pub fn chunk(&self) -> Option<&Chunk> {
+        self.stages.iter().find_map(|stage| if let Stage::Chunk(chunk) = stage { Some(chunk) } else { None })
+    }
+
+    /// The embed stage, if there is one that makes vectors.
+    #[must_use]
+    pub fn embed(&self) -> Option<&Embed> {
+        self.stages.iter().find_map(|stage| match stage {
+            Stage::Embed(embed) if embed.model != Model::None => Some(embed),
+            _ => None,
+        })
+    }
+}
+
+/// The pipeline itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pipeline {
+    /// Names the pipeline's account in the store; several pipelines may share a store.
+    pub name: String,
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        Self { name: "default".to_owned() }
+    }
+}

@@ -1,0 +1,163 @@
+//! A configuration as TOML: what applies with the origin of each value, and the commented file to start from.
+
+use std::fmt::Write as _;
+
+use toml::{Table, Value};
+
+use super::catalogue::{Catalogue, Key, SECTIONS, Section, Variant};
+use super::model::Config;
+use super::origin::Origins;
+use super::raw::Place;
+
+/// Where trailing comments begin, unless the value is longer.
+const COLUMN: usize = 44;
+/// Comments are wrapped to this width.
+const WIDTH: usize = 100;
+
+/// What applies, with the origin of every value beside it.
+pub(super) fn effective(config: &Config, origins: &Origins) -> String {
+    let table = table_of(config);
+    let mut out = String::new();
+    if config.stages.is_empty() {
+        // Top-level keys come before the first section.
+        line(&mut out, "stage = []", &origins.of("stage").to_string());
+        out.push('\n');
+    }
+    for (section, value) in sections(&table) {
+        match value {
+            Value::Array(stages) => stages.iter().filter_map(Value::as_table).for_each(|stage| {
+                let kind = stage.get("type").and_then(Value::as_str).unwrap_or_default();
+                let place = Place::Stage(kind.to_owned());
+                values(&mut out, "[[stage]]", stage, |key| origins.of(&place.path(key)).to_string());
+            }),
+            Value::Table(keys) => {
+                let place = Place::Section(section.to_owned());
+                let header = format!("[{section}]");
+                values(&mut out, &header, keys, |key| origins.of(&place.path(key)).to_string());
+            }
+            _ => {}
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+fn values(out: &mut String, header: &str, table: &Table, origin: impl Fn(&str) -> String) {
+    let _ = writeln!(out, "{header}");
+    for (key, value) in table {
+        line(out, &format!("{key} = {value}"), &origin(key));
+    }
+    out.push('\n');
+}
+
+fn line(out: &mut String, setting: &str, comment: &str) {
+    // A path with a line break must not end the comment.
+    let comment: String = comment.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let _ = writeln!(out, "{setting:COLUMN$}  # {comment}");
+}
+
+/// A commented `pipeline.toml` whose values are the defaults.
+#[must_use]
+pub fn init_template() -> String {
+    let (catalogue, table) = (Catalogue::new(), table_of(&Config::default()));
+    let mut out = String::from(
+        "# A pipeline of tidegate. Run it with `tidegate run pipeline.toml`.\n\
+         # Every value below is the default; whatever you leave out keeps it. Sizes are written as \"256MB\" or\n\
+         # \"64KiB\", lengths of time as \"30s\" or \"5m\". Flags and TIDEGATE_* variables override this file;\n\
+         # `tidegate config --effective --config pipeline.toml` shows what applies and where it came from.\n",
+    );
+    for (name, value) in sections(&table) {
+        let Some(section) = catalogue.section(name) else { continue };
+        out.push('\n');
+        comment(&mut out, &section.description);
+        match value {
+            Value::Array(stages) => {
+                for (i, stage) in stages.iter().filter_map(Value::as_table).enumerate() {
+                    if i > 0 {
+                        out.push('\n');
+                    }
+                    explained(&mut out, section, stage);
+                }
+            }
+            Value::Table(keys) => explained(&mut out, section, keys),
+            _ => {}
+        }
+        others(&mut out, section, value);
+    }
+    out
+}
+
+/// One section or stage with a comment above each key.
+fn explained(out: &mut String, section: &Section, table: &Table) {
+    let kind = table.get("type").and_then(Value::as_str);
+    let Some(variant) = section.variant(kind) else { return };
+    let header = if section.name == "stage" { "[[stage]]".to_owned() } else { format!("[{}]", section.name) };
+    let _ = writeln!(out, "{header}");
+    if let Some(kind) = kind {
+        let _ = writeln!(out, "type = \"{kind}\"  # {}", variant.description);
+    }
+    for (name, value) in table.iter().filter(|(name, _)| *name != "type") {
+        if let Some(key) = variant.key(name) {
+            comment(out, &key.description);
+            let _ = writeln!(out, "{name} = {value}");
+        }
+    }
+    for key in variant.keys.iter().filter(|key| !table.contains_key(&key.name)) {
+        unset(out, key);
+    }
+}
+
+fn unset(out: &mut String, key: &Key) {
+    comment(out, &key.description);
+    let _ = writeln!(out, "# {} = \"{}\"", key.name, key.example.as_deref().unwrap_or_default());
+}
+
+/// The types a section could have instead, each with its keys.
+fn others(out: &mut String, section: &Section, value: &Value) {
+    let Some(kind) = value.get("type").and_then(Value::as_str) else { return };
+    let others: Vec<&Variant> =
+        section.variants.iter().filter(|variant| variant.kind.as_deref() != Some(kind)).collect();
+    if others.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "# Instead of type = \"{kind}\":");
+    for variant in others {
+        let kind = variant.kind.as_deref().unwrap_or_default();
+        let _ = writeln!(out, "#   type = \"{kind}\"  # {}", variant.description);
+        let keys: Vec<&str> = variant.keys.iter().map(|key| key.name.as_str()).collect();
+        if !keys.is_empty() {
+            let _ = writeln!(out, "#     with {}", keys.join(", "));
+        }
+    }
+}
+
+/// Writes `text` as comment lines of at most [`WIDTH`] characters.
+fn comment(out: &mut String, text: &str) {
+    let mut width = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if width > 0 && width + 1 + length > WIDTH {
+            out.push('\n');
+            width = 0;
+        }
+        if width == 0 {
+            out.push('#');
+            width = 1;
+        }
+        out.push(' ');
+        out.push_str(word);
+        width += 1 + length;
+    }
+    out.push('\n');
+}
+
+fn table_of(config: &Config) -> Table {
+    Table::try_from(config)
+        .expect("a configuration holds only text, numbers, lists and tables with text keys")
+}
+
+/// The sections in the order of a file.
+fn sections(table: &Table) -> impl Iterator<Item = (&'static str, &Value)> {
+    SECTIONS.iter().filter_map(|name| table.get(*name).map(|value| (*name, value)))
+}

@@ -1,0 +1,88 @@
+//! What was typed, by whom and where: settings as they stand in a file, the environment or on the command line.
+
+use toml::Value;
+
+use super::origin::Origin;
+
+/// Settings of one layer, or of several merged; nothing is checked yet, and nothing is filled in.
+#[derive(Debug, Clone, Default)]
+pub struct Raw {
+    pub(super) settings: Vec<Setting>,
+    /// The `[[stage]]` list, where a layer has one: each stage's type and where it stands.
+    pub(super) stages: Option<Vec<(String, Origin)>>,
+}
+
+/// One value somebody set.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    pub(super) place: Place,
+    pub(super) key: String,
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+}
+
+/// Where a key stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a section.
+    Section(String),
+    /// In the stage of a type.
+    Stage(String),
+}
+
+impl Place {
+    /// How keys in it are called in messages and in [`super::Origins`].
+    pub(super) fn path(&self, key: &str) -> String {
+        match self {
+            Self::Section(section) => format!("{section}.{key}"),
+            Self::Stage(kind) => format!("stage.{kind}.{key}"),
+        }
+    }
+
+    /// How it is called in messages.
+    pub(super) fn title(&self) -> String {
+        match self {
+            Self::Section(section) => format!("[{section}]"),
+            Self::Stage(kind) => format!("the {kind} stage"),
+        }
+    }
+}
+
+impl Raw {
+    /// Sets `key` of `section`, or of the stage `KIND` for a section written `stage.KIND`.
+    pub(super) fn set(&mut self, section: &str, key: &str, value: impl Into<Value>, origin: Origin) {
+        let place = match section.strip_prefix("stage.") {
+            Some(kind) => Place::Stage(kind.to_owned()),
+            None => Place::Section(section.to_owned()),
+        };
+        self.put(Setting { place, key: key.to_owned(), value: value.into(), origin });
+    }
+
+    /// Adds a setting, in the place of one for the same key.
+    pub(super) fn put(&mut self, setting: Setting) {
+        self.settings.retain(|old| old.place != setting.place || old.key != setting.key);
+        self.settings.push(setting);
+    }
+
+    /// The `type` set for a section.
+    pub(super) fn kind(&self, section: &str) -> Option<&Setting> {
+        let place = Place::Section(section.to_owned());
+        self.settings.iter().find(|setting| setting.place == place && setting.key == "type")
+    }
+
+    /// These settings with those of `upper` over them. Where `upper` names another type for a section, the keys
+    /// below belong to the other type and go.
+    #[must_use]
+    pub(super) fn under(mut self, upper: Self) -> Self {
+        for (section, default) in [("source", "files"), ("sink", "store")] {
+            let Some(new) = upper.kind(section) else { continue };
+            let old = self.kind(section).map_or(Some(default), |old| old.value.as_str());
+            if new.value.as_str() != old {
+                self.settings.retain(|setting| setting.place != Place::Section(section.to_owned()));
+            }
+        }
+        upper.settings.into_iter().for_each(|setting| self.put(setting));
+        self.stages = upper.stages.or(self.stages);
+        self
+    }
+}

@@ -1,0 +1,174 @@
+//! From layers of what was typed to what applies.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tidegate_core::{Fault, FaultKind};
+use toml::{Table, Value};
+
+use super::catalogue::Catalogue;
+use super::model::Config;
+use super::origin::{Origin, Origins};
+use super::overrides::Overrides;
+use super::raw::{Place, Raw};
+use super::sink::Sink;
+use super::source::Source;
+use super::stage::Stage;
+use super::{check, env, file, print, validate};
+
+/// A configuration file that was read.
+#[derive(Debug, Clone)]
+pub struct ConfigFile {
+    /// Where it is; paths in it are relative to its folder.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+/// Everything that can set something, from the weakest to the strongest.
+pub struct Layers<'a> {
+    /// The configuration file, if there is one.
+    pub file: Option<ConfigFile>,
+    /// Looks up a variable of the environment.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// What the command line set.
+    pub overrides: Overrides,
+}
+
+impl Default for Layers<'_> {
+    /// No file, an empty environment, no flags.
+    fn default() -> Self {
+        Self { file: None, env: &|_| None, overrides: Overrides::default() }
+    }
+}
+
+/// What applies, and where each value came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// What applies.
+    pub config: Config,
+    /// Where it came from.
+    pub origins: Origins,
+}
+
+impl Resolved {
+    /// The configuration as TOML that reads back the same, with the origin of every value beside it.
+    #[must_use]
+    pub fn effective(&self) -> String {
+        print::effective(&self.config, &self.origins)
+    }
+}
+
+/// Reads `path`, if one is given, and the process's environment, and resolves them with `overrides`.
+///
+/// # Errors
+/// As [`resolve`], and a file that cannot be read.
+pub fn load(path: Option<&Path>, overrides: Overrides) -> Result<Resolved, Fault> {
+    let read = |path: &Path| Ok(ConfigFile { path: path.to_owned(), text: file::load(path)? });
+    let file = path.map(read).transpose()?;
+    resolve(Layers { file, env: &|name| std::env::var(name).ok(), overrides })
+}
+
+/// Merges the layers, flags over environment over file over defaults, and checks the result.
+///
+/// # Errors
+/// [`FaultKind::Config`], naming the place, the key and what to write instead.
+pub fn resolve(layers: Layers<'_>) -> Result<Resolved, Fault> {
+    let read = layers.file.as_ref().map(|file| file::read(&file.path, &file.text)).transpose()?;
+    let raw = read.unwrap_or_default().under(env::read(layers.env)?).under(layers.overrides.into_raw()?);
+    check::check(&Catalogue::new(), &raw)?;
+    let origins = origins(&raw);
+    let mut config = assemble(raw)?;
+    if let Some(folder) = layers.file.as_ref().and_then(|file| file.path.parent()) {
+        rebase(&mut config, &origins, folder)?;
+    }
+    validate::validate(&config, &origins)?;
+    Ok(Resolved { config, origins })
+}
+
+fn origins(raw: &Raw) -> Origins {
+    let stages = raw.stages.iter().flatten();
+    let stages = stages.map(|(kind, origin)| (Place::Stage(kind.clone()).path("type"), origin.clone()));
+    let settings =
+        raw.settings.iter().map(|setting| (setting.place.path(&setting.key), setting.origin.clone()));
+    Origins(stages.chain(settings).collect())
+}
+
+/// Fills checked settings into the types; what is not set takes its default there.
+fn assemble(raw: Raw) -> Result<Config, Fault> {
+    let mut sections: BTreeMap<String, Table> = BTreeMap::new();
+    let mut stages: BTreeMap<String, Table> = BTreeMap::new();
+    for setting in raw.settings {
+        let table = match setting.place {
+            Place::Section(section) => sections.entry(section).or_default(),
+            Place::Stage(kind) => stages.entry(kind).or_default(),
+        };
+        table.insert(setting.key, setting.value);
+    }
+    for (section, default) in [("source", "files"), ("sink", "store")] {
+        if let Some(table) = sections.get_mut(section) {
+            table.entry("type").or_insert_with(|| default.into());
+        }
+    }
+    let order = match raw.stages {
+        Some(stages) => stages.into_iter().map(|(kind, _)| kind).collect(),
+        None => Stage::defaults().iter().map(|stage| stage.name().to_owned()).collect::<Vec<_>>(),
+    };
+    let list = order.into_iter().map(|kind| {
+        let mut table = stages.remove(&kind).unwrap_or_default();
+        table.insert("type".to_owned(), kind.into());
+        Value::Table(table)
+    });
+    let mut whole: Table = list_of(list);
+    whole.extend(sections.into_iter().map(|(name, table)| (name, Value::Table(table))));
+    Value::Table(whole).try_into().map_err(|error: toml::de::Error| {
+        Fault::new(FaultKind::Config, error.message().trim().replace('\n', ", "))
+            .hint("`tidegate schema` prints what a configuration may hold")
+    })
+}
+
+fn list_of(stages: impl Iterator<Item = Value>) -> Table {
+    Table::from_iter([("stage".to_owned(), Value::Array(stages.collect()))])
+}
+
+/// Makes paths that the file (or nobody) set relative to the file's folder, so that a pipeline means the same from
+/// wherever it is started. Paths on the command line and in the environment are relative to where that was typed.
+fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), Fault> {
+    let Some(folder) = folder.to_str() else {
+        let message = format!("the path {} is not UTF-8", folder.to_string_lossy().escape_debug());
+        return Err(
+            Fault::new(FaultKind::Config, message).hint("change into the folder and name the file alone")
+        );
+    };
+    let ours = |key: &str| matches!(origins.of(key), Origin::File { .. } | Origin::Default);
+    let paths = match &mut config.source {
+        Source::Files(files) => files.paths.as_mut_slice(),
+        Source::Jsonl(rows) => &mut rows.paths,
+        Source::Tail(rows) => &mut rows.paths,
+        Source::Stdin(_) => &mut [],
+    };
+    if ours("source.paths") {
+        paths.iter_mut().for_each(|path| *path = joined(folder, path));
+    }
+    match &mut config.sink {
+        Sink::Jsonl(sink) if sink.path != "-" && ours("sink.path") => sink.path = joined(folder, &sink.path),
+        _ => {}
+    }
+    if ours("store.url") {
+        let url = &config.store.url;
+        config.store.url = match url.split_once(':') {
+            Some(("sqlite", path)) if !path.starts_with("//") => format!("sqlite:{}", joined(folder, path)),
+            Some(_) => url.clone(),
+            None => joined(folder, url),
+        };
+    }
+    Ok(())
+}
+
+fn joined(folder: &str, path: &str) -> String {
+    match (folder, path) {
+        ("", path) => path.to_owned(),
+        (folder, ".") => folder.to_owned(),
+        (folder, path) => Path::new(folder).join(path).to_string_lossy().into_owned(),
+    }
+}

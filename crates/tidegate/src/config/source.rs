@@ -1,0 +1,196 @@
+//! `[source]`: what is read.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::size::Size;
+
+/// What is read. `type` is one of `files`, `jsonl`, `stdin`, `tail`; the other keys depend on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Source {
+    /// Files and the folders they are in; each file is a document.
+    Files(Files),
+    /// Files of JSON Lines, plain or compressed (.gz, .zst); each line is a document.
+    Jsonl(Jsonl),
+    /// Standard input; each line is a document.
+    Stdin(Stdin),
+    /// Files that grow, followed without end; each line is a document.
+    Tail(Tail),
+}
+
+/// The kinds of [`Source`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceType {
+    /// [`Source::Files`].
+    Files,
+    /// [`Source::Jsonl`].
+    Jsonl,
+    /// [`Source::Stdin`].
+    Stdin,
+    /// [`Source::Tail`].
+    Tail,
+}
+
+impl SourceType {
+    /// The name in a configuration file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Jsonl => "jsonl",
+            Self::Stdin => "stdin",
+            Self::Tail => "tail",
+        }
+    }
+}
+
+impl Source {
+    /// Which kind it is.
+    #[must_use]
+    pub fn kind(&self) -> SourceType {
+        match self {
+            Self::Files(_) => SourceType::Files,
+            Self::Jsonl(_) => SourceType::Jsonl,
+            Self::Stdin(_) => SourceType::Stdin,
+            Self::Tail(_) => SourceType::Tail,
+        }
+    }
+
+    /// The paths that are read; none for standard input.
+    #[must_use]
+    pub fn paths(&self) -> &[String] {
+        match self {
+            Self::Files(files) => &files.paths,
+            Self::Jsonl(jsonl) => &jsonl.paths,
+            Self::Tail(tail) => &tail.paths,
+            Self::Stdin(_) => &[],
+        }
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Files(Files::default())
+    }
+}
+
+/// Files and folders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Files {
+    /// Files and folders to read, relative to the folder of this file.
+    pub paths: Vec<String>,
+    /// Read only files that match one of these globs, such as "*.md"; all if empty.
+    pub include: Vec<String>,
+    /// Leave out files and folders that match one of these globs, such as "drafts/".
+    pub exclude: Vec<String>,
+    /// Also read names that begin with a dot.
+    pub hidden: bool,
+    /// Honour .gitignore files. A .tidegateignore is always honoured.
+    pub gitignore: bool,
+    /// Follow links that stay inside the given paths.
+    pub links: bool,
+    /// Put larger files aside without reading them.
+    pub max_file_size: Size,
+    /// After the first pass, keep following the folders for changes.
+    pub watch: bool,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            paths: vec![".".to_owned()],
+            include: Vec::new(),
+            exclude: Vec::new(),
+            hidden: false,
+            gitignore: true,
+            links: true,
+            max_file_size: Size::from_bytes(64 << 20),
+            watch: false,
+        }
+    }
+}
+
+/// Longer lines are more often a file of another format than a record.
+const MAX_LINE: Size = Size::from_bytes(16 << 20);
+
+/// Files of JSON Lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Jsonl {
+    /// Files to read, relative to the folder of this file.
+    pub paths: Vec<String>,
+    /// The field that holds the text.
+    pub text_field: String,
+    /// The field that identifies a line. Without it, lines are known by their number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"id")]
+    pub id_field: Option<String>,
+    /// Put longer lines aside without holding them in memory.
+    pub max_line: Size,
+}
+
+impl Default for Jsonl {
+    fn default() -> Self {
+        Self { paths: Vec::new(), text_field: "text".to_owned(), id_field: None, max_line: MAX_LINE }
+    }
+}
+
+/// What a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RowFormat {
+    /// Text as it stands.
+    #[default]
+    Lines,
+    /// A JSON object.
+    Jsonl,
+}
+
+/// Standard input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stdin {
+    /// What a line is: "lines" (text as it stands) or "jsonl" (a JSON object).
+    pub format: RowFormat,
+    /// The field that holds the text, for "jsonl".
+    pub text_field: String,
+    /// The field that identifies a line, for "jsonl". Without it, lines are known by their number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"id")]
+    pub id_field: Option<String>,
+    /// Put longer lines aside without holding them in memory.
+    pub max_line: Size,
+}
+
+impl Default for Stdin {
+    fn default() -> Self {
+        Self { format: RowFormat::Lines, text_field: "text".to_owned(), id_field: None, max_line: MAX_LINE }
+    }
+}
+
+/// Files that grow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tail {
+    /// Files to follow, relative to the folder of this file.
+    pub paths: Vec<String>,
+    /// What a line is: "lines" (text as it stands) or "jsonl" (a JSON object).
+    pub format: RowFormat,
+    /// The field that holds the text, for "jsonl".
+    pub text_field: String,
+    /// The field that identifies a line, for "jsonl". Without it, lines are known by their position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"id")]
+    pub id_field: Option<String>,
+    /// Put longer lines aside without holding them in memory.
+    pub max_line: Size,
+}
+
+impl Default for Tail {
+    fn default() -> Self {
+        let Stdin { format, text_field, id_field, max_line } = Stdin::default();
+        Self { paths: Vec::new(), format, text_field, id_field, max_line }
+    }
+}

@@ -1,0 +1,176 @@
+//! Rules across keys: what each value alone cannot show.
+
+use tidegate_core::{Fault, FaultKind};
+
+use super::model::Config;
+use super::origin::{Origin, Origins};
+use super::sink::{Sink, Vectors};
+use super::source::Source;
+use super::stage::Stage;
+
+/// Checks every rule.
+///
+/// # Errors
+/// The first rule that is broken, naming the keys, their values and where these came from.
+pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), Fault> {
+    let rules = Rules { config, origins };
+    rules.name()?;
+    rules.source()?;
+    rules.order()?;
+    rules.chunk()?;
+    rules.sink()?;
+    rules.store()?;
+    rules.limits()
+}
+
+struct Rules<'a> {
+    config: &'a Config,
+    origins: &'a Origins,
+}
+
+/// The least memory with which a run gets anywhere: one document of ordinary size and its passages.
+const LEAST_MEMORY: u64 = 1_000_000;
+/// The least line worth reading.
+const LEAST_LINE: u64 = 16;
+/// Beyond this, a passage is a book.
+const MOST_TOKENS: usize = 1 << 20;
+/// More threads than any machine of today has cores.
+const MOST_CORES: usize = 4_096;
+
+impl Rules<'_> {
+    /// `ok`, or a fault about `key`; its value's origin is named.
+    fn need(&self, ok: bool, key: &str, must: &str, hint: &str) -> Result<(), Fault> {
+        if ok {
+            return Ok(());
+        }
+        let fault = Fault::new(FaultKind::Config, format!("{key} {must}"));
+        let fault = if hint.is_empty() { fault } else { fault.hint(hint) };
+        Err(match self.origins.of(key) {
+            Origin::Default => fault,
+            Origin::File { path, line, column } => {
+                fault.during(format!("{}:{line}:{column}", path.display()))
+            }
+            origin => fault.during(origin.to_string()),
+        })
+    }
+
+    fn name(&self) -> Result<(), Fault> {
+        let name = &self.config.pipeline.name;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let ok = (1..=64).contains(&name.len()) && name.chars().all(plain);
+        self.need(ok, "pipeline.name", "must be 1 to 64 letters, digits, `-`, `_` or `.`", "")
+    }
+
+    fn source(&self) -> Result<(), Fault> {
+        let source = &self.config.source;
+        let some = matches!(source, Source::Stdin(_)) || !source.paths().is_empty();
+        self.need(some, "source.paths", "is empty", "name the files to read, such as paths = [\"docs\"]")?;
+        let named = source.paths().iter().all(|path| !path.is_empty() && !path.contains('\0'));
+        self.need(named, "source.paths", "has an empty path", "write \".\" for the folder itself")?;
+        let (line, text, id) = match source {
+            Source::Files(_) => return Ok(()),
+            Source::Jsonl(rows) => (rows.max_line, &rows.text_field, &rows.id_field),
+            Source::Stdin(rows) => (rows.max_line, &rows.text_field, &rows.id_field),
+            Source::Tail(rows) => (rows.max_line, &rows.text_field, &rows.id_field),
+        };
+        let must = format!("({line}) must be at least {LEAST_LINE}B");
+        self.need(line.bytes() >= LEAST_LINE, "source.max_line", &must, "")?;
+        self.need(!text.is_empty(), "source.text_field", "is empty", "name the field that holds the text")?;
+        let named = id.as_ref().is_none_or(|id| !id.is_empty());
+        self.need(named, "source.id_field", "is empty", "leave it out to know lines by their number")
+    }
+
+    fn order(&self) -> Result<(), Fault> {
+        let stages = &self.config.stages;
+        let place = |stage: &Stage| Stage::defaults().iter().position(|known| known.name() == stage.name());
+        for pair in stages.windows(2) {
+            let (before, after) = (pair[0].name(), pair[1].name());
+            let must = format!("must come before {before}");
+            let hint = "the order of stages is parse, chunk, embed";
+            self.need(place(&pair[0]) < place(&pair[1]), &format!("stage.{after}.type"), &must, hint)?;
+        }
+        let parses = self.config.parse().is_some() || !matches!(self.config.source, Source::Files(_));
+        let hint = "add [[stage]] with type = \"parse\" as the first stage";
+        self.need(parses, "source.type", "is files, whose text must be parsed", hint)
+    }
+
+    fn chunk(&self) -> Result<(), Fault> {
+        if let Some(parse) = self.config.parse() {
+            self.need(parse.max_depth >= 1, "stage.parse.max_depth", "must be at least 1", "")?;
+        }
+        if let Some(chunk) = self.config.chunk() {
+            let (max, overlap, min) = (chunk.max_tokens, chunk.overlap_tokens, chunk.min_tokens);
+            let must = format!("({max}) must be from 1 to {MOST_TOKENS}");
+            self.need((1..=MOST_TOKENS).contains(&max), "stage.chunk.max_tokens", &must, "")?;
+            self.less("stage.chunk.overlap_tokens", overlap, max)?;
+            self.less("stage.chunk.min_tokens", min, max)?;
+        }
+        if let Some(embed) = self.config.embed() {
+            let must = format!("({}) must be from 1 to 65536", embed.batch);
+            self.need((1..=65_536).contains(&embed.batch), "stage.embed.batch", &must, "")?;
+            let must = format!("({}) must be at most {MOST_CORES}", embed.concurrency);
+            self.need(embed.concurrency <= MOST_CORES, "stage.embed.concurrency", &must, "")?;
+        }
+        Ok(())
+    }
+
+    fn less(&self, key: &str, value: usize, max: usize) -> Result<(), Fault> {
+        const MAX: &str = "stage.chunk.max_tokens";
+        if self.origins.of(key) != &Origin::Default {
+            let must = format!("({value}) must be less than {MAX} ({max}, {})", self.origins.of(MAX));
+            return self.need(value < max, key, &must, "an eighth of max_tokens is usual");
+        }
+        // A default cannot be at fault: the mistake is where max_tokens was set.
+        let must = format!("({max}) must be more than {key} ({value}, default)");
+        self.need(value < max, MAX, &must, &format!("lower {key} too; an eighth of max_tokens is usual"))
+    }
+
+    fn sink(&self) -> Result<(), Fault> {
+        let Sink::Jsonl(sink) = &self.config.sink else { return Ok(()) };
+        let named = !sink.path.is_empty() && !sink.path.contains('\0');
+        self.need(named, "sink.path", "is empty", "name the file to write, or \"-\" for standard output")?;
+        let vectors = sink.vectors == Vectors::None || self.config.embed().is_some();
+        let hint = "add [[stage]] with type = \"embed\", or set vectors = \"none\"";
+        self.need(vectors, "sink.vectors", "asks for vectors, but no stage makes any", hint)
+    }
+
+    fn store(&self) -> Result<(), Fault> {
+        let url = &self.config.store.url;
+        let (scheme, path) = match url.split_once(':') {
+            Some((scheme, rest)) if scheme == "sqlite" || rest.starts_with("//") => (scheme, rest),
+            _ => ("sqlite", url.as_str()),
+        };
+        let hint = "write sqlite:PATH, such as sqlite:tidegate.db";
+        // What follows the scheme may hold a password, so it is not repeated.
+        let must = format!("has the scheme `{}`, for which there is no store", scheme.escape_debug());
+        self.need(scheme == "sqlite", "store.url", &must, hint)?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let file = !path.is_empty() && !path.starts_with(":memory:") && !path.contains('\0');
+        self.need(file, "store.url", "names no file", hint)
+    }
+
+    fn limits(&self) -> Result<(), Fault> {
+        let limits = &self.config.limits;
+        let must = format!("({}) must be at least 1MB", limits.memory);
+        self.need(
+            limits.memory.bytes() >= LEAST_MEMORY,
+            "limits.memory",
+            &must,
+            "256MB suits most machines",
+        )?;
+        for (key, value) in [
+            ("limits.fetches", limits.fetches),
+            ("limits.in_flight", limits.in_flight),
+            ("limits.queue_items", limits.queue_items),
+        ] {
+            let must = format!("({value}) must be from 1 to 1000000");
+            self.need((1..=1_000_000).contains(&value), key, &must, "")?;
+        }
+        self.need(limits.queue_bytes.bytes() > 0, "limits.queue_bytes", "must be more than 0", "")?;
+        let must = format!("({}) must be at most {MOST_CORES}", limits.cores);
+        self.need(limits.cores <= MOST_CORES, "limits.cores", &must, "0 means all")?;
+        let share = self.config.sweep.max_share;
+        let must = format!("({share}) must be from 0 to 1");
+        self.need((0.0..=1.0).contains(&share), "sweep.max_share", &must, "0.1 is one in ten")
+    }
+}

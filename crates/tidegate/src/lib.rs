@@ -1,0 +1,18 @@
+//! tidegate as a library: the typed configuration of a pipeline and, on it, whole runs and searches.
+//!
+//! This crate must not contain parsing, embedding, storage or rendering: it says which of them are put together
+//! and with which settings. It does not print; [`tidegate_core::Fault`] carries what went wrong and what to do next.
+//!
+//! ```
+//! use tidegate::config::{Layers, Overrides, resolve};
+//!
+//! let overrides = Overrides { max_tokens: Some(128), ..Overrides::default() };
+//! let resolved = resolve(Layers { overrides, ..Layers::default() })?;
+//! assert_eq!(resolved.config.chunk().map(|chunk| chunk.max_tokens), Some(128));
+//! assert_eq!(resolved.origins.of("stage.chunk.max_tokens").to_string(), "--max-tokens");
+//! # Ok::<(), tidegate_core::Fault>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod config;
