@@ -14,6 +14,7 @@ mod flow;
 mod hold;
 mod intake;
 mod monitor;
+mod mutant;
 mod passage;
 mod pool;
 mod queue;
@@ -26,6 +27,8 @@ mod window;
 
 pub use flow::{Flow, Options};
 pub use monitor::{Monitor, StageView};
+#[cfg(feature = "mutants")]
+pub use mutant::plant;
 pub use pool::{Inline, Pool};
 pub use run::{Ended, run};
 pub use stop::StopHandle;

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_core::Position;
 
+use crate::mutant::planted;
+
 /// Follows settled ordinals and the positions that go with them.
 #[derive(Debug, Default)]
 pub(crate) struct LowWater {
@@ -22,6 +24,9 @@ impl LowWater {
             self.positions.insert(ordinal, position);
         }
         self.ahead.insert(ordinal);
+        if planted("mark skips a gap") {
+            self.next = self.next.max(ordinal);
+        }
         while self.ahead.remove(&self.next) {
             self.next += 1;
         }
