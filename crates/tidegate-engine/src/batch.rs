@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::each::held;
 use crate::hold::Hold;
+use crate::queue::Took;
 use crate::run::Lane;
 use crate::tasks::guarded;
 
@@ -31,17 +32,16 @@ pub(crate) async fn work(lane: Lane, stage: Arc<dyn Batch>, (hold, turn): (Arc<H
 async fn gather(lane: &Lane, grouping: Grouping) -> Option<Vec<Record>> {
     let mut group = lane.next(1, u64::MAX).await?;
     let deadline = Instant::now() + grouping.linger.min(Duration::from_secs(3_600));
-    let mut bytes: u64 = group.iter().map(Record::weight).sum();
-    let mut tokens: u64 = group.iter().map(|record| u64::from(record.tokens)).sum();
-    while has_room(grouping, group.len(), (bytes, tokens)) {
-        match lane.take_one() {
-            Some(record) => {
-                bytes += record.weight();
-                tokens += u64::from(record.tokens);
+    let mut load = (group.iter().map(Record::weight).sum(), group.iter().map(tokens).sum());
+    while grouping.items == 0 || group.len() < grouping.items {
+        match lane.take_one(|record| fits(grouping, load, record)) {
+            Took::One(record) => {
+                load = (load.0 + record.weight(), load.1 + tokens(&record));
                 group.push(record);
             }
-            None if lane.input.ended() || lane.cx.stop() >= Stop::Abort => break,
-            None => tokio::select! {
+            Took::TooMuch => break,
+            Took::Nothing if lane.input.ended() || lane.cx.stop() >= Stop::Abort => break,
+            Took::Nothing => tokio::select! {
                 biased;
                 () = lane.input.changed() => {}
                 () = tokio::time::sleep_until(deadline) => break,
@@ -51,10 +51,15 @@ async fn gather(lane: &Lane, grouping: Grouping) -> Option<Vec<Record>> {
     Some(group)
 }
 
-fn has_room(grouping: Grouping, items: usize, (bytes, tokens): (u64, u64)) -> bool {
-    (grouping.items == 0 || items < grouping.items)
-        && (grouping.bytes == 0 || bytes < grouping.bytes)
-        && (grouping.tokens == 0 || tokens < grouping.tokens)
+fn tokens(record: &Record) -> u64 {
+    u64::from(record.tokens)
+}
+
+/// Whether a record may join a group of so many bytes and tokens. A service refuses a whole group that is over its
+/// limit, so the bounds are never overstepped but by a single record.
+fn fits(grouping: Grouping, (bytes, sum): (u64, u64), record: &Record) -> bool {
+    (grouping.bytes == 0 || bytes + record.weight() <= grouping.bytes)
+        && (grouping.tokens == 0 || sum + tokens(record) <= grouping.tokens)
 }
 
 /// Handles a group until each record has gone on, been put aside, or must stay pending.

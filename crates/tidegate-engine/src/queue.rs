@@ -40,6 +40,20 @@ struct State {
     sequence: u64,
 }
 
+/// What [`Queue::take_if`] found.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once; boxing would cost an allocation per record"
+)]
+pub(crate) enum Took {
+    /// The earliest record.
+    One(Record),
+    /// The earliest record is still there: it does not fit.
+    TooMuch,
+    /// Nothing waits.
+    Nothing,
+}
+
 /// The right to push; the queue ends when the last one is gone.
 pub(crate) struct Producer(Arc<Queue>);
 
@@ -107,9 +121,7 @@ impl Queue {
                 break;
             }
             let record = entry.remove();
-            state.bytes = state.bytes.saturating_sub(record.weight());
-            self.counters.queued.sub(1);
-            self.counters.queued_bytes.sub(record.weight());
+            self.taken(&mut state, &record);
             taken.push(record);
         }
         drop(state);
@@ -117,6 +129,20 @@ impl Queue {
             self.room.notify_waiters();
         }
         taken
+    }
+
+    /// Takes the earliest record if it `fits`.
+    pub(crate) fn take_if(&self, fits: impl FnOnce(&Record) -> bool) -> Took {
+        let mut state = self.lock();
+        let record = match state.waiting.first_entry() {
+            None => return Took::Nothing,
+            Some(entry) if !fits(entry.get()) => return Took::TooMuch,
+            Some(entry) => entry.remove(),
+        };
+        self.taken(&mut state, &record);
+        drop(state);
+        self.room.notify_waiters();
+        Took::One(record)
     }
 
     /// Whether nothing waits and nothing more can come.
@@ -154,6 +180,12 @@ impl Queue {
         drop(state);
         self.ready.notify_waiters();
         Ok(())
+    }
+
+    fn taken(&self, state: &mut State, record: &Record) {
+        state.bytes = state.bytes.saturating_sub(record.weight());
+        self.counters.queued.sub(1);
+        self.counters.queued_bytes.sub(record.weight());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -14,7 +14,7 @@ use crate::hold::Hold;
 use crate::intake::{Intake, fetch};
 use crate::monitor::{Monitor, StageView};
 use crate::passage::Resequencer;
-use crate::queue::{Producer, Queue};
+use crate::queue::{Producer, Queue, Took};
 use crate::stop::StopHandle;
 use crate::tasks::Tasks;
 use crate::window::{Open, Windowing};
@@ -69,12 +69,19 @@ impl Lane {
         }
     }
 
-    /// One more record, if one waits.
-    pub(crate) fn take_one(&self) -> Option<Record> {
-        let record = self.input.take(1, u64::MAX, 1).pop()?;
-        self.counters().taken.add(1);
-        self.counters().busy.add(1);
-        Some(record)
+    /// One more record, if one waits and `fits`. What was put aside meanwhile is dropped.
+    pub(crate) fn take_one(&self, fits: impl Fn(&Record) -> bool) -> Took {
+        loop {
+            let took = self.input.take_if(|record| record.tether().is_failed() || fits(record));
+            if let Took::One(record) = &took {
+                if record.tether().is_failed() {
+                    continue;
+                }
+                self.counters().taken.add(1);
+                self.counters().busy.add(1);
+            }
+            return took;
+        }
     }
 
     /// Hands a record on, waiting for room.
