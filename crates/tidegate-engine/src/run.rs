@@ -226,12 +226,16 @@ fn conclude(shared: &Shared, level: Stop) -> Ended {
     let state = match (verdict.fault.is_some(), level) {
         (true, _) => verdict.state,
         (false, Stop::Abort) => RunState::Aborted,
-        (false, Stop::Drain) if !verdict.source_ended || unsettled > 0 => RunState::Stopped,
+        (false, Stop::Drain) if !verdict.source_ended => RunState::Stopped,
+        (false, _) if unsettled > 0 => RunState::Stopped,
         (false, _) => RunState::Done,
     };
     let mut report = shared.monitor.report(&shared.cx.run, state);
     let mut fault = verdict.fault.take();
     report.reason = fault.as_ref().map(ToString::to_string);
+    if fault.is_none() && level == Stop::Go && unsettled > 0 {
+        report.reason = Some(format!("{unsettled} items changed while they were read; run again"));
+    }
     if !report.records.add_up() {
         let mismatch =
             Fault::new(FaultKind::Internal, format!("the accounting does not add up: {:?}", report.records));
