@@ -1,0 +1,61 @@
+//! Everything that must pass before a change is merged, in one command.
+
+use crate::args::{Args, Spec};
+use crate::shell::{cargo, run as shell_run};
+use crate::steps::Steps;
+use crate::tool::{Build, Tool};
+use crate::{Done, need, prove, readme, tidy};
+
+const SPEC: Spec = Spec {
+    help: "\
+usage: cargo xtask test [--fast] [CRATE…]
+
+Finds or installs what the tests need, then runs: the rules of the house, every crate's tests and the
+examples in the documentation, the README's main job on the shipped documents, 60 kills, 2,000
+simulated worlds. Ends with a summary.
+
+    --fast    rules that need no build, and the tests; no proofs
+    CRATE…    the tests of these crates only
+",
+    values: &[],
+    flags: &["fast"],
+};
+
+/// Kills and simulated worlds in the everyday proof.
+const KILLS: u64 = 60;
+const SEEDS: u64 = 2_000;
+
+/// The task.
+pub(crate) fn run(raw: Vec<String>) -> Done {
+    let Some(args) = Args::parse(&SPEC, raw)? else { return Ok(()) };
+    let mut steps = Steps::default();
+    steps.step("what the tests need", need::everything);
+    if !steps.passed() {
+        return steps.finish("test");
+    }
+    if !args.words.is_empty() {
+        steps.step("tests", || tests(&args.words));
+        return steps.finish("test");
+    }
+    tidy::all(&mut steps, args.has("fast"));
+    steps.step("tests and documentation examples", || tests(&[]));
+    if !args.has("fast") {
+        steps.step("the README's main job", || readme::check(&Tool::build(Build::Debug)?));
+        steps.step("crash proof, 60 kills", || prove::crash::short(KILLS));
+        steps.step("simulation, 2,000 seeds", || prove::sim::worlds(SEEDS, 1));
+    }
+    steps.finish("test")
+}
+
+fn tests(crates: &[String]) -> Result<String, String> {
+    let mut command = cargo();
+    command.args(["test", "--no-fail-fast"]);
+    if crates.is_empty() {
+        command.arg("--workspace");
+    }
+    for name in crates {
+        command.args(["--package", name]);
+    }
+    shell_run(&mut command)?;
+    Ok(String::new())
+}
