@@ -1,4 +1,126 @@
-//! placeholder
-pub(crate) fn run(_: Vec<String>) -> crate::Done {
-    Ok(())
+//! Measurements, beside a peer in the same run where there is one: a ratio holds on any machine, a time does not.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::Done;
+use crate::args::{Args, Spec};
+use crate::steps::Steps;
+
+mod chunk;
+mod html;
+mod index;
+mod memory;
+mod peers;
+mod quality;
+mod search;
+mod startup;
+
+const SPEC: Spec = Spec {
+    help: "\
+usage: cargo xtask bench [NAME…] [--corpus DIR] [--data DIR] [--small]
+
+Each bench prints a table and one line of JSON. Without a name: startup, index, html, chunk.
+
+    startup   `tidegate --version`, size of the binary, memory of a process that does nothing
+    index     documents/s, MB/s and peak memory on real documents; a second run
+    html      HTML to text, beside selectolax
+    chunk     chunking, beside chonkie and LangChain
+    memory    200 MB and 2 GB of JSONL: the same peak
+    search    p50, p99 and recall at 200,000 and 1,000,000 vectors
+    quality   nDCG@10 and recall@100 of text, vector and hybrid on labelled data
+
+    --corpus DIR   documents to measure on (default target/corpus; see `cargo xtask corpus`)
+    --data DIR     for quality: docs.jsonl, queries.jsonl {id, text}, qrels.tsv
+    --small        for memory: a tenth of the size
+",
+    values: &["corpus", "data"],
+    flags: &["small"],
+};
+
+/// What a bench may need to know.
+pub(crate) struct Setting {
+    /// Real documents.
+    corpus: PathBuf,
+    /// Labelled data.
+    data: Option<PathBuf>,
+    /// A tenth of the size.
+    small: bool,
+}
+
+impl Setting {
+    /// The folder of real documents; an error if it is not there.
+    fn corpus(&self) -> Result<&PathBuf, String> {
+        if self.corpus.is_dir() {
+            return Ok(&self.corpus);
+        }
+        Err(format!("there is no {}\nhint: cargo xtask corpus", self.corpus.display()))
+    }
+}
+
+/// A bench returns its figures, having printed its table.
+type Bench = fn(&Setting) -> Result<Value, String>;
+
+const BENCHES: &[(&str, Bench)] = &[
+    ("startup", startup::measure),
+    ("index", index::measure),
+    ("html", html::measure),
+    ("chunk", chunk::measure),
+    ("memory", memory::measure),
+    ("search", search::measure),
+    ("quality", quality::measure),
+];
+
+/// Those that need nothing but this machine and are done in minutes.
+const USUAL: &[&str] = &["startup", "index", "html", "chunk"];
+
+/// The task.
+pub(crate) fn run(raw: Vec<String>) -> Done {
+    let Some(args) = Args::parse(&SPEC, raw)? else { return Ok(()) };
+    let setting = Setting {
+        corpus: args.text("corpus").map_or_else(crate::corpus::default_place, PathBuf::from),
+        data: args.text("data").map(PathBuf::from),
+        small: args.has("small"),
+    };
+    let names: Vec<&str> =
+        if args.words.is_empty() { USUAL.to_vec() } else { args.words.iter().map(String::as_str).collect() };
+    let mut steps = Steps::default();
+    for name in names {
+        let (_, bench) = BENCHES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| format!("there is no bench `{name}`\n\n{}", SPEC.help))?;
+        steps.step(name, || {
+            bench(&setting).map(|figures| serde_json::json!({"bench": name, "figures": figures}).to_string())
+        });
+    }
+    steps.finish("bench")
+}
+
+/// A row of a table: a name and its figures.
+struct Row(String, Vec<String>);
+
+/// Prints a table.
+fn table(head: &[&str], rows: &[Row]) {
+    let width = rows.iter().map(|row| row.0.chars().count()).chain([head[0].len()]).max().unwrap_or(0);
+    let line = |name: &str, cells: &[String]| {
+        let cells: String = cells.iter().map(|cell| format!("  {cell:>12}")).collect();
+        println!("{name:width$}{cells}");
+    };
+    line(head[0], &head[1..].iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
+    for row in rows {
+        line(&row.0, &row.1);
+    }
+}
+
+/// Bytes as megabytes, for a table.
+fn mb(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// The middle one of some numbers.
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }

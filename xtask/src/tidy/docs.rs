@@ -162,7 +162,7 @@ fn unknown_in_one(command: &str, packages: &BTreeSet<String>) -> Vec<String> {
     let mut sub = None;
     match words.as_slice() {
         ["cargo", "xtask", task, ..] if !TASKS.contains(task) => {
-            out.push(format!("there is no task `{task}`"))
+            out.push(format!("there is no task `{task}`"));
         }
         ["cargo", "run", rest @ ..] => {
             for pair in rest.windows(2).filter(|pair| matches!(pair[0], "-p" | "--package")) {

@@ -1,0 +1,66 @@
+//! Peers written in Python, in an environment of their own below `target`, at pinned versions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::shell::{cargo, output, python, root, run, target};
+use crate::tool::require;
+
+/// The Python that has the peers; builds the environment the first time and when the pins change.
+pub(super) fn environment() -> Result<PathBuf, String> {
+    let folder = target().join("bench-venv");
+    let interpreter = folder.join("bin/python");
+    let pins = root().join("bench/peers/requirements.txt");
+    let wanted = std::fs::read_to_string(&pins).map_err(|error| format!("{}: {error}", pins.display()))?;
+    let stamp = folder.join("installed.txt");
+    if interpreter.exists() && std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(interpreter);
+    }
+    run(python().args(["-m", "venv", "--clear"]).arg(&folder))
+        .map_err(|error| format!("{error}\nhint: apt-get install python3-venv"))?;
+    run(Command::new(&interpreter)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(&pins))?;
+    std::fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(interpreter)
+}
+
+/// Runs a peer's script over a folder; it prints one line of JSON per contestant.
+pub(super) fn script(name: &str, corpus: &Path) -> Result<Vec<Value>, String> {
+    let mut command = Command::new(environment()?);
+    command.arg(root().join("bench/peers").join(name)).arg(corpus);
+    lines(&output(&mut command)?)
+}
+
+/// Runs an example of a crate of ours over a folder, likewise.
+pub(super) fn example(
+    package: &str,
+    name: &str,
+    words: &[&str],
+    corpus: Option<&Path>,
+) -> Result<Vec<Value>, String> {
+    require(package)?;
+    if !root().join("crates").join(package).join(format!("examples/{name}.rs")).exists() {
+        return Err(format!("{package} has no example {name}"));
+    }
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--release", "--package", package, "--example", name, "--"]).args(words);
+    if let Some(corpus) = corpus {
+        command.arg(corpus);
+    }
+    lines(&output(&mut command)?)
+}
+
+/// Lines of JSON; what else is printed is shown as it is.
+fn lines(printed: &str) -> Result<Vec<Value>, String> {
+    let mut out = Vec::new();
+    for line in printed.lines() {
+        match serde_json::from_str::<Value>(line) {
+            Ok(value) if value.is_object() => out.push(value),
+            _ => println!("{line}"),
+        }
+    }
+    Ok(out)
+}
