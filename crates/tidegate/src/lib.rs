@@ -16,3 +16,18 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+mod index;
+mod job;
+mod source;
+pub mod stages;
+mod unswept;
+
+pub use index::{Found, Index, SearchOptions};
+pub use job::{Finished, Job, JobOptions};
+pub use source::watch;
+pub use tidegate_connect::Watch;
+pub use tidegate_core as core;
+pub use tidegate_engine::{Monitor, StopHandle};
+pub use tidegate_store::RetrySelection;
+pub use tidegate_store::search::{Filter, Hit, Mode, Parts, snippet};
+pub use tidegate_store::{OpenMode, Store};

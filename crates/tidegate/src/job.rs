@@ -1,0 +1,248 @@
+//! A pipeline ready to run: what a configuration names, opened and connected.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tidegate_connect::{
+    Committed, FieldSelection, FilesStats, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_TAIL, VectorFormat, Watch,
+};
+use tidegate_core::report::{Chunks, EmbeddedCounts, Report};
+use tidegate_core::{Embedder, Fault, FaultKind, Ledger, Sink, Sweep};
+use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
+use tidegate_model::Builtin;
+use tidegate_store::{
+    Durability, OpenMode, OpenOptions, PipelineLedger, PipelineRun, RetrySelection, Store, StoreSink,
+};
+use tidegate_text::{ChunkOptions, ParseOptions};
+
+use crate::config::{self, Config};
+use crate::source::Opened;
+use crate::stages::{ChunkStage, EmbedCounts, EmbedStage, ParseStage};
+use crate::unswept::Unswept;
+
+/// A pipeline that is ready to run, and holds its lease.
+///
+/// ```no_run
+/// use tidegate::config::Config;
+/// use tidegate::{Job, StopHandle};
+/// # async fn demo() -> Result<(), tidegate::core::Fault> {
+/// let job = Job::open(&Config::default(), Default::default()).await?;
+/// let finished = job.run(StopHandle::new()).await;
+/// println!("{} documents stored", finished.report.records.stored);
+/// # Ok(()) }
+/// ```
+pub struct Job {
+    flow: Flow,
+    monitor: Arc<Monitor>,
+    embedded: Option<Arc<EmbedCounts>>,
+    files: Option<Arc<FilesStats>>,
+    ledger: Arc<PipelineLedger>,
+    store: Store,
+    pool: Arc<Pool>,
+    run: Arc<str>,
+    pipeline: String,
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The report, complete but for the process's peak memory, which whoever owns the process knows.
+    pub report: Report,
+    /// What it could not go on from, if it did not simply finish.
+    pub fault: Option<Fault>,
+    /// What removal of vanished documents did.
+    pub sweep: Sweep,
+    /// Files passed over because they hold no text or were left out by a rule.
+    pub skipped: u64,
+    /// Bytes read from the source.
+    pub read_bytes: u64,
+}
+
+/// What a run is asked to do beyond its configuration.
+#[derive(Default)]
+pub struct JobOptions<'a> {
+    /// Quarantined items to try again although nothing about them changed.
+    pub retry: RetrySelection,
+    /// Folders being followed ([`crate::watch`]), instead of a source of its own.
+    pub watch: Option<&'a Watch>,
+}
+
+impl Job {
+    /// Opens the store, takes the pipeline's lease, and connects source, stages and sink.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`] for paths that do not exist, [`FaultKind::Guarded`] while another run holds the
+    /// pipeline or where an output would be overwritten, storage faults.
+    pub async fn open(config: &Config, options: JobOptions<'_>) -> Result<Self, Fault> {
+        // Sources first: a mistyped path must not leave an empty store behind.
+        let opened = Opened::new(config, options.watch)?;
+        let store = open_store(config)?;
+        let embedder: Arc<dyn Embedder> = Arc::new(Builtin);
+        let (run, fingerprint) = (run_id(), config.fingerprint());
+        let terms = PipelineRun {
+            model: embedder.identity(),
+            retry_quarantined: options.retry,
+            relist: opened.relists,
+            ..PipelineRun::new(&config.pipeline.name, &fingerprint, &run)
+        };
+        let ledger = Arc::new(store.ledger(terms).await?);
+        let source = opened.source.resumed(&ledger).await?;
+        let sink = open_sink(config, &ledger, opened.stream).await?;
+        let limits = engine_options(config);
+        let pool = Arc::new(Pool::new(limits.cores).map_err(|error| {
+            Fault::new(FaultKind::Config, "this system refuses to start threads").cause(error)
+        })?);
+        let source =
+            if matches!(config.sink, config::Sink::Store) { source } else { Box::new(Unswept(source)) };
+        let flow = Flow::new(source, sink, ledger.clone(), limits);
+        let (flow, embedded) = add_stages(flow, config, (&embedder, &store));
+        let monitor = flow.monitor();
+        let pipeline = config.pipeline.name.clone();
+        Ok(Self { flow, monitor, embedded, files: opened.files, ledger, store, pool, run, pipeline })
+    }
+
+    /// The live view of the run to come.
+    #[must_use]
+    pub fn monitor(&self) -> Arc<Monitor> {
+        self.monitor.clone()
+    }
+
+    /// The id of the run to come.
+    #[must_use]
+    pub fn run_id(&self) -> &str {
+        &self.run
+    }
+
+    /// Runs to the end, or until `stop` says so. The report is kept in the store's list of runs.
+    ///
+    /// # Cancel safety
+    /// Dropping the future is like a crash: what is committed stays, the rest is pending.
+    pub async fn run(self, stop: StopHandle) -> Finished {
+        let Self { flow, monitor, embedded, files, ledger, store, pool, run, pipeline } = self;
+        let Ended { mut report, mut fault, sweep } =
+            tidegate_engine::run(flow, run.clone(), (pool, stop, monitor.clone())).await;
+        report.chunks.written = monitor.committed();
+        if let Some(counts) = embedded {
+            report.embedded = EmbeddedCounts {
+                texts: counts.texts.get(),
+                from_journal: counts.from_journal.get(),
+                tokens: counts.tokens.get(),
+            };
+            report.chunks =
+                Chunks { reused: counts.from_journal.get().min(report.chunks.written), ..report.chunks };
+        }
+        if let Err(unrecorded) = close(&store, ledger, (&pipeline, &report)).await {
+            fault.get_or_insert(unrecorded.during("closing the run"));
+        }
+        let skipped = files.map_or(0, |stats| stats.skipped());
+        Finished { report, fault, sweep, skipped, read_bytes: monitor.read_bytes() }
+    }
+}
+
+async fn close(
+    store: &Store,
+    ledger: Arc<PipelineLedger>,
+    (pipeline, report): (&str, &Report),
+) -> Result<(), Fault> {
+    store.record_run(pipeline, report).await?;
+    match Arc::into_inner(ledger) {
+        Some(ledger) => ledger.close().await,
+        None => Ok(()), // an aborted task still holds it; the lease goes with that
+    }
+}
+
+/// Run ids sort by time: milliseconds since 1970 and the process id, in hexadecimal.
+fn run_id() -> Arc<str> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    format!("{:012x}-{:x}", now.as_millis(), std::process::id()).into()
+}
+
+fn open_store(config: &Config) -> Result<Store, Fault> {
+    let durability = match config.store.durable {
+        config::Durability::Normal => Durability::Normal,
+        config::Durability::Full => Durability::Full,
+    };
+    Store::open_with(&config.store.url, &OpenOptions { durability, ..OpenOptions::new(OpenMode::Write) })
+}
+
+fn engine_options(config: &Config) -> Options {
+    let limits = &config.limits;
+    let defaults = Options::default();
+    Options {
+        memory: limits.memory.bytes(),
+        queue_items: limits.queue_items,
+        queue_bytes: limits.queue_bytes.bytes(),
+        in_flight: limits.in_flight,
+        fetches: limits.fetches,
+        max_hold: limits.max_hold.duration(),
+        drain_deadline: limits.drain.duration(),
+        sweep: config.sweep.policy(),
+        cores: if limits.cores == 0 { defaults.cores } else { limits.cores },
+        ..defaults
+    }
+}
+
+fn add_stages(
+    mut flow: Flow,
+    config: &Config,
+    (embedder, store): (&Arc<dyn Embedder>, &Store),
+) -> (Flow, Option<Arc<EmbedCounts>>) {
+    if let Some(parse) = config.parse() {
+        let options = ParseOptions {
+            max_depth: parse.max_depth,
+            keep_boilerplate: parse.boilerplate,
+            ..ParseOptions::default()
+        };
+        flow = flow.cpu("parse", Arc::new(ParseStage::new(options)));
+    }
+    if let Some(chunk) = config.chunk() {
+        let options = ChunkOptions {
+            max_tokens: chunk.max_tokens,
+            overlap_tokens: chunk.overlap_tokens,
+            min_tokens: chunk.min_tokens,
+        };
+        flow = flow.cpu("chunk", Arc::new(ChunkStage::new(embedder.clone(), options)));
+    }
+    let Some(embed) = config.embed() else { return (flow, None) };
+    let stage = EmbedStage::new(embedder.clone(), Arc::new(store.clone()), embed.batch);
+    let counts = stage.counts();
+    // Two groups at once: one waits for the journal while the other is computed.
+    let concurrency = if embed.concurrency == 0 { 2 } else { embed.concurrency };
+    (flow.batch("embed", concurrency, Arc::new(stage)), Some(counts))
+}
+
+async fn open_sink(
+    config: &Config,
+    ledger: &Arc<PipelineLedger>,
+    stream: bool,
+) -> Result<Box<dyn Sink>, Fault> {
+    let config::Sink::Jsonl(jsonl) = &config.sink else {
+        return Ok(Box::new(StoreSink::new(ledger.clone())));
+    };
+    let defaults = JsonlOptions::default();
+    let options = JsonlOptions {
+        fields: if jsonl.fields.is_empty() {
+            FieldSelection::All
+        } else {
+            FieldSelection::Only(jsonl.fields.clone())
+        },
+        vectors: match jsonl.vectors {
+            config::Vectors::None => VectorFormat::None,
+            config::Vectors::Float => VectorFormat::Floats,
+            config::Vectors::Base64 => VectorFormat::Base64,
+        },
+        // A stream is resumed from a position, before which everything must be written: so in order.
+        ordered: jsonl.ordered || stream,
+        overwrite: jsonl.overwrite,
+        ..defaults
+    };
+    let shared: Arc<dyn Ledger> = ledger.clone();
+    if jsonl.path == "-" {
+        return Ok(Box::new(JsonlSink::stream(std::io::stdout(), shared, options)));
+    }
+    let length = ledger.length(OUTPUT).await?;
+    let tail = ledger.length(OUTPUT_TAIL).await?;
+    let committed = length.map(|length| Committed { length, tail });
+    Ok(Box::new(JsonlSink::open(Path::new(&jsonl.path), committed, shared, options)?))
+}

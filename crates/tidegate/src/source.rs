@@ -1,0 +1,139 @@
+//! Opening the source a configuration names.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tidegate_connect::{
+    Files, FilesOptions, FilesStats, Jsonl, RowFields, RowFormat, RowOptions, StdinRows, Tail, TailOptions,
+    Watch, WatchOptions,
+};
+use tidegate_core::{Fault, FaultKind, Ledger as _, Source};
+use tidegate_store::PipelineLedger;
+
+use crate::config::{self, Config, RowFormat as ConfigRows};
+
+/// A source as configured, before it is told where to resume.
+pub(crate) struct Opened {
+    pub(crate) source: Kind,
+    pub(crate) files: Option<Arc<FilesStats>>,
+    /// Whether items carry positions to resume from.
+    pub(crate) stream: bool,
+    /// Whether a key may be listed again to say that it changed.
+    pub(crate) relists: bool,
+}
+
+pub(crate) enum Kind {
+    Plain(Box<dyn Source>),
+    Rows(Jsonl),
+    Tail(Tail),
+}
+
+impl Opened {
+    /// Opens what the configuration names; followed folders are taken from `watch`.
+    pub(crate) fn new(config: &Config, watch: Option<&Watch>) -> Result<Self, Fault> {
+        // Rows on their way to the store are documents, known by key; rows on their way to a file are a stream.
+        let stream = !matches!(config.sink, config::Sink::Store);
+        if let Some(watch) = watch {
+            let source = Kind::Plain(Box::new(watch.source()?));
+            return Ok(Self { source, files: Some(watch.stats()), stream: false, relists: true });
+        }
+        match &config.source {
+            config::Source::Files(files) => Self::files(files),
+            config::Source::Jsonl(jsonl) => {
+                let format = rows(ConfigRows::Jsonl, (&jsonl.text_field, jsonl.id_field.as_ref()));
+                let options = RowOptions { format, max_line: size(jsonl.max_line), prefix: None, stream };
+                let source = Jsonl::open(&paths(&jsonl.paths), options)?;
+                let source = if stream { Kind::Rows(source) } else { Kind::Plain(Box::new(source)) };
+                Ok(Self { source, files: None, stream, relists: false })
+            }
+            config::Source::Stdin(stdin) => {
+                let format = rows(stdin.format, (&stdin.text_field, stdin.id_field.as_ref()));
+                let options =
+                    RowOptions { format, max_line: size(stdin.max_line), prefix: None, stream: false };
+                let source = Box::new(StdinRows::new(std::io::stdin(), options)?);
+                Ok(Self { source: Kind::Plain(source), files: None, stream: false, relists: false })
+            }
+            config::Source::Tail(tail) => Self::tail(tail),
+        }
+    }
+
+    fn files(files: &config::Files) -> Result<Self, Fault> {
+        let source = Files::open(&paths(&files.paths), files_options(files))?;
+        let stats = source.stats();
+        Ok(Self { source: Kind::Plain(Box::new(source)), files: Some(stats), stream: false, relists: false })
+    }
+
+    fn tail(tail: &config::Tail) -> Result<Self, Fault> {
+        let [path] = &tail.paths[..] else {
+            return Err(Fault::new(FaultKind::Config, "following needs exactly one file")
+                .hint("run one pipeline for each file"));
+        };
+        let format = rows(tail.format, (&tail.text_field, tail.id_field.as_ref()));
+        let rows = RowOptions { format, max_line: size(tail.max_line), prefix: None, stream: true };
+        let source = Tail::open(Path::new(path), TailOptions { rows, ..TailOptions::default() })?;
+        Ok(Self { source: Kind::Tail(source), files: None, stream: true, relists: false })
+    }
+}
+
+impl Kind {
+    /// Goes on where the last run's outcomes end.
+    pub(crate) async fn resumed(self, ledger: &PipelineLedger) -> Result<Box<dyn Source>, Fault> {
+        let position = ledger.resume().await?;
+        Ok(match self {
+            Self::Plain(source) => source,
+            Self::Rows(mut source) => {
+                if let Some(position) = &position {
+                    source.resume(position)?;
+                }
+                Box::new(source)
+            }
+            Self::Tail(mut source) => {
+                if let Some(position) = &position {
+                    source.resume(position)?;
+                }
+                Box::new(source)
+            }
+        })
+    }
+}
+
+/// Begins to follow the folders of a configuration that asks for it.
+///
+/// # Errors
+/// As opening the folders; and when the system refuses to watch that many.
+pub fn watch(config: &Config) -> Result<Option<Watch>, Fault> {
+    match &config.source {
+        config::Source::Files(files) if files.watch => {
+            let options = WatchOptions { files: files_options(files), ..WatchOptions::default() };
+            Ok(Some(Watch::open(&paths(&files.paths), options)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn files_options(files: &config::Files) -> FilesOptions {
+    FilesOptions {
+        include: files.include.clone(),
+        exclude: files.exclude.clone(),
+        hidden: files.hidden,
+        gitignore: files.gitignore,
+        links: files.links,
+        max_file_size: files.max_file_size.bytes(),
+        ..FilesOptions::default()
+    }
+}
+
+fn rows(format: ConfigRows, (text, id): (&str, Option<&String>)) -> RowFormat {
+    match format {
+        ConfigRows::Lines => RowFormat::Text,
+        ConfigRows::Jsonl => RowFormat::Json(RowFields { text: text.to_owned(), id: id.cloned() }),
+    }
+}
+
+fn paths(paths: &[String]) -> Vec<PathBuf> {
+    paths.iter().map(PathBuf::from).collect()
+}
+
+fn size(size: config::Size) -> usize {
+    usize::try_from(size.bytes()).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,45 @@
+//! A document becomes chunks.
+
+use std::sync::Arc;
+
+use tidegate_core::{Body, Cpu, Cx, Document, Embedder, Emit, Fault, FaultKind, Record};
+use tidegate_text::{ChunkOptions, ChunkPlan};
+
+/// Cuts documents along their structure, measured by the embedder's own tokenizer.
+pub struct ChunkStage {
+    embedder: Arc<dyn Embedder>,
+    options: ChunkOptions,
+}
+
+impl ChunkStage {
+    /// A stage that cuts for `embedder`.
+    #[must_use]
+    pub fn new(embedder: Arc<dyn Embedder>, options: ChunkOptions) -> Self {
+        Self { embedder, options }
+    }
+}
+
+impl Cpu for ChunkStage {
+    fn run(&self, _: &Cx, mut record: Record) -> Result<Emit, Fault> {
+        let Body::Document(document) = &record.body else {
+            return Err(Fault::new(FaultKind::Internal, "what reached the chunker is not a document"));
+        };
+        let document = document.clone();
+        // The plan is small (a place per chunk) and made whole; the texts are copied one by one, as there is room.
+        let plans: Vec<ChunkPlan> =
+            tidegate_text::chunk(&document, self.embedder.tokenizer(), &self.options).collect();
+        record.set_body(Body::Document(document.clone()));
+        Ok(Emit::Many(Box::new(plans.into_iter().map(move |plan| cut(&record, &document, plan)))))
+    }
+}
+
+fn cut(parent: &Record, document: &Document, plan: ChunkPlan) -> Result<Record, Fault> {
+    let span = plan.place.span.start as usize..plan.place.span.end as usize;
+    let text = document.text.get(span).ok_or_else(|| {
+        Fault::new(FaultKind::Internal, format!("chunk {:?} is not within its document", plan.place.span))
+    })?;
+    let mut chunk = parent.child(Body::Text(text.into()));
+    chunk.tokens = plan.tokens;
+    chunk.place = Some(plan.place);
+    Ok(chunk)
+}
