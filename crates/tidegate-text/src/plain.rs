@@ -5,7 +5,8 @@ use tidegate_core::{Block, BlockKind, Document};
 use crate::page::push_trimmed;
 
 pub(crate) fn parse(text: String) -> Document {
-    let mut reader = Reader { text: &text, blocks: Vec::new(), start: 0, levels: Vec::new() };
+    let mut reader =
+        Reader { text: &text, blocks: Vec::new(), start: 0, overlined: false, levels: Vec::new() };
     reader.read();
     let blocks = reader.blocks;
     Document { text, blocks, ..Document::default() }
@@ -16,8 +17,11 @@ struct Reader<'a> {
     blocks: Vec<Block>,
     /// Where the paragraph being read starts.
     start: usize,
-    /// Underline characters in the order they were met: the first is level 1, as in reStructuredText.
-    levels: Vec<u8>,
+    /// Whether the line before the paragraph is a rule.
+    overlined: bool,
+    /// Underline characters, with and without a line above, in the order they were met: the first is level 1, as in
+    /// reStructuredText.
+    levels: Vec<(u8, bool)>,
 }
 
 impl Reader<'_> {
@@ -31,14 +35,17 @@ impl Reader<'_> {
             if line.trim().is_empty() {
                 self.paragraph(offset);
                 self.start = end;
+                self.overlined = false;
                 title = None;
             } else if let Some(above) = title.take().filter(|above| underlines(line, &text[above.clone()])) {
                 self.heading(above, line);
                 self.start = end;
+                self.overlined = false;
             } else if offset == self.start && !is_rule(line) {
                 title = Some(offset..end);
             } else if offset == self.start {
                 self.start = end; // a rule above a title, or between paragraphs, is decoration
+                self.overlined = true;
             }
             offset = end;
         }
@@ -50,10 +57,10 @@ impl Reader<'_> {
     }
 
     fn heading(&mut self, span: std::ops::Range<usize>, underline: &str) {
-        let character = underline.trim().as_bytes()[0];
-        let known = self.levels.iter().position(|known| *known == character);
+        let style = (underline.trim().as_bytes()[0], self.overlined);
+        let known = self.levels.iter().position(|known| *known == style);
         let level = known.unwrap_or_else(|| {
-            self.levels.push(character);
+            self.levels.push(style);
             self.levels.len() - 1
         });
         let level = u8::try_from(level + 1).unwrap_or(6).min(6);
@@ -98,7 +105,10 @@ mod tests {
                 (Paragraph, "end"),
             ],
         );
-        check("=====\nTitle\n=====\ntext", &[(Heading(1), "Title"), (Paragraph, "text")]);
+        check(
+            "=====\nTitle\n=====\ntext\n\nPart\n====\n",
+            &[(Heading(1), "Title"), (Paragraph, "text"), (Heading(2), "Part")],
+        );
     }
 
     #[test]

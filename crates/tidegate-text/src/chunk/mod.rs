@@ -122,11 +122,16 @@ fn prefix(heading: &[Arc<str>]) -> String {
     heading.join(" > ")
 }
 
-/// `text` without the heading it begins with, if that is the last of `heading`.
+/// `text` without the heading it begins with and the line under it, if that heading is the last of `heading`.
 fn body_of<'t>(text: &'t str, heading: &[Arc<str>]) -> &'t str {
     let Some(rest) = heading.last().and_then(|last| text.strip_prefix(&**last)) else { return text };
     if !rest.is_empty() && !rest.starts_with(['\n', '\r']) {
         return text;
     }
-    rest.trim_start()
+    let rest = rest.trim_start();
+    let (line, below) = rest.split_once('\n').unwrap_or((rest, ""));
+    let line = line.trim_end().as_bytes();
+    let underline =
+        line.len() > 1 && matches!(line[0], b'=' | b'-' | b'~' | b'^') && line.iter().all(|b| *b == line[0]);
+    if underline { below.trim_start() } else { rest }
 }

@@ -51,6 +51,12 @@ fn a_small_document_is_one_chunk_under_its_title() {
 }
 
 #[test]
+fn an_underlined_heading_is_said_once_without_its_line() {
+    assert_eq!(texts(&markdown("Pumps\n=====\n\nThe primer.\n"), 100, 0, 20), ["Pumps\nThe primer."]);
+    assert_eq!(texts(&markdown("Pumps\n-----\n"), 100, 0, 20), ["Pumps"]);
+}
+
+#[test]
 fn sections_of_a_decent_size_stay_apart_and_know_their_path() {
     let body = words(25);
     let doc = markdown(&format!("# A\n\n## B\n\n{body}\n\n## C\n\n{body}\n\n# D\n\n{body}\n"));

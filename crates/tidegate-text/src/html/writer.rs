@@ -20,7 +20,7 @@ pub(crate) enum Place {
 
 /// A heading longer than this (in bytes) is a mistake of the page: its text is prose.
 const MAX_HEADING: usize = 400;
-/// How deep list items are indented at most, in levels.
+/// The most levels by which list items are indented.
 const MAX_INDENT: usize = 8;
 
 /// What to write before the next word.
@@ -48,9 +48,8 @@ pub(crate) struct Writer {
     verbatim: usize,
     /// The line break after `<pre>` is not text.
     verbatim_start: bool,
-    /// Where the open link starts in `out`.
+    /// Where the open link starts in `out`, and the bytes inside links in the open block.
     link: Option<usize>,
-    /// Bytes inside links in the open block.
     links: usize,
     /// Length of `out` when a definition began: a paragraph right there goes on with its term.
     definition: usize,
