@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -84,10 +85,10 @@ enum Message {
 /// The handle of the writing thread. Dropping it finishes what is queued, gives leases back and joins the thread.
 pub(crate) struct Writer {
     /// Gone once dropping has begun.
-    queue: Option<Queue<Message>>,
+    queue: Option<Arc<Queue<Message>>>,
     thread: Option<JoinHandle<()>>,
     #[cfg(test)]
-    pub(crate) sabotage: std::sync::Arc<std::sync::atomic::AtomicU8>,
+    pub(crate) sabotage: Arc<std::sync::atomic::AtomicU8>,
 }
 
 impl Writer {
@@ -96,7 +97,7 @@ impl Writer {
         let conn = open::writing(&path, &options)?;
         let (queue, messages) = Queue::new(SLOTS);
         #[cfg(test)]
-        let sabotage = std::sync::Arc::<std::sync::atomic::AtomicU8>::default();
+        let sabotage = Arc::<std::sync::atomic::AtomicU8>::default();
         let thread = Thread {
             conn: Some(conn),
             path,
@@ -111,7 +112,7 @@ impl Writer {
             .spawn(move || thread.run(&messages))
             .map_err(|error| Fault::new(FaultKind::StorageBusy, "no thread for the store").cause(error))?;
         Ok(Self {
-            queue: Some(queue),
+            queue: Some(Arc::new(queue)),
             thread: Some(thread),
             #[cfg(test)]
             sabotage,
@@ -134,17 +135,29 @@ impl Writer {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Keeps `lease` alive until it is released.
-    pub(crate) fn hold(&self, lease: Lease) {
-        if let Some(queue) = &self.queue {
-            queue.send_spare(Message::Hold(lease));
+    /// What makes a grant of a lease that was just taken. Usable on the writing thread, so that a lease is never
+    /// without a grant, even if whoever asked for it has gone meanwhile.
+    pub(crate) fn granting(&self) -> impl Fn(Lease) -> Grant + Send + use<> {
+        let queue = self.queue.as_ref().map(Arc::downgrade).unwrap_or_default();
+        move |lease| {
+            if let Some(queue) = queue.upgrade() {
+                queue.send_spare(Message::Hold(lease.clone()));
+            }
+            Grant { lease, queue: queue.clone() }
         }
     }
+}
 
-    /// Gives `lease` back without waiting.
-    pub(crate) fn release(&self, lease: Lease) {
-        if let Some(queue) = &self.queue {
-            queue.send_spare(Message::Release(lease));
+/// A lease that is kept alive, and given back when this is dropped.
+pub(crate) struct Grant {
+    pub(crate) lease: Lease,
+    queue: Weak<Queue<Message>>,
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.upgrade() {
+            queue.send_spare(Message::Release(self.lease.clone()));
         }
     }
 }
@@ -166,7 +179,7 @@ struct Thread {
     leases: Vec<Lease>,
     renew_at: Instant,
     #[cfg(test)]
-    sabotage: std::sync::Arc<std::sync::atomic::AtomicU8>,
+    sabotage: Arc<std::sync::atomic::AtomicU8>,
 }
 
 type Group = Vec<Ticket<Box<dyn Work>>>;

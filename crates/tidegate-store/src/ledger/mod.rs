@@ -22,7 +22,7 @@ use crate::lease::Lease;
 use crate::process::now_ms;
 use crate::reader::Reader;
 use crate::store::Store;
-use crate::writer::Kind;
+use crate::writer::{Grant, Kind};
 
 /// Which quarantined items are tried again although nothing about them changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,6 +99,8 @@ struct Terms {
 
 /// The ledger of one run of a pipeline. It holds the pipeline's lease until it is dropped or closed.
 pub struct PipelineLedger {
+    /// Gives the lease back when the ledger is dropped.
+    _grant: Grant,
     store: Store,
     terms: Arc<Terms>,
     /// Remembers in a temporary table which keys were seen, and answers what is known of them.
@@ -113,10 +115,10 @@ impl Store {
     pub async fn ledger(&self, run: PipelineRun<'_>) -> Result<PipelineLedger, Fault> {
         let (name, id) = (run.pipeline.to_owned(), run.run.to_owned());
         let writer = self.writer()?;
-        let lease = writer.call(Kind::Other, move |conn| begin(conn, &name, &id)).await?;
-        writer.hold(lease.clone());
+        let grant = writer.granting();
+        let grant = writer.call(Kind::Other, move |conn| begin(conn, &name, &id).map(&grant)).await?;
         let terms = Terms {
-            lease,
+            lease: grant.lease.clone(),
             fingerprint: run.fingerprint.to_owned(),
             run: run.run.to_owned(),
             model: run.model.to_owned(),
@@ -124,14 +126,8 @@ impl Store {
             force: run.force,
             relist: run.relist,
         };
-        let reader = match Reader::start("tidegate-ledger", self.path()) {
-            Ok(reader) => reader,
-            Err(fault) => {
-                writer.release(terms.lease);
-                return Err(fault);
-            }
-        };
-        let ledger = PipelineLedger { store: self.clone(), terms: Arc::new(terms), reader };
+        let reader = Reader::start("tidegate-ledger", self.path())?;
+        let ledger = PipelineLedger { _grant: grant, store: self.clone(), terms: Arc::new(terms), reader };
         ledger.reader.call(assess::create_seen).await?;
         Ok(ledger)
     }
@@ -219,14 +215,6 @@ impl PipelineLedger {
         let lease = self.terms.lease.clone();
         let writer = self.store.writer()?;
         writer.call(Kind::Other, move |conn| lease.release(conn).doing("giving the lease back")).await
-    }
-}
-
-impl Drop for PipelineLedger {
-    fn drop(&mut self) {
-        if let Ok(writer) = self.store.writer() {
-            writer.release(self.terms.lease.clone());
-        }
     }
 }
 

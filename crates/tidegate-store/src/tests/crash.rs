@@ -67,6 +67,24 @@ async fn a_caller_that_goes_away_leaves_all_or_nothing() {
 }
 
 #[tokio::test]
+async fn a_run_given_up_while_it_opens_leaves_no_lease() {
+    let world = World::new();
+    for polls in 0..4 {
+        let mut future = Box::pin(world.store.ledger(PipelineRun::new("p", "f1", "r1")));
+        for _ in 0..polls {
+            if std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_ready())).await {
+                break;
+            }
+            // What the writer was asked by then is done.
+            world.store.quarantine_drop(None).await.unwrap();
+        }
+        drop(future);
+        world.store.quarantine_drop(None).await.unwrap();
+        world.run("r2").await.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_panicking_request_is_a_fault_and_the_writer_lives_on() {
     let world = World::new();
     let panic = world.store.writer().unwrap();
