@@ -188,23 +188,31 @@ pub async fn run(flow: Flow, run: Arc<str>, setting: (Arc<dyn Compute>, StopHand
     let drain_deadline = flow.options.drain_deadline;
     let shared = Shared { cx: cx.clone(), book: book.clone(), monitor: monitor.clone(), halt: halt.clone() };
     let mut running = start(flow, &shared);
-    let finished = async {
-        let worked = running.workers.join().await;
+    let Running { workers, committer } = &mut running;
+    let worked = async {
+        let worked = workers.join().await;
         book.end();
-        worked.and(running.committer.join().await)
-    };
-    let ended = tokio::select! {
-        ended = finished => Some(ended),
-        () = cut_short(&cx, drain_deadline) => None,
-    };
-    match ended {
-        Some(Ok(())) => {}
-        Some(Err(fault)) => halt.stop(&fault),
-        None => {
-            book.abort();
-            running.workers.abort().await;
-            running.committer.abort().await;
+        if worked.is_ok() {
+            std::future::pending::<()>().await; // now the committer has the last word
         }
+        worked
+    };
+    let whole = tokio::select! {
+        biased;
+        () = cut_short(&cx, drain_deadline) => false,
+        Err(fault) = worked => {
+            halt.stop(&fault);
+            false
+        }
+        committed = committer.join() => {
+            let _ = committed.inspect_err(|fault| halt.stop(fault));
+            book.has_ended()
+        }
+    };
+    if !whole {
+        book.abort();
+        running.workers.abort().await;
+        running.committer.abort().await;
     }
     conclude(&shared, stop.level())
 }
@@ -214,6 +222,7 @@ async fn cut_short(cx: &Cx, drain_deadline: std::time::Duration) {
     cx.stopped(Stop::Drain).await;
     tidegate_core::killpoint::hit("engine.drain");
     tokio::select! {
+        biased;
         () = cx.stopped(Stop::Abort) => {}
         () = tokio::time::sleep(drain_deadline) => {}
     }

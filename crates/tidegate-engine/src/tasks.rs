@@ -18,19 +18,18 @@ impl Tasks {
         self.0.spawn(task);
     }
 
-    /// Waits for every task. The first panic is returned once all have ended.
+    /// Waits for every task, or for the first that panics: others may wait for it for ever.
     pub(crate) async fn join(&mut self) -> Result<(), Fault> {
-        let mut panicked = None;
         while let Some(ended) = self.0.join_next().await {
             if let Err(error) = ended
                 && error.is_panic()
             {
                 let fault = internal(error.into_panic().as_ref());
                 tracing::error!(%fault, "a task of the engine panicked");
-                panicked.get_or_insert(fault);
+                return Err(fault);
             }
         }
-        panicked.map_or(Ok(()), Err)
+        Ok(())
     }
 
     /// Stops every task where it stands and waits until all are gone.
