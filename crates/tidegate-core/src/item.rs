@@ -113,7 +113,7 @@ pub struct Failure {
 pub struct Unit {
     /// The items, by ordinal.
     pub items: Vec<ItemOutcome>,
-    /// The records that reached the sink, in order of their place; empty when anything failed.
+    /// The records that reached the sink, item by item and in order of their place; empty when anything failed.
     pub records: Vec<Record>,
     /// How many earlier records of this unit the sink already took through [`crate::Sink::stage`].
     pub staged: u64,

@@ -174,7 +174,8 @@ impl Record {
         }
     }
 
-    /// One record made of several (a window, an aggregate). Their items settle together.
+    /// One record made of several (a window, an aggregate). Their items settle together. It stands where the first
+    /// of them stood, so that several windows over one document keep their order.
     ///
     /// Returns `None` for no records.
     #[must_use]
@@ -182,6 +183,7 @@ impl Record {
         let tether = Tether::join(records.iter().map(|record| &record.tether))?;
         let mut merged = records.first()?.child(body);
         merged.tether = tether;
+        merged.place = records.first()?.place.clone();
         merged.passage = None;
         Some(merged)
     }

@@ -34,7 +34,8 @@ pub trait Sink: Send {
 
     /// Takes part of a unit too large to hold in memory, before the unit is settled. Nothing staged may be visible
     /// to readers until the unit commits, and what was staged for a unit that never commits is swept at the next
-    /// start. The records have consecutive places, in order of arrival.
+    /// start. Within a part the records are in order of their place; parts come in order of arrival, so that a later
+    /// one may hold earlier places.
     ///
     /// # Errors
     /// Storage faults.

@@ -155,7 +155,8 @@ impl Settlement {
         if let Some(entry) = state.open.get_mut(&unit) {
             entry.records.push(record);
             if entry.records.len() >= self.stage_at {
-                let records = std::mem::take(&mut entry.records);
+                let mut records = std::mem::take(&mut entry.records);
+                records.sort_by_key(|record| record.place.as_ref().map_or(0, |place| place.ordinal));
                 entry.staged += records.len() as u64;
                 part = Some((unit, records));
             }
@@ -249,11 +250,12 @@ impl Settlement {
             closed.unit.staged += entry.staged;
             closed.slots.extend(entry.slot.take());
             if failed.is_none() {
+                // Within each item: places of different items say nothing about each other.
+                entry.records.sort_by_key(|record| record.place.as_ref().map_or(0, |place| place.ordinal));
                 closed.unit.records.append(&mut entry.records);
             }
             closed.unit.items.push(outcome_of(unit, entry, failed.as_ref()));
         }
-        closed.unit.records.sort_by_key(|record| record.place.as_ref().map_or(0, |place| place.ordinal));
         state.handed_over += closed.unit.items.len() as u64;
         self.send(Settled::Unit(closed));
     }

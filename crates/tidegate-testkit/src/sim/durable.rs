@@ -143,7 +143,9 @@ impl Durable {
             let place = record.place.as_ref().map_or(0, |place| place.ordinal);
             texts.push((place, record.key.to_string(), record.body.as_text().unwrap_or_default().to_owned()));
         }
-        texts.sort_by_key(|(place, ..)| *place);
+        if plan.window.is_none() {
+            texts.sort_by_key(|(place, ..)| *place); // staged parts come in order of arrival
+        }
         if plan.window.is_none() {
             return Ok(texts.into_iter().map(|(_, key, text)| (key, text)).collect());
         }
