@@ -101,6 +101,17 @@ impl Tether {
         self.threads().iter().any(|thread| thread.failed.load(Ordering::Acquire))
     }
 
+    /// One tether for each unit held.
+    pub fn split(&self) -> impl Iterator<Item = (UnitId, Self)> {
+        self.threads().iter().map(|thread| (thread.unit, Self(Strand::One(thread.clone()))))
+    }
+
+    /// Whether nothing but this tether holds its units any more.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.threads().iter().all(|thread| Arc::strong_count(thread) == 1)
+    }
+
     /// Gives up everything this holds for this run; it stays pending.
     pub fn pend(&self) {
         for thread in self.threads() {

@@ -44,6 +44,14 @@ pub(crate) struct Settlement {
     settled: Mutex<VecDeque<Settled>>,
     /// Wakes the committer.
     ready: Notify,
+    /// Wakes whoever waits until nothing is open.
+    calm: Notify,
+    /// Intake waits for something that is given back when items settle.
+    starved: AtomicBool,
+    /// Wakes windows when intake begins to wait.
+    starving: Notify,
+    /// The committer has nothing to do.
+    idle: AtomicBool,
     /// From now on everything released stays pending.
     aborted: AtomicBool,
     /// Nothing more will settle.
@@ -89,6 +97,10 @@ impl Settlement {
             state: Mutex::default(),
             settled: Mutex::default(),
             ready: Notify::new(),
+            calm: Notify::new(),
+            starved: AtomicBool::new(false),
+            starving: Notify::new(),
+            idle: AtomicBool::new(true),
             aborted: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             stage_at: stage_at.max(1),
@@ -186,6 +198,57 @@ impl Settlement {
     /// Notes that `items` handed to the committer are durable.
     pub(crate) fn durable(&self, items: usize) {
         self.lock().handed_over -= items as u64;
+        self.calm.notify_waiters();
+    }
+
+    /// Waits until every item opened so far is durable or given up for this run.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(crate) async fn all_settled(&self) {
+        loop {
+            let mut calm = std::pin::pin!(self.calm.notified());
+            calm.as_mut().enable();
+            if self.unsettled() == self.lock().pending {
+                return;
+            }
+            calm.await;
+        }
+    }
+
+    /// Says, until the guard is dropped, that intake waits for items to settle.
+    pub(crate) fn starve(self: &Arc<Self>) -> Starving {
+        self.starved.store(true, Ordering::Release);
+        self.starving.notify_waiters();
+        Starving(self.clone())
+    }
+
+    /// Whether intake waits for items to settle.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.starved.load(Ordering::Acquire)
+    }
+
+    /// Waits until intake waits for items to settle.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(crate) async fn starved(&self) {
+        let mut starving = std::pin::pin!(self.starving.notified());
+        starving.as_mut().enable();
+        if !self.is_starved() {
+            starving.await;
+        }
+    }
+
+    /// The committer says whether it has something to do.
+    pub(crate) fn set_idle(&self, idle: bool) {
+        self.idle.store(idle, Ordering::Release);
+    }
+
+    /// Whether the committer has nothing to do and has been told nothing new.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle.load(Ordering::Acquire)
+            && self.settled.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Says that nothing will settle any more: the committer ends once it has worked off what was said.
@@ -237,7 +300,7 @@ impl Settlement {
         if entries.iter().any(|(_, entry)| entry.outcome == Outcome::Pending) {
             state.pending += entries.len() as u64;
             entries.into_iter().for_each(|(unit, _)| self.send(Settled::Pending(unit)));
-            return;
+            return self.calm.notify_waiters();
         }
         let failed = entries.iter().find_map(|(_, entry)| entry.failure.clone());
         let Some(id) = entries.first().map(|(unit, _)| *unit) else { return };
@@ -273,6 +336,15 @@ fn outcome_of(unit: UnitId, entry: Entry, failed: Option<&Failure>) -> ItemOutco
         content: entry.content,
         failure,
         trace: TraceId(unit << 24),
+    }
+}
+
+/// While it lives, intake waits for items to settle.
+pub(crate) struct Starving(Arc<Settlement>);
+
+impl Drop for Starving {
+    fn drop(&mut self) {
+        self.0.starved.store(false, Ordering::Release);
     }
 }
 

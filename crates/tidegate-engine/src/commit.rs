@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_core::item::Failure;
 use tidegate_core::{Advice, Body, Commit, Fault, Outcome, Position, Sink, Unit, advise};
@@ -14,6 +15,9 @@ use crate::hold::Hold;
 use crate::run::Lane;
 use crate::tasks::guarded;
 use crate::water::LowWater;
+
+/// No group waits longer than this, whatever its linger: a deadline must not overflow the clock.
+const LONGEST_LINGER: Duration = Duration::from_secs(3_600);
 
 /// Files the records that reach the sink under their units.
 pub(crate) async fn collect(lane: Lane) {
@@ -110,8 +114,10 @@ impl Committer {
             if self.has_lingered() {
                 self.flush().await?;
             }
-            let linger = self.sink.grouping().linger;
+            let linger = self.sink.grouping().linger.min(LONGEST_LINGER);
+            self.book().set_idle(self.group.is_empty());
             wait(self.lane.book.clone(), self.since.map(|since| since + linger)).await;
+            self.book().set_idle(false);
         }
     }
 
@@ -165,7 +171,7 @@ impl Committer {
     }
 
     fn has_lingered(&self) -> bool {
-        self.since.is_some_and(|since| since.elapsed() >= self.sink.grouping().linger)
+        self.since.is_some_and(|since| since.elapsed() >= self.sink.grouping().linger.min(LONGEST_LINGER))
     }
 
     async fn stage(&mut self, unit: u64, records: &[tidegate_core::Record]) -> Result<(), Fault> {

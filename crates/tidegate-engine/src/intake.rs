@@ -35,7 +35,6 @@ pub(crate) struct Intake {
     pub(crate) order: Option<Arc<Resequencer>>,
     /// Places for items in flight.
     pub(crate) slots: Arc<Semaphore>,
-    pub(crate) in_flight: u32,
     pub(crate) hold: Hold,
     pub(crate) policy: SweepPolicy,
     pub(crate) next_ordinal: u64,
@@ -145,7 +144,9 @@ impl Intake {
     async fn open(&mut self, item: SourceItem, known: Option<tidegate_core::ContentHash>) {
         let waiting = Instant::now();
         let size = if item.size == 0 && item.body.is_none() { UNKNOWN_SIZE } else { item.size };
+        let starving = self.lane.book.starve();
         let admitted = admission(self.lane.cx.clone(), self.slots.clone(), (self.budget.clone(), size)).await;
+        drop(starving);
         let Some((slot, permit)) = admitted else { return };
         self.lane.counters().wait_output.record(waiting.elapsed());
         self.lane.monitor.seen.add(1);
@@ -174,14 +175,16 @@ impl Intake {
     }
 
     /// Removes what is gone, once everything listed so far is durable: a moved document must be stored under its
-    /// new key before the old one goes.
+    /// new key before the old one goes. That includes the members of open windows, which are closed for it.
     async fn sweep(&mut self, coverage: &Coverage) -> Result<(), Fault> {
         let cx = self.lane.cx.clone();
-        let _all = tokio::select! {
+        let starving = self.lane.book.starve();
+        tokio::select! {
             biased;
             () = cx.stopped(Stop::Drain) => return Ok(()),
-            all = self.slots.clone().acquire_many_owned(self.in_flight) => all,
-        };
+            () = self.lane.book.all_settled() => {}
+        }
+        drop(starving);
         let sweep = loop {
             match self.ledger.sweep(coverage, self.policy).await {
                 Ok(sweep) => break sweep,

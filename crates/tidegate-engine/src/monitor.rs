@@ -105,6 +105,12 @@ impl Monitor {
         self.holding.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether nothing waits before a stage and nothing is being worked on.
+    pub(crate) fn rests(&self) -> bool {
+        let rests = |stage: &StageView| stage.counters.queued.get() == 0 && stage.counters.busy.get() == 0;
+        self.stages.iter().all(rests)
+    }
+
     pub(crate) fn holding(&self, what: Option<String>) {
         *self.holding.lock().unwrap_or_else(PoisonError::into_inner) = what;
     }

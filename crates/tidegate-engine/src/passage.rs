@@ -64,9 +64,10 @@ impl Resequencer {
         ready
     }
 
-    /// Gives back whatever has not been handed out.
+    /// Everything that arrived and was not handed out yet, in order, once nothing more can arrive.
     pub(crate) fn take_all(&self) -> Vec<Record> {
-        std::mem::take(&mut *self.lock()).into_values().flat_map(|arrival| arrival.records).collect()
+        self.lock().values_mut().for_each(|arrival| arrival.complete = true);
+        self.ready()
     }
 
     /// Waits until an item completes.

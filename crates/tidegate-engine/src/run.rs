@@ -351,15 +351,14 @@ fn start_intake(
     for _ in 0..options.fetches.max(1) {
         tasks.spawn(fetch(lane.clone(), fetcher.clone(), hold.clone()));
     }
-    let in_flight = u32::try_from(options.in_flight.max(1)).unwrap_or(u32::MAX);
+    let in_flight = options.in_flight.clamp(1, Semaphore::MAX_PERMITS);
     let intake = Intake {
         source,
         ledger,
         budget: shared.monitor.budget().clone(),
         to_fetch,
         order,
-        slots: Arc::new(Semaphore::new(in_flight as usize)),
-        in_flight,
+        slots: Arc::new(Semaphore::new(in_flight)),
         hold: Hold::new("source", options.max_hold),
         policy: options.sweep,
         next_ordinal: 0,

@@ -2,13 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tidegate_core::{Record, Stop, Tether, UnitId, Window};
+use tidegate_core::{Fault, Record, Stop, Tether, UnitId, Window};
 use tokio::time::Instant;
 
 use crate::passage::Resequencer;
 use crate::run::Lane;
 use crate::tasks::guarded_now;
+
+/// How often it is looked whether everything waits for the window.
+const LOOK: Duration = Duration::from_millis(20);
+/// The longest a window can linger: a deadline must not overflow the clock.
+const LONGEST_LINGER: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// The task of a window.
 pub(crate) struct Windowing {
@@ -24,14 +30,21 @@ pub(crate) struct Windowing {
 
 #[derive(Default)]
 pub(crate) struct Open {
-    members: BTreeMap<UnitId, u64>,
+    members: BTreeMap<UnitId, Member>,
     since: Option<Instant>,
+}
+
+/// An item with records in the window.
+struct Member {
+    /// Keeps the item open while user code has its record: a panic in there must not settle it.
+    keeper: Tether,
+    bytes: u64,
 }
 
 impl Open {
     fn add(&mut self, tether: &Tether, weight: u64) {
-        for unit in tether.units() {
-            *self.members.entry(unit).or_default() += weight;
+        for (unit, keeper) in tether.split() {
+            self.members.entry(unit).or_insert(Member { keeper, bytes: 0 }).bytes += weight;
         }
         self.since.get_or_insert_with(Instant::now);
     }
@@ -43,14 +56,23 @@ impl Open {
         self.since = (!self.members.is_empty()).then(Instant::now);
     }
 
+    /// Items that nothing else holds: the window dropped their records.
+    fn take_lost(&mut self) -> Vec<Tether> {
+        let lost = self.members.extract_if(.., |_, member| member.keeper.is_last());
+        let lost = lost.map(|(_, member)| member.keeper).collect();
+        self.since = self.since.filter(|_| !self.members.is_empty());
+        lost
+    }
+
     fn bytes(&self) -> u64 {
-        self.members.values().sum()
+        self.members.values().map(|member| member.bytes).sum()
     }
 }
 
 enum Woken {
     Arrived(Vec<Record>),
-    Lingered,
+    /// The open windows must be closed: they lingered, or everything waits for them.
+    Overdue,
     Ended,
 }
 
@@ -63,7 +85,7 @@ impl Windowing {
                         self.arrive(record).await;
                     }
                 }
-                Woken::Lingered => self.flush().await,
+                Woken::Overdue => self.flush().await,
                 Woken::Ended => return self.end().await,
             }
         }
@@ -71,7 +93,9 @@ impl Windowing {
 
     async fn wait(&mut self) -> Woken {
         let lane = &self.lane;
-        let lingered = self.window.linger().zip(self.open.since).map(|(linger, since)| since + linger);
+        let linger = self.window.linger().map(|linger| linger.min(LONGEST_LINGER));
+        let lingered = linger.zip(self.open.since).map(|(linger, since)| since + linger);
+        let holds_some = !self.open.members.is_empty();
         loop {
             if let Some(order) = &self.order {
                 let ready = order.ready();
@@ -90,7 +114,8 @@ impl Windowing {
                     }
                 },
                 () = moved(self.order.as_deref()) => {}
-                () = at(lingered) => return Woken::Lingered,
+                () = at(lingered) => return Woken::Overdue,
+                () = everything_waits(lane), if holds_some => return Woken::Overdue,
             }
         }
     }
@@ -98,6 +123,9 @@ impl Windowing {
     async fn arrive(&mut self, record: Record) {
         if self.order.is_none() {
             self.lane.counters().busy.sub(1);
+        }
+        if record.tether().is_failed() {
+            return; // put aside while it waited for its turn; it must not drag others down with it
         }
         let keeper = record.tether().clone();
         let weight = record.weight();
@@ -107,10 +135,18 @@ impl Windowing {
         let closed = guarded_now(|| self.window.push(&self.lane.cx, record));
         self.lane.counters().work.record(started.elapsed());
         match closed {
-            Ok(closed) => self.emit(closed).await,
+            Ok(closed) => {
+                let look = !closed.is_empty() || keeper.is_failed();
+                drop(keeper);
+                self.emit(closed).await;
+                if look {
+                    self.open.take_lost();
+                }
+            }
             Err(fault) => {
                 self.open.remove(&keeper);
                 self.lane.fail(&keeper, &fault);
+                self.fail_lost(&fault);
             }
         }
         if self.open.bytes() > self.most_bytes {
@@ -120,10 +156,19 @@ impl Windowing {
 
     async fn flush(&mut self) {
         match guarded_now(|| Ok(self.window.flush(&self.lane.cx))) {
-            Ok(closed) => self.emit(closed).await,
-            Err(fault) => self.lane.halt.stop(&fault),
+            Ok(closed) => {
+                self.emit(closed).await;
+                self.open = Open::default();
+            }
+            Err(fault) => self.fail_lost(&fault),
         }
-        self.open = Open::default();
+    }
+
+    /// Puts aside what went down with a panic.
+    fn fail_lost(&mut self, fault: &Fault) {
+        for keeper in self.open.take_lost() {
+            self.lane.fail(&keeper, fault);
+        }
     }
 
     async fn emit(&mut self, closed: Vec<Record>) {
@@ -135,17 +180,29 @@ impl Windowing {
 
     /// At the end of the source open windows are closed; when the run was stopped they stay pending.
     async fn end(mut self) {
-        let arrived = self.order.as_ref().map(|order| order.ready()).unwrap_or_default();
+        // Nothing is on its way any more, so everything has arrived.
+        let arrived = self.order.as_ref().map(|order| order.take_all()).unwrap_or_default();
         for record in arrived {
             self.arrive(record).await;
         }
         if self.lane.cx.stop() == Stop::Go {
-            return self.flush().await;
+            self.flush().await;
         }
-        let late = self.order.as_ref().map(|order| order.take_all()).unwrap_or_default();
-        for record in self.window.take_open().into_iter().chain(late) {
+        for record in self.window.take_open() {
             record.tether().pend();
         }
+    }
+}
+
+/// Resolves when intake waits for items to settle and nothing in the flow moves: only closing the open windows can
+/// give back what it waits for. Looked at twice, because a record is in no count for a moment between two stages.
+async fn everything_waits(lane: &Lane) {
+    let mut still = 0;
+    while still < 2 {
+        lane.book.starved().await;
+        tokio::time::sleep(LOOK).await;
+        let rests = lane.book.is_starved() && lane.book.is_idle() && lane.monitor.rests();
+        still = if rests { still + 1 } else { 0 };
     }
 }
 
