@@ -10,13 +10,22 @@ use super::expect::{Expect, expect};
 use super::gauge::Lasting;
 use super::plan::Plan;
 
+/// How far a run was stopped.
+#[derive(Clone, Copy)]
+pub(crate) struct Stopped {
+    pub(crate) level: Stop,
+    /// What was in flight was not finished: it was aborted, or the drain took too long.
+    pub(crate) cut: bool,
+}
+
 /// Checks a run that ended: by itself, by a drain or by an abort.
 pub(crate) fn after_round(
     lasting: &Lasting,
-    (ended, level, last): (&Ended, Stop, bool),
+    (ended, stopped, last): (&Ended, Stopped, bool),
     (plan, monitor): (&Plan, &Monitor),
 ) -> Vec<String> {
     let mut found = Vec::new();
+    let Stopped { level, cut } = stopped;
     let (report, run) = (&ended.report, &lasting.durable.run);
     let mut check = |right: bool, what: String| {
         if !right {
@@ -40,9 +49,8 @@ pub(crate) fn after_round(
         check(records.seen == seen, format!("{} of {seen} items were seen", records.seen));
     }
     // An abort may leave the last commit's result unknown; so may a sink that was given up on.
-    let exact = level < Stop::Abort && ended.fault.is_none();
-    compare(&mut check, exact, (&records, run));
-    if level < Stop::Abort {
+    compare(&mut check, !cut && ended.fault.is_none(), (&records, run));
+    if !cut {
         check(run.interrupted == 0, format!("{} paid calls were dropped without an abort", run.interrupted));
     }
     let longest = lasting.world.contents.values().map(|lines| lines.iter().map(String::len).sum::<usize>());
@@ -89,11 +97,9 @@ pub(crate) fn at_the_end(lasting: &Lasting, plan: &Plan) -> Vec<String> {
         };
         let right = match expect(&thing.lines, plan) {
             Expect::Aside(stage, class) => row.aside == Some((stage.into(), class.into())),
-            Expect::Stored(texts) => {
-                row.mate || (row.aside.is_none() && durable.docs.get(&thing.key) == Some(&texts))
-            }
+            Expect::Stored(texts) => row.aside.is_none() && durable.docs.get(&thing.key) == Some(&texts),
         };
-        if !right || row.version != thing.version() {
+        if (!right && !row.mate) || row.version != thing.version() {
             let docs = durable.docs.get(&thing.key).map(|texts| brief(texts));
             found.push(format!("{} ({}) ended as {row:?} with {docs:?}", thing.key, brief(&thing.lines)));
         }

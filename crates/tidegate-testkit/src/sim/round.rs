@@ -9,7 +9,7 @@ use tidegate_core::{Compute, Stop};
 use tidegate_engine::{Ended, Flow, Inline, Monitor, StopHandle, Tumbling, run};
 use tokio::time::Instant;
 
-use super::check;
+use super::check::{self, Stopped};
 use super::durable::Durable;
 use super::gauge::{Lasting, Sim};
 use super::ledger::SimLedger;
@@ -105,10 +105,10 @@ fn play(
     if used > 0 {
         guard.violations.push(format!("{used} bytes of memory were never given back"));
     }
-    if let Some((ended, level)) = ended {
-        let found = check::after_round(&guard, (&ended, level, last), (plan, &monitor));
+    if let Some((ended, stopped)) = ended {
+        let found = check::after_round(&guard, (&ended, stopped, last), (plan, &monitor));
         guard.violations.extend(found);
-        if ended.report.state == RunState::Stopped && level < Stop::Abort && ended.fault.is_some() {
+        if ended.report.state == RunState::Stopped && ended.fault.is_some() {
             guard.tally.add("held too long");
         }
     }
@@ -143,49 +143,67 @@ async fn conduct(
     flow: Flow,
     sim: &Arc<Sim>,
     (monitor, end, last): (Arc<Monitor>, End, bool),
-) -> Option<(Ended, Stop)> {
+) -> Option<(Ended, Stopped)> {
     let stop = StopHandle::new();
     let compute: Arc<dyn Compute> = Arc::new(Inline);
-    let running = run(flow, "sim".into(), (compute, stop.clone(), monitor));
-    let mut running = std::pin::pin!(running);
     let began = Instant::now();
-    let act = async {
-        match end {
-            End::Itself if sim.endless && last => {
-                caught_up(sim).await;
-                stop.drain();
-            }
-            End::Itself if sim.endless => stop_at(3_000, || stop.drain()).await,
-            End::Itself => {}
-            End::Drain(at) => stop_at(at, || stop.drain()).await,
-            End::Abort(at) => stop_at(at, || stop.abort()).await,
-            End::DrainAbort(at, then) => {
-                stop_at(at, || stop.drain()).await;
-                stop_at(then, || stop.abort()).await;
-            }
-            End::Crash(at) => return stop_at(at, || ()).await,
-        }
-        std::future::pending::<()>().await;
-    };
+    let deadline = sim.plan.options.drain_deadline;
+    let drained_at = Mutex::new(None);
+    let running = run(flow, "sim".into(), (compute, stop.clone(), monitor));
     let ended = tokio::select! {
         biased;
-        ended = &mut running => Some(ended),
-        () = act => None,
+        ended = running => Some(ended),
+        () = too_late(&stop, (deadline, &drained_at)) => {
+            sim.violation("a drain took longer than its deadline".to_owned());
+            None
+        }
+        () = intervene(sim, (end, last), &stop) => {
+            sim.tally("ended by crash");
+            None
+        }
         () = tokio::time::sleep(LIMIT) => {
             sim.violation(format!("the run hangs, {:?} after it began ({end:?})", began.elapsed()));
             None
         }
     };
-    let Some(ended) = ended else {
-        sim.tally("ended by crash");
-        return None;
-    };
-    match stop.level() {
+    let level = stop.level();
+    let overdue = drained_at.into_inner().ok().flatten().is_some_and(|at: Instant| at.elapsed() >= deadline);
+    let ended = ended?;
+    match level {
         Stop::Drain => sim.tally("ended by drain"),
         Stop::Abort => sim.tally("ended by abort"),
         Stop::Go => {}
     }
-    Some((ended, stop.level()))
+    Some((ended, Stopped { level, cut: level == Stop::Abort || overdue }))
+}
+
+/// Stops the run as planned. Resolves when the process is to die.
+async fn intervene(sim: &Sim, (end, last): (End, bool), stop: &StopHandle) {
+    match end {
+        End::Itself if sim.endless && last => {
+            caught_up(sim).await;
+            stop.drain();
+        }
+        End::Itself if sim.endless => stop_at(3_000, || stop.drain()).await,
+        End::Itself => {}
+        End::Drain(at) => stop_at(at, || stop.drain()).await,
+        End::Abort(at) => stop_at(at, || stop.abort()).await,
+        End::DrainAbort(at, then) => {
+            stop_at(at, || stop.drain()).await;
+            stop_at(then, || stop.abort()).await;
+        }
+        End::Crash(at) => return stop_at(at, || ()).await,
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Resolves when a drain should long be over. Notes when it began.
+async fn too_late(stop: &StopHandle, (deadline, drained_at): (Duration, &Mutex<Option<Instant>>)) {
+    if stop.subscribe().wait_for(|level| *level >= Stop::Drain).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    *drained_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    tokio::time::sleep(deadline + Duration::from_millis(50)).await;
 }
 
 async fn stop_at(ms: u64, stop: impl FnOnce()) {
