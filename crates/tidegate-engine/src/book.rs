@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes_head::head;
 use tidegate_core::item::Failure;
 use tidegate_core::{
-    Body, Book, ContentHash, Fault, ItemOutcome, Outcome, Position, Record, SourceItem, Tether, TraceId,
-    Unit, UnitId, Version,
+    Body, Book, ContentHash, Cx, Fault, ItemOutcome, Outcome, Position, Record, SourceItem, Stop, Tether,
+    TraceId, Unit, UnitId, Version,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
@@ -52,6 +52,8 @@ pub(crate) struct Settlement {
     starving: Notify,
     /// The committer has nothing to do.
     idle: AtomicBool,
+    /// To see an abort as soon as it is asked for: stages that see it sooner may drop what they were working on.
+    cx: Cx,
     /// From now on everything released stays pending.
     aborted: AtomicBool,
     /// Nothing more will settle.
@@ -92,7 +94,7 @@ struct Group {
 }
 
 impl Settlement {
-    pub(crate) fn new(stage_at: usize) -> Arc<Self> {
+    pub(crate) fn new(stage_at: usize, cx: Cx) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             settled: Mutex::default(),
@@ -101,6 +103,7 @@ impl Settlement {
             starved: AtomicBool::new(false),
             starving: Notify::new(),
             idle: AtomicBool::new(true),
+            cx,
             aborted: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             stage_at: stage_at.max(1),
@@ -357,7 +360,7 @@ pub(crate) struct Absorbed {
 impl Book for Settlement {
     fn released(&self, unit: UnitId) {
         let mut state = self.lock();
-        if self.aborted.load(Ordering::Acquire) {
+        if self.aborted.load(Ordering::Acquire) || self.cx.stop() >= Stop::Abort {
             return; // it stays open, which is to say pending
         }
         let Some(entry) = state.open.remove(&unit) else { return };

@@ -56,7 +56,10 @@ async fn settle(lane: &Lane, result: Result<Emit, Fault>, keeper: &Tether, urgen
 /// Pulls a long emission slice by slice, so that a large document is never expanded further than there is room.
 async fn expand(lane: &Lane, mut records: Many, (keeper, urgency): (&Tether, u64)) {
     loop {
-        if lane.cx.stop() >= Stop::Abort || keeper.is_failed() {
+        if lane.cx.stop() >= Stop::Abort {
+            return keeper.pend(); // half of the item must not pass for the whole
+        }
+        if keeper.is_failed() {
             return;
         }
         let started = Instant::now();
