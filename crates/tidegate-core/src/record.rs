@@ -135,7 +135,8 @@ impl fmt::Debug for Passage {
 const OVERHEAD: u64 = 256;
 
 impl Record {
-    /// A record for a whole source item.
+    /// A record for a whole source item. Until it has its content ([`Self::set_body`]) it keeps all that `permit`
+    /// reserved for it: were that given back, everything listed could be let in before anything was read.
     #[must_use]
     pub fn new(key: Arc<str>, ordinal: u64, body: Body, (permit, tether): (Permit, Tether)) -> Self {
         let mut record = Self {
@@ -151,7 +152,10 @@ impl Record {
             tether,
             passage: None,
         };
-        record.reweigh();
+        let least = OVERHEAD + record.body.weight();
+        if record.permit.bytes() < least {
+            record.permit.resize(least);
+        }
         record
     }
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes_head::head;
 use tidegate_core::item::Failure;
 use tidegate_core::{
-    Body, Book, ContentHash, Cx, Fault, ItemOutcome, Outcome, Position, Record, SourceItem, Stop, Tether,
-    TraceId, Unit, UnitId, Version,
+    Body, Book, Budget, ContentHash, Cx, Fault, ItemOutcome, Outcome, Permit, Position, Record, SourceItem,
+    Stop, Tether, TraceId, Unit, UnitId, Version,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
@@ -36,12 +36,16 @@ pub(crate) struct Closed {
     pub(crate) id: UnitId,
     /// Its places among the items in flight.
     pub(crate) slots: Vec<OwnedSemaphorePermit>,
+    /// The memory of its exhibits.
+    pub(crate) memory: Vec<Permit>,
 }
 
 /// The open items of a run.
 pub(crate) struct Settlement {
     state: Mutex<State>,
     settled: Mutex<VecDeque<Settled>>,
+    /// Where the memory of exhibits is accounted.
+    budget: Budget,
     /// Wakes the committer.
     ready: Notify,
     /// Wakes whoever waits until nothing is open.
@@ -79,7 +83,10 @@ struct Entry {
     content: Option<ContentHash>,
     outcome: Outcome,
     failure: Option<Failure>,
+    /// What the quarantine will show; kept from the moment it was read.
     exhibit: Body,
+    /// The memory of the exhibit.
+    memory: Option<Permit>,
     records: Vec<Record>,
     staged: u64,
     group: Option<u64>,
@@ -94,7 +101,7 @@ struct Group {
 }
 
 impl Settlement {
-    pub(crate) fn new(stage_at: usize, cx: Cx) -> Arc<Self> {
+    pub(crate) fn new(stage_at: usize, (cx, budget): (Cx, Budget)) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             settled: Mutex::default(),
@@ -103,6 +110,7 @@ impl Settlement {
             starved: AtomicBool::new(false),
             starving: Notify::new(),
             idle: AtomicBool::new(true),
+            budget,
             cx,
             aborted: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -115,9 +123,9 @@ impl Settlement {
         self: &Arc<Self>,
         unit: UnitId,
         item: Arc<SourceItem>,
-        (known, slot): (Option<ContentHash>, Option<OwnedSemaphorePermit>),
+        (known, slot, body): (Option<ContentHash>, Option<OwnedSemaphorePermit>, &Body),
     ) -> Tether {
-        let exhibit = item.body.as_ref().map_or(Body::Empty, head);
+        let exhibit = head(body);
         let content = item.content;
         let entry = Entry {
             item,
@@ -125,6 +133,7 @@ impl Settlement {
             content,
             outcome: Outcome::Stored,
             failure: None,
+            memory: Some(self.budget.force(exhibit.weight())),
             exhibit,
             records: Vec::new(),
             staged: 0,
@@ -143,9 +152,10 @@ impl Settlement {
     /// Notes what was read for a unit.
     pub(crate) fn content(&self, unit: UnitId, hash: ContentHash, (version, body): (Option<Version>, &Body)) {
         let exhibit = head(body);
+        let memory = self.budget.force(exhibit.weight());
         if let Some(entry) = self.lock().open.get_mut(&unit) {
             entry.content = Some(hash);
-            entry.exhibit = exhibit;
+            (entry.exhibit, entry.memory) = (exhibit, Some(memory));
             if let Some(version) = version {
                 Arc::make_mut(&mut entry.item).version = version;
             }
@@ -311,6 +321,7 @@ impl Settlement {
             unit: Unit { items: Vec::with_capacity(entries.len()), records: Vec::new(), staged: 0 },
             id,
             slots: Vec::new(),
+            memory: Vec::new(),
         };
         for (unit, mut entry) in entries {
             closed.unit.staged += entry.staged;
@@ -319,6 +330,8 @@ impl Settlement {
                 // Within each item: places of different items say nothing about each other.
                 entry.records.sort_by_key(|record| record.place.as_ref().map_or(0, |place| place.ordinal));
                 closed.unit.records.append(&mut entry.records);
+            } else {
+                closed.memory.extend(entry.memory.take());
             }
             closed.unit.items.push(outcome_of(unit, entry, failed.as_ref()));
         }

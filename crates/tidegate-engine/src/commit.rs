@@ -194,13 +194,13 @@ impl Committer {
         }
         let group = std::mem::take(&mut self.group);
         (self.since, self.bytes) = (None, 0);
-        let mut slots = Vec::new();
+        let mut kept = Vec::new(); // places and memory, until the units are durable
         let mut units = Vec::with_capacity(group.len());
         for closed in group {
             for item in &closed.unit.items {
                 self.water.settle(item.ordinal, item.item.position.clone());
             }
-            slots.extend(closed.slots);
+            kept.push((closed.slots, closed.memory));
             units.push(closed.unit);
         }
         let position = self.water.advance();

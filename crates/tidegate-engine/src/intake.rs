@@ -141,7 +141,7 @@ impl Intake {
     }
 
     /// Waits for memory and a place in flight, then starts the item's record.
-    async fn open(&mut self, item: SourceItem, known: Option<tidegate_core::ContentHash>) {
+    async fn open(&mut self, mut item: SourceItem, known: Option<tidegate_core::ContentHash>) {
         let waiting = Instant::now();
         let size = if item.size == 0 && item.body.is_none() { UNKNOWN_SIZE } else { item.size };
         let starving = self.lane.book.starve();
@@ -151,8 +151,11 @@ impl Intake {
         self.lane.counters().wait_output.record(waiting.elapsed());
         self.lane.monitor.seen.add(1);
         let ordinal = self.take_ordinal();
+        // The content travels in the record, under its permit; the item that waits for the commit does without it.
+        let body = item.body.take();
         let item = Arc::new(item);
-        let tether = self.lane.book.open(ordinal, item.clone(), (known, Some(slot)));
+        let shown = body.as_ref().unwrap_or(&Body::Empty);
+        let tether = self.lane.book.open(ordinal, item.clone(), (known, Some(slot), shown));
         if let Some(fault) = &item.fault {
             return self.lane.fail(&tether, fault);
         }
@@ -164,9 +167,9 @@ impl Intake {
         if let Some(order) = &self.order {
             record.hold_passage(order.expect(ordinal));
         }
-        match &item.body {
+        match body {
             Some(body) => {
-                record.set_body(body.clone());
+                record.set_body(body);
                 self.lane.monitor.read_bytes.add(item.size);
                 self.lane.emit(record).await;
             }

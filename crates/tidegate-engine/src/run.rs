@@ -184,7 +184,7 @@ pub async fn run(flow: Flow, run: Arc<str>, setting: (Arc<dyn Compute>, StopHand
     let (compute, stop, monitor) = setting;
     let cx = Cx::new(run, compute, stop.subscribe());
     let halt = Halt { stop: stop.clone(), verdict: Arc::default() };
-    let book = Settlement::new(flow.options.stage_at, cx.clone());
+    let book = Settlement::new(flow.options.stage_at, (cx.clone(), monitor.budget().clone()));
     let drain_deadline = flow.options.drain_deadline;
     let shared = Shared { cx: cx.clone(), book: book.clone(), monitor: monitor.clone(), halt: halt.clone() };
     let mut running = start(flow, &shared);
