@@ -46,7 +46,7 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
             let plan = crash::Plan { kills: args.number("kills", 60)?, seed, keep: args.has("keep") };
             if args.has("mutants") { mutants::crash(&tool, &plan)? } else { crash::prove(&tool, &plan)? }
         }
-        Some("sim") if args.has("mutants") => sim::mutants(args.number("seeds", 2_000)?, seed)?,
+        Some("sim") if args.has("mutants") => sim::mutants()?,
         Some("sim") => sim::worlds(args.number("seeds", 2_000)?, seed)?,
         _ => return Err(format!("prove what?\n\n{}", SPEC.help)),
     };

@@ -1,14 +1,30 @@
 //! Chunking on one core, beside chonkie and LangChain on the same texts.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::{Row, Setting, peers, table};
 
 pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
     let corpus = setting.corpus()?;
-    let ours = peers::example("tidegate-text", "speed", &["chunk"], Some(corpus))?;
+    let ours = ours(corpus, &["txt", "md"], &["chunk_structure", "chunk_exact"])?;
     let theirs = peers::script("chunk.py", corpus)?;
     compare(&ours, &theirs)
+}
+
+/// Our own steps over the documents with these extensions.
+pub(super) fn ours(corpus: &Path, extensions: &[&str], steps: &[&str]) -> Result<Vec<Value>, String> {
+    let files = peers::files(corpus, extensions)?;
+    let words: Vec<&str> = files.iter().map(String::as_str).collect();
+    let mut lines = peers::example("tidegate-text", "speed", &words)?;
+    lines.retain(|line| line["step"].as_str().is_some_and(|step| steps.contains(&step)));
+    for line in &mut lines {
+        line["name"] = json!(format!("tidegate {}", line["step"].as_str().unwrap_or_default()));
+        line["documents"] = line["files"].clone();
+        line["chunks"] = line["made"].clone();
+    }
+    Ok(lines)
 }
 
 /// A table of contestants, each with its throughput and ours as a multiple of it. Every line has `name` and

@@ -6,7 +6,7 @@ use super::{Setting, chunk, peers};
 
 pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
     let corpus = setting.corpus()?;
-    let ours = peers::example("tidegate-text", "speed", &["html"], Some(corpus))?;
+    let ours = chunk::ours(corpus, &["html"], &["html"])?;
     let theirs = peers::script("html.py", corpus)?;
     chunk::compare(&ours, &theirs)
 }

@@ -35,22 +35,34 @@ pub(super) fn script(name: &str, corpus: &Path) -> Result<Vec<Value>, String> {
 }
 
 /// Runs an example of a crate of ours over a folder, likewise.
-pub(super) fn example(
-    package: &str,
-    name: &str,
-    words: &[&str],
-    corpus: Option<&Path>,
-) -> Result<Vec<Value>, String> {
+pub(super) fn example(package: &str, name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
     require(package)?;
     if !root().join("crates").join(package).join(format!("examples/{name}.rs")).exists() {
         return Err(format!("{package} has no example {name}"));
     }
     let mut command = cargo();
     command.args(["run", "--quiet", "--release", "--package", package, "--example", name, "--"]).args(words);
-    if let Some(corpus) = corpus {
-        command.arg(corpus);
-    }
     lines(&output(&mut command)?)
+}
+
+/// Paths of the documents of a corpus with one of these extensions, sorted.
+pub(super) fn files(corpus: &Path, extensions: &[&str]) -> Result<Vec<String>, String> {
+    let mut out = Vec::new();
+    let mut folders = vec![corpus.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let wanted =
+                path.extension().is_some_and(|own| extensions.iter().any(|extension| own == *extension));
+            if path.is_dir() {
+                folders.push(path);
+            } else if wanted {
+                out.push(path.to_string_lossy().into_owned());
+            }
+        }
+    }
+    out.sort();
+    Ok(out)
 }
 
 /// Lines of JSON; what else is printed is shown as it is.

@@ -8,23 +8,27 @@ use super::world::World;
 use crate::tool::Tool;
 
 /// From the documents to a file, in order, and nothing between them but what every pipeline does.
-const PIPELINE: &str = "\
+const PIPELINE: &str = r#"
 [source]
-type = \"files\"
-paths = [\"docs\"]
+type = "files"
+paths = ["docs"]
 
-[chunk]
+[[stage]]
+type = "parse"
+
+[[stage]]
+type = "chunk"
 max_tokens = 64
-overlap = 0
+overlap_tokens = 0
 
 [sink]
-type = \"jsonl\"
-path = \"out.jsonl\"
+type = "jsonl"
+path = "out.jsonl"
 ordered = true
 
 [store]
-url = \"store.db\"
-";
+url = "sqlite:store.db"
+"#;
 
 const RUN: &[&str] = &["run", "pipeline.toml", "--json"];
 const RETRY: &[&str] = &["quarantine", "retry", "--config", "pipeline.toml", "--json"];
