@@ -17,7 +17,7 @@ pub enum Durability {
     Full,
 }
 
-/// Where the account, the passages and the vectors are kept.
+/// Where the account, the chunks and the vectors are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Store {

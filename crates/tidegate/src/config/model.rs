@@ -22,7 +22,7 @@ pub struct Config {
     pub stages: Vec<Stage>,
     /// Where records go.
     pub sink: Sink,
-    /// Where the account, the passages and the vectors are kept.
+    /// Where the account, the chunks and the vectors are kept.
     pub store: Store,
     /// How much a run may use. These change how fast it is, never what it stores.
     pub limits: Limits,

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 pub enum Stage {
     /// Text of documents: HTML, Markdown, CSV, JSON, source code, plain text.
     Parse(Parse),
-    /// Documents become passages along headings, paragraphs and sentences.
+    /// Documents become chunks along headings, paragraphs and sentences.
     Chunk(Chunk),
-    /// Passages become vectors, so that search finds them by meaning.
+    /// Chunks become vectors, so that search finds them by meaning.
     Embed(Embed),
 }
 
@@ -53,11 +53,11 @@ impl Default for Parse {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Chunk {
-    /// The most tokens of a passage, as the embedder counts them.
+    /// The most tokens of a chunk, as the embedder counts them.
     pub max_tokens: usize,
-    /// Tokens a passage repeats of the one before it, in whole sentences.
+    /// Tokens a chunk repeats of the one before it, in whole sentences.
     pub overlap_tokens: usize,
-    /// Passages below this many tokens are joined to a neighbour in the same section.
+    /// Chunks below this many tokens are joined to a neighbour in the same section.
     pub min_tokens: usize,
 }
 
@@ -84,7 +84,7 @@ pub enum Model {
 pub struct Embed {
     /// "builtin" (inside the program, offline) or "none" (no vectors; search finds words only).
     pub model: Model,
-    /// Passages embedded together.
+    /// Chunks embedded together.
     pub batch: usize,
     /// Batches worked on at once; 0 means one per core.
     pub concurrency: usize,

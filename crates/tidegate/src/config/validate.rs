@@ -28,11 +28,11 @@ struct Rules<'a> {
     origins: &'a Origins,
 }
 
-/// The least memory with which a run gets anywhere: one document of ordinary size and its passages.
+/// The least memory with which a run gets anywhere: one document of ordinary size and its chunks.
 const LEAST_MEMORY: u64 = 1_000_000;
 /// The least line worth reading.
 const LEAST_LINE: u64 = 16;
-/// Beyond this, a passage is a book.
+/// Beyond this, a chunk is a book.
 const MOST_TOKENS: usize = 1 << 20;
 /// More threads than any machine of today has cores.
 const MOST_CORES: usize = 4_096;

@@ -1,0 +1,32 @@
+//! Renders what tidegate did and does for a person: progress, reports, search hits, tables, logs.
+//!
+//! This crate must not count, measure policy or decide: it is handed numbers and texts and turns them into lines.
+//! Everything that came from a document, a path or a service is stripped of control characters on the way, so that
+//! none of them can write escape codes to a terminal.
+
+#![forbid(unsafe_code)]
+
+mod clean;
+mod color;
+mod logs;
+mod memory;
+mod progress;
+mod quarantine;
+mod report;
+mod search;
+mod status;
+mod stderr;
+mod table;
+mod units;
+
+pub use clean::{clean, clean_block};
+pub use color::{ColorMode, Paint};
+pub use logs::{LogOptions, init_logs};
+pub use memory::peak_memory_bytes;
+pub use progress::{Progress, ProgressMode};
+pub use quarantine::{QuarantineView, quarantine_item, quarantine_list};
+pub use report::{Summary, summary};
+pub use search::{HitView, Page, render_hits};
+pub use status::{PipelineView, RunView, StatusView, status};
+pub use stderr::Stderr;
+pub use units::{ago, bytes, count, seconds};

@@ -1,0 +1,291 @@
+//! What a run is doing right now: a bar on a terminal, a line now and then elsewhere.
+//!
+//! The caller drives it: [`Progress::tick`] a few times a second from its own timer. There is no thread here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tidegate_engine::Monitor;
+
+use crate::clean::clean;
+use crate::stderr::Stderr;
+use crate::units::{bytes, count, rate, seconds};
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgressMode {
+    /// A live line with a bar.
+    Bar,
+    /// A plain line every five seconds.
+    Lines,
+    /// Nothing.
+    Quiet,
+}
+
+impl ProgressMode {
+    /// What suits: nothing with `-q`, a bar on a terminal, lines elsewhere.
+    #[must_use]
+    pub fn choose(quiet: bool, stderr_is_terminal: bool) -> Self {
+        match (quiet, stderr_is_terminal) {
+            (true, _) => Self::Quiet,
+            (_, true) => Self::Bar,
+            (_, false) => Self::Lines,
+        }
+    }
+}
+
+/// How often a plain line is written.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Speeds are taken over about this long, so that they follow the run without flickering.
+const WINDOW: Duration = Duration::from_secs(5);
+/// Cells of the bar.
+const CELLS: usize = 20;
+
+/// Shows the progress of one run.
+pub struct Progress {
+    monitor: Arc<Monitor>,
+    mode: ProgressMode,
+    stderr: Stderr,
+    bar: Option<ProgressBar>,
+    total: Option<u64>,
+    speed: Speed,
+    /// When the last plain line was written.
+    line_at: Duration,
+}
+
+impl Progress {
+    /// Begins to show `monitor` on `stderr`.
+    #[must_use]
+    pub fn start(monitor: Arc<Monitor>, mode: ProgressMode, stderr: &Stderr) -> Self {
+        let bar = (mode == ProgressMode::Bar).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {wide_msg}")
+                    .expect("the template is a constant that parses"),
+            );
+            bar
+        });
+        stderr.set_bar(bar.clone());
+        let speed = Speed::default();
+        Self { monitor, mode, stderr: stderr.clone(), bar, total: None, speed, line_at: Duration::ZERO }
+    }
+
+    /// Tells how many documents there are, once somebody knows.
+    pub fn set_total(&mut self, total: Option<u64>) {
+        self.total = total;
+    }
+
+    /// Shows how things stand now. Call it about ten times a second for a bar, once a second for lines.
+    pub fn tick(&mut self) {
+        if self.mode == ProgressMode::Quiet {
+            return;
+        }
+        let view = View::of(&self.monitor, self.total);
+        self.speed.note(&view);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(live(&view, &self.speed));
+                bar.tick();
+            }
+            None if view.elapsed >= self.line_at + LINE_EVERY => {
+                self.line_at = view.elapsed;
+                self.stderr.write_lines(&format!("{}\n", live(&view, &self.speed)));
+            }
+            None => {}
+        }
+    }
+
+    /// Takes the bar away; the report follows.
+    pub fn finish(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.stderr.set_bar(None);
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// What is shown, read off a monitor.
+#[derive(Debug, Clone, Default)]
+struct View {
+    /// Documents with an outcome.
+    done: u64,
+    /// Documents listed.
+    seen: u64,
+    quarantined: u64,
+    chunks: u64,
+    bytes: u64,
+    elapsed: Duration,
+    total: Option<u64>,
+    held: Option<String>,
+    busiest: String,
+}
+
+impl View {
+    fn of(monitor: &Monitor, total: Option<u64>) -> Self {
+        let records = monitor.records();
+        let done =
+            records.stored + records.unchanged + records.quarantined + records.deleted + records.pending;
+        Self {
+            // The counters move while they are read.
+            done: done.min(records.seen),
+            seen: records.seen,
+            quarantined: records.quarantined,
+            chunks: monitor.committed(),
+            bytes: monitor.read_bytes(),
+            elapsed: monitor.elapsed(),
+            total,
+            held: monitor.held_by(),
+            busiest: monitor.bottleneck(),
+        }
+    }
+}
+
+/// Documents and bytes per second over the latest few seconds.
+#[derive(Debug, Default)]
+struct Speed {
+    /// When, documents done, bytes read: the beginnings of this window and of the next.
+    from: (Duration, u64, u64),
+    next: (Duration, u64, u64),
+    documents: f64,
+    bytes: f64,
+}
+
+impl Speed {
+    fn note(&mut self, view: &View) {
+        let now = (view.elapsed, view.done, view.bytes);
+        if now.0.saturating_sub(self.next.0) >= WINDOW {
+            self.from = std::mem::replace(&mut self.next, now);
+        }
+        let apart = now.0.saturating_sub(self.from.0).as_secs_f64();
+        if apart > 0.0 {
+            self.documents = now.1.saturating_sub(self.from.1) as f64 / apart;
+            self.bytes = now.2.saturating_sub(self.from.2) as f64 / apart;
+        }
+    }
+
+    /// Seconds until `total` documents are done, where that can be said.
+    fn eta(&self, view: &View) -> Option<f64> {
+        let left = view.total?.checked_sub(view.done)?;
+        (left > 0 && self.documents > 0.0).then(|| left as f64 / self.documents)
+    }
+}
+
+/// The line for a view.
+fn live(view: &View, speed: &Speed) -> String {
+    let mut parts = Vec::new();
+    match view.total.filter(|total| *total >= view.seen) {
+        Some(total) => {
+            let full = (view.done.saturating_mul(CELLS as u64) / total.max(1)).min(CELLS as u64) as usize;
+            parts.push(format!("{}{}", "█".repeat(full), "░".repeat(CELLS - full)));
+            parts.push(format!("{} of {} documents", count(view.done), count(total)));
+        }
+        None => parts.push(format!("{} of {} documents", count(view.done), count(view.seen))),
+    }
+    parts.push(format!("{}/s", rate(speed.documents)));
+    parts.push(format!("{} chunks", count(view.chunks)));
+    parts.push(format!("{} in flight", count(view.seen.saturating_sub(view.done))));
+    parts.push(format!("{}/s", bytes(speed.bytes as u64)));
+    if view.quarantined > 0 {
+        parts.push(format!("{} put aside", count(view.quarantined)));
+    }
+    match &view.held {
+        Some(held) => parts.push(format!("waiting: {}", clean(held))),
+        None => parts.push(format!("busiest: {}", clean(&view.busiest))),
+    }
+    match speed.eta(view) {
+        Some(eta) => parts.push(format!("{} left", seconds(eta.max(1.0).round()).replace(".0", ""))),
+        None => parts.push(seconds(view.elapsed.as_secs_f64())),
+    }
+    parts.join("  ")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Keeps what is written.
+    #[derive(Clone, Default)]
+    pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Sink {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn view(seconds: u64, done: u64) -> View {
+        View {
+            done,
+            seen: done + 12,
+            chunks: done * 8,
+            bytes: done * 50_000,
+            elapsed: Duration::from_secs(seconds),
+            busiest: "embed".to_owned(),
+            ..View::default()
+        }
+    }
+
+    #[test]
+    fn a_line_says_how_far_how_fast_and_what_it_waits_for() {
+        let mut speed = Speed::default();
+        let now = view(10, 600);
+        speed.note(&now);
+        assert_eq!(
+            live(&now, &speed),
+            "600 of 612 documents  60.0/s  4,800 chunks  12 in flight  3.00 MB/s  busiest: embed  10.0 s"
+        );
+        let known = View { total: Some(2_400), quarantined: 2, ..now.clone() };
+        assert_eq!(
+            live(&known, &speed),
+            "█████░░░░░░░░░░░░░░░  600 of 2,400 documents  60.0/s  4,800 chunks  12 in flight  3.00 MB/s  \
+             2 put aside  busiest: embed  30 s left"
+        );
+        let held = View { held: Some("the disk is full\u{1b}[2J".to_owned()), ..now };
+        assert!(live(&held, &speed).contains("  waiting: the disk is full[2J  "));
+    }
+
+    #[test]
+    fn speed_follows_the_latest_seconds() {
+        let mut speed = Speed::default();
+        for second in 1..=20 {
+            speed.note(&view(second, 100 * second)); // 100 a second
+        }
+        for second in 21..=40 {
+            speed.note(&view(second, 2_000 + 10 * (second - 20))); // 10 a second
+        }
+        assert!((speed.documents - 10.0).abs() < 0.5, "{}", speed.documents);
+    }
+
+    #[test]
+    fn a_total_that_was_too_low_is_not_shown() {
+        let more = View { total: Some(10), ..view(1, 600) };
+        assert!(live(&more, &Speed::default()).starts_with("600 of 612 documents"));
+    }
+
+    #[test]
+    fn a_bar_needs_a_terminal_and_no_q() {
+        assert_eq!(ProgressMode::choose(true, true), ProgressMode::Quiet);
+        assert_eq!(ProgressMode::choose(false, true), ProgressMode::Bar);
+        assert_eq!(ProgressMode::choose(false, false), ProgressMode::Lines);
+    }
+}

@@ -1,0 +1,258 @@
+//! A finished run in a few lines.
+
+use std::fmt::Write as _;
+
+use tidegate_core::Sweep;
+use tidegate_core::report::{Report, RunState};
+
+use crate::clean::clean;
+use crate::color::Paint;
+use crate::units::{bytes, count, counted, rate, seconds};
+
+/// What a summary is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Summary<'a> {
+    /// The report.
+    pub report: &'a Report,
+    /// What removal of vanished documents did.
+    pub sweep: Sweep,
+    /// Bytes read from the source.
+    pub read_bytes: u64,
+}
+
+/// A summary for a person: what became of the documents, how fast, what bound the run, what to do next.
+#[must_use]
+pub fn summary(summary: Summary<'_>, paint: Paint) -> String {
+    let Summary { report, .. } = summary;
+    let mut out = head(report, paint);
+    let mut row = |title: &str, text: String| {
+        if !text.is_empty() {
+            let _ = writeln!(out, "  {}{}", paint.dim(format!("{title:<11}")), text);
+        }
+    };
+    row("documents", documents(summary, paint));
+    row("chunks", chunks(report));
+    row("embedded", embedded(report));
+    row("calls", calls(report));
+    row("speed", speed(summary));
+    row("bound by", bound(report));
+    for hint in hints(summary) {
+        let _ = writeln!(out, "{} {hint}", paint.warn("hint:"));
+    }
+    out
+}
+
+fn head(report: &Report, paint: Paint) -> String {
+    let state = match report.state {
+        RunState::Done if report.records.seen == 0 => paint.bold("nothing to do: the source is empty"),
+        RunState::Done => paint.bold("done"),
+        RunState::Stopped => paint.warn("stopped; run it again to go on"),
+        RunState::Aborted => paint.warn("aborted; run it again to go on"),
+        RunState::Failed => paint.error("failed; run it again to go on once the cause is gone"),
+    };
+    let reason = report.reason.as_deref().map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
+    format!(
+        "{state}{reason} {}\n",
+        paint.dim(format!("({}, run {})", seconds(report.seconds), clean(&report.run)))
+    )
+}
+
+fn documents(summary: Summary<'_>, paint: Paint) -> String {
+    let records = summary.report.records;
+    let mut parts = Vec::new();
+    let mut part = |n: u64, what: &str| {
+        if n > 0 {
+            parts.push(format!("{} {what}", count(n)));
+        }
+    };
+    part(records.stored, "stored");
+    part(records.unchanged, "unchanged");
+    match summary.sweep.moved {
+        0 => part(records.deleted, "deleted"),
+        moved => part(records.deleted, &format!("deleted ({} of them moved)", count(moved))),
+    }
+    part(records.pending, "pending");
+    if records.quarantined > 0 {
+        parts.push(paint.warn(format!("{} quarantined", count(records.quarantined))));
+    }
+    match (records.seen, parts.is_empty()) {
+        (0, _) => String::new(),
+        (seen, true) => format!("{} seen", count(seen)),
+        (seen, false) => format!("{} seen: {}", count(seen), parts.join(", ")),
+    }
+}
+
+fn chunks(report: &Report) -> String {
+    let chunks = report.chunks;
+    match (chunks.written, chunks.reused) {
+        (0, 0) => String::new(),
+        (written, 0) => format!("{} written", count(written)),
+        (written, reused) => {
+            format!("{} written, {} of them with a known vector", count(written), count(reused))
+        }
+    }
+}
+
+fn embedded(report: &Report) -> String {
+    let embedded = report.embedded;
+    match (embedded.texts, embedded.from_journal) {
+        (0, 0) => String::new(),
+        (texts, 0) => format!("{}, {}", counted(texts, "text"), counted(embedded.tokens, "token")),
+        (0, known) => format!("nothing; {} from the journal", count(known)),
+        (texts, known) => {
+            let tokens = counted(embedded.tokens, "token");
+            format!("{}, {tokens}; {} from the journal", counted(texts, "text"), count(known))
+        }
+    }
+}
+
+fn calls(report: &Report) -> String {
+    let calls = report.calls;
+    if calls.sent == 0 {
+        return String::new();
+    }
+    let mut text = format!("{} sent", count(calls.sent));
+    for (n, what) in
+        [(calls.retried, "repeats"), (calls.rate_limited, "rate limited"), (calls.failed, "given up")]
+    {
+        if n > 0 {
+            let _ = write!(text, ", {} {what}", count(n));
+        }
+    }
+    if calls.cost > 0.0 {
+        let _ = write!(text, ", cost {:.4}", calls.cost);
+    }
+    text
+}
+
+fn speed(summary: Summary<'_>) -> String {
+    let report = summary.report;
+    let mut parts = Vec::new();
+    if report.seconds > 0.0 && report.records.seen > 0 {
+        parts.push(format!("{} documents/s", rate(report.records.seen as f64 / report.seconds)));
+        if summary.read_bytes > 0 {
+            parts.push(format!("{}/s", bytes((summary.read_bytes as f64 / report.seconds) as u64)));
+        }
+    }
+    if report.peak_memory_bytes > 0 {
+        parts.push(format!("peak memory {}", bytes(report.peak_memory_bytes)));
+    }
+    parts.join(", ")
+}
+
+fn bound(report: &Report) -> String {
+    if report.records.stored == 0 {
+        return String::new(); // nothing was worked on, so nothing bound the run
+    }
+    match report.bottleneck.as_str() {
+        "" => String::new(),
+        "source" => "listing: every stage mostly waited for documents".to_owned(),
+        "fetch" => "fetch: reading documents took most of the time".to_owned(),
+        "store" => "store: writing took most of the time".to_owned(),
+        name => match report.stages.iter().find(|stage| stage.name == name) {
+            Some(stage) if stage.wait_limit_s > stage.work_s => {
+                format!("{}: it mostly waited for a limit", clean(name))
+            }
+            _ => format!("{}: its workers were busiest", clean(name)),
+        },
+    }
+}
+
+fn hints(summary: Summary<'_>) -> Vec<String> {
+    let records = summary.report.records;
+    let mut hints = Vec::new();
+    if records.quarantined > 0 {
+        let were = if records.quarantined == 1 { "was" } else { "were" };
+        let documents = counted(records.quarantined, "document");
+        hints.push(format!("{documents} {were} put aside; `tidegate quarantine list` says why"));
+    }
+    if summary.sweep.refused > 0 {
+        let Sweep { refused, known, .. } = summary.sweep;
+        let (refused, known) = (count(refused), count(known));
+        hints.push(format!(
+            "{refused} of {known} documents are gone from the source but were kept, because so many at once is more \
+             often an unmounted disk; `--allow-delete` removes them"
+        ));
+    }
+    if !records.add_up() {
+        hints.push(
+            "the outcomes do not add up to what was seen; please report this with the --json report"
+                .to_owned(),
+        );
+    }
+    hints
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_core::report::{Chunks, EmbeddedCounts, Records};
+
+    use super::*;
+
+    fn report() -> Report {
+        Report {
+            run: "r1".to_owned(),
+            records: Records {
+                seen: 1_234,
+                stored: 1_200,
+                unchanged: 30,
+                quarantined: 3,
+                deleted: 1,
+                pending: 0,
+            },
+            chunks: Chunks { written: 24_400, reused: 300 },
+            embedded: EmbeddedCounts { texts: 24_100, from_journal: 300, tokens: 5_200_000 },
+            seconds: 12.34,
+            peak_memory_bytes: 85_000_000,
+            bottleneck: "embed".to_owned(),
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn a_run_is_told_in_a_few_lines() {
+        let sweep = Sweep { deleted: 1, moved: 1, ..Sweep::default() };
+        let text = summary(Summary { report: &report(), sweep, read_bytes: 42_000_000 }, Paint::default());
+        assert_eq!(
+            text,
+            "done (12.3 s, run r1)\n  \
+             documents  1,234 seen: 1,200 stored, 30 unchanged, 1 deleted (1 of them moved), 3 quarantined\n  \
+             chunks     24,400 written, 300 of them with a known vector\n  \
+             embedded   24,100 texts, 5,200,000 tokens; 300 from the journal\n  \
+             speed      100 documents/s, 3.40 MB/s, peak memory 85.0 MB\n  \
+             bound by   embed: its workers were busiest\n\
+             hint: 3 documents were put aside; `tidegate quarantine list` says why\n"
+        );
+    }
+
+    #[test]
+    fn a_run_without_work_says_so() {
+        let empty = Report { run: "r2".to_owned(), seconds: 0.02, ..Report::default() };
+        let text =
+            summary(Summary { report: &empty, sweep: Sweep::default(), read_bytes: 0 }, Paint::default());
+        assert_eq!(text, "nothing to do: the source is empty (0.02 s, run r2)\n");
+    }
+
+    #[test]
+    fn a_stop_and_kept_documents_come_with_the_way_on() {
+        let stopped = Report {
+            state: RunState::Stopped,
+            reason: Some("the disk is full\u{1b}[0m".to_owned()),
+            records: Records { seen: 300, pending: 299, stored: 0, ..Records::default() },
+            seconds: 61.0,
+            run: "r3".to_owned(),
+            ..Report::default()
+        };
+        let sweep = Sweep { refused: 500, known: 900, ..Sweep::default() };
+        let text = summary(Summary { report: &stopped, sweep, read_bytes: 0 }, Paint::default());
+        assert_eq!(
+            text,
+            "stopped; run it again to go on: the disk is full[0m (1 min 1 s, run r3)\n  \
+             documents  300 seen: 299 pending\n  \
+             speed      4.92 documents/s\n\
+             hint: 500 of 900 documents are gone from the source but were kept, because so many at once is more \
+             often an unmounted disk; `--allow-delete` removes them\n\
+             hint: the outcomes do not add up to what was seen; please report this with the --json report\n"
+        );
+    }
+}
