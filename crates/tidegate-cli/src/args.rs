@@ -1,0 +1,236 @@
+//! What can be typed. No side effects here: what it resolves to is a matter of `tidegate::config`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tidegate_observe::ColorMode;
+
+use crate::help;
+use crate::index_args::IndexArgs;
+use crate::search_args::SearchArgs;
+
+/// Index documents and search them by words and by meaning, offline.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tidegate",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = help::TOP
+)]
+pub struct Cli {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The store: sqlite:PATH or a path [default: sqlite:tidegate.db] [env: TIDEGATE_STORE]
+    #[arg(long, global = true, value_name = "URL")]
+    pub store: Option<String>,
+    /// A pipeline.toml with the settings; flags override it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print JSON on standard output instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress, no summary, no warnings; errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Log more to standard error: -v information, -vv debugging
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Even into files and pipes
+    Always,
+    /// Not at all
+    Never,
+}
+
+impl From<Color> for ColorMode {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make files, folders or lines of JSON searchable; again, only what changed
+    #[command(after_help = help::INDEX)]
+    Index(Box<IndexArgs>),
+    /// Find chunks of indexed documents by words and meaning
+    #[command(after_help = help::SEARCH)]
+    Search(SearchArgs),
+    /// Run the pipeline that a file describes
+    #[command(after_help = help::RUN)]
+    Run(RunArgs),
+    /// Write a commented pipeline.toml to start from
+    #[command(after_help = help::INIT)]
+    Init(InitArgs),
+    /// Show what the store holds and what the latest runs did
+    #[command(after_help = help::STATUS)]
+    Status,
+    /// Look at documents that were put aside, try them again, or let go of them
+    #[command(subcommand, after_help = help::QUARANTINE)]
+    Quarantine(Quarantine),
+    /// Print the JSON Schema of pipeline.toml
+    #[command(after_help = help::SCHEMA)]
+    Schema,
+    /// Check the configuration, or print what applies and where it came from
+    #[command(after_help = help::CONFIG)]
+    Config(ConfigArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// For proofs and tests
+    #[command(subcommand, hide = true)]
+    Debug(Debug),
+}
+
+/// `tidegate run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The pipeline [default: --config FILE, else pipeline.toml]
+    #[arg(value_name = "FILE")]
+    pub pipeline: Option<PathBuf>,
+    /// Remove documents that are gone from the source, however many
+    #[arg(long)]
+    pub allow_delete: bool,
+    /// How long an outage may hold the run before it stops, to be resumed [default: 30m]
+    #[arg(long, value_name = "TIME")]
+    pub max_hold: Option<tidegate::config::Period>,
+}
+
+/// `tidegate init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Where to write it; - is standard output
+    #[arg(value_name = "FILE", default_value = "pipeline.toml")]
+    pub file: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `tidegate quarantine`.
+#[derive(Debug, Subcommand)]
+pub enum Quarantine {
+    /// List what was put aside, and why
+    List(Filters),
+    /// Show one document with every cause and the beginning of its content
+    Show {
+        /// The document, as `list` names it
+        #[arg(value_name = "SOURCE")]
+        source: String,
+    },
+    /// Let the next run try them again
+    Retry(Chosen),
+    /// Forget them; the next run that still finds them tries them as new
+    Drop(Chosen),
+}
+
+/// Which documents to list; all of them if nothing is given.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Filters {
+    /// Only this class, such as malformed, empty, too_large
+    #[arg(long, value_name = "CLASS")]
+    pub class: Option<String>,
+    /// Only what failed in this stage, such as fetch, parse, embed
+    #[arg(long, value_name = "STAGE")]
+    pub stage: Option<String>,
+    /// Only documents whose source matches, such as '*/drafts/*'
+    #[arg(long, value_name = "GLOB")]
+    pub source: Option<String>,
+}
+
+/// Which documents to act on. Acting on all of them must be said.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["class", "stage", "source", "all"]))]
+pub struct Chosen {
+    /// Only those that match all of these.
+    #[command(flatten)]
+    pub filters: Filters,
+    /// Every one
+    #[arg(long, conflicts_with_all = ["class", "stage", "source"])]
+    pub all: bool,
+}
+
+/// `tidegate config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Print every setting with where its value came from
+    #[arg(long)]
+    pub effective: bool,
+}
+
+/// `tidegate completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `tidegate debug`.
+#[derive(Debug, Subcommand)]
+pub enum Debug {
+    /// Print the names of the points at which a proof may kill the process
+    Killpoints,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_sound_and_every_option_is_explained() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        let mut commands = vec![command];
+        while let Some(command) = commands.pop() {
+            for arg in command.get_arguments() {
+                assert!(arg.get_help().is_some(), "{} {}", command.get_name(), arg.get_id());
+            }
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            commands.extend(command.get_subcommands().filter(|sub| sub.get_name() != "help").cloned());
+        }
+    }
+
+    #[test]
+    fn acting_on_everything_must_be_said() {
+        for (line, ok) in [
+            ("tidegate quarantine drop", false),
+            ("tidegate quarantine drop --all", true),
+            ("tidegate quarantine drop --class empty --stage parse", true),
+            ("tidegate quarantine drop --all --class empty", false),
+            ("tidegate quarantine list", true),
+        ] {
+            assert_eq!(Cli::try_parse_from(line.split(' ')).is_ok(), ok, "{line}");
+        }
+    }
+}

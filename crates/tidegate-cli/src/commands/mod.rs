@@ -1,0 +1,7 @@
+//! One file a command: a function that takes the parsed arguments and says how it ended.
+
+pub mod completions;
+pub mod config;
+pub mod init;
+pub mod killpoints;
+pub mod schema;

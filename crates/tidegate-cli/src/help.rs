@@ -1,0 +1,87 @@
+//! The ends of the help texts: examples, and the exit codes.
+
+/// `tidegate --help`.
+pub const TOP: &str = "\
+Examples:
+  tidegate index ~/notes              make a folder searchable
+  tidegate search how do tides work   search it
+  tidegate status                     what is stored, what is put aside
+
+Exit codes:
+  0    done
+  1    failed
+  2    wrong usage or configuration; nothing was begun
+  3    done, with documents in the quarantine
+  4    stopped at the budget
+  70   the accounting does not add up: a defect, please report it
+  75   stopped or held too long; run it again to go on
+  130  aborted by a second signal; run it again to go on";
+
+/// `tidegate index --help`.
+pub const INDEX: &str = "\
+Examples:
+  tidegate index ~/notes
+  tidegate index docs src --include '*.md' --include '*.rs'
+  tidegate index articles.jsonl.gz --text-field body --id-field url
+  journalctl -o cat | tidegate index - --name journal
+  tidegate index ~/notes --watch
+
+Running it again works only on what changed. The first Ctrl-C finishes what is in flight, the second one aborts;
+nothing is lost either way, and the next run goes on.";
+
+/// `tidegate search --help`.
+pub const SEARCH: &str = "\
+Examples:
+  tidegate search how do tides work
+  tidegate search --mode text '\"spring tide\"'
+  tidegate search sluice --path 'docs/**' -n 3 --full
+  tidegate search tides --json | jq -r '.hits[].source'
+  tidegate search --queries questions.jsonl > answers.jsonl";
+
+/// `tidegate run --help`.
+pub const RUN: &str = "\
+Examples:
+  tidegate init && tidegate run
+  tidegate run nightly.toml --store sqlite:/srv/search.db
+
+Paths in the file are relative to the file's folder.";
+
+/// `tidegate init --help`.
+pub const INIT: &str = "\
+Examples:
+  tidegate init
+  tidegate init - | less";
+
+/// `tidegate status --help`.
+pub const STATUS: &str = "\
+Examples:
+  tidegate status
+  tidegate status --json --store sqlite:/srv/search.db";
+
+/// `tidegate quarantine --help`.
+pub const QUARANTINE: &str = "\
+Examples:
+  tidegate quarantine list --class malformed
+  tidegate quarantine show notes/broken.json
+  tidegate quarantine retry --stage parse
+  tidegate quarantine drop --all";
+
+/// `tidegate schema --help`.
+pub const SCHEMA: &str = "\
+Examples:
+  tidegate schema > pipeline.schema.json";
+
+/// `tidegate config --help`.
+pub const CONFIG: &str = "\
+Examples:
+  tidegate config --config pipeline.toml
+  tidegate config --effective --config pipeline.toml
+
+Flags override TIDEGATE_STORE, TIDEGATE_MEMORY, TIDEGATE_MAX_HOLD and TIDEGATE_CORES, these override the file, and
+the file overrides the defaults.";
+
+/// `tidegate completions --help`.
+pub const COMPLETIONS: &str = "\
+Examples:
+  tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate
+  tidegate completions fish > ~/.config/fish/completions/tidegate.fish";

@@ -1,0 +1,156 @@
+//! The options of `tidegate index`, and what they override.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tidegate::config::{Overrides, Period, Size, SourceType};
+use tidegate_core::{Fault, FaultKind};
+
+/// `tidegate index`.
+#[derive(Debug, Default, Args)]
+pub struct IndexArgs {
+    /// Files and folders, JSON Lines files (.jsonl, .ndjson, also .gz or .zst), or - for standard input
+    #[arg(value_name = "PATH", required_unless_present = "config")]
+    pub paths: Vec<PathBuf>,
+
+    /// Only files that match, such as '*.md'; may be given several times
+    #[arg(long, value_name = "GLOB", help_heading = "What to read")]
+    pub include: Vec<String>,
+    /// Leave out files and folders that match, such as 'drafts/'; may be given several times
+    #[arg(long, value_name = "GLOB", help_heading = "What to read")]
+    pub exclude: Vec<String>,
+    /// Also read names that begin with a dot
+    #[arg(long, help_heading = "What to read")]
+    pub hidden: bool,
+    /// Also read what .gitignore files leave out
+    #[arg(long, help_heading = "What to read")]
+    pub no_gitignore: bool,
+    /// Put larger files aside without reading them [default: 64MiB]
+    #[arg(long, value_name = "SIZE", help_heading = "What to read")]
+    pub max_file_size: Option<Size>,
+    /// Read lines of JSON, with the text in this field [default: text]
+    #[arg(long, value_name = "FIELD", help_heading = "What to read")]
+    pub text_field: Option<String>,
+    /// The field that identifies a line of JSON [default: its line number]
+    #[arg(long, value_name = "FIELD", help_heading = "What to read")]
+    pub id_field: Option<String>,
+    /// Keep following the folders for changes until stopped
+    #[arg(long, help_heading = "What to read")]
+    pub watch: bool,
+
+    /// Keep navigation, footers and sidebars of HTML pages
+    #[arg(long, help_heading = "What to make of it")]
+    pub keep_boilerplate: bool,
+    /// The most tokens of a chunk [default: 256]
+    #[arg(long, value_name = "N", help_heading = "What to make of it")]
+    pub max_tokens: Option<u32>,
+    /// Tokens a chunk repeats of the one before it [default: 32]
+    #[arg(long, value_name = "N", help_heading = "What to make of it")]
+    pub overlap: Option<u32>,
+
+    /// Names this pipeline's account in the store [default: default]
+    #[arg(long, value_name = "PIPELINE", help_heading = "How to run")]
+    pub name: Option<String>,
+    /// Memory for documents in flight [default: 256MB] [env: TIDEGATE_MEMORY]
+    #[arg(long, value_name = "SIZE", help_heading = "How to run")]
+    pub memory: Option<Size>,
+    /// How long an outage or a full disk may hold the run before it stops, to be resumed [default: 30m]
+    #[arg(long, value_name = "TIME", help_heading = "How to run")]
+    pub max_hold: Option<Period>,
+    /// Remove documents that are gone from the source, however many
+    #[arg(long, help_heading = "How to run")]
+    pub allow_delete: bool,
+}
+
+impl IndexArgs {
+    /// What these options override.
+    ///
+    /// # Errors
+    /// Paths that cannot be read together.
+    pub fn overrides(&self) -> Result<Overrides, Fault> {
+        let source = self.source()?;
+        let takes_paths = !self.paths.is_empty() && source != Some(SourceType::Stdin);
+        let list = |values: &[String]| (!values.is_empty()).then(|| values.to_vec());
+        Ok(Overrides {
+            name: self.name.clone(),
+            source,
+            paths: takes_paths.then(|| self.paths.clone()),
+            include: list(&self.include),
+            exclude: list(&self.exclude),
+            hidden: self.hidden.then_some(true),
+            gitignore: self.no_gitignore.then_some(false),
+            watch: self.watch.then_some(true),
+            max_file_size: self.max_file_size,
+            text_field: self.text_field.clone(),
+            id_field: self.id_field.clone(),
+            boilerplate: self.keep_boilerplate.then_some(true),
+            max_tokens: self.max_tokens,
+            overlap_tokens: self.overlap,
+            store: None,
+            memory: self.memory,
+            max_hold: self.max_hold,
+            allow_delete: self.allow_delete.then_some(true),
+        })
+    }
+
+    /// The kind of source that the paths and options call for; `None` leaves it to the configuration file.
+    fn source(&self) -> Result<Option<SourceType>, Fault> {
+        let refuse = |message: &str, hint: &str| Err(Fault::new(FaultKind::Config, message).hint(hint));
+        let stdin = self.paths.iter().filter(|path| *path == Path::new("-")).count();
+        if stdin > 0 && self.paths.len() > 1 {
+            return refuse(
+                "standard input (-) cannot be read together with other paths",
+                "index them one after another",
+            );
+        }
+        if stdin > 0 {
+            return Ok(Some(SourceType::Stdin));
+        }
+        if self.paths.is_empty() {
+            return Ok(None);
+        }
+        let rows = self.paths.iter().filter(|path| holds_rows(path)).count();
+        let fields = self.text_field.is_some() || self.id_field.is_some();
+        if rows > 0 && rows < self.paths.len() && !fields {
+            return refuse(
+                "JSON Lines files and other paths cannot be read together",
+                "index them one after another, each under its own --name",
+            );
+        }
+        Ok(Some(if fields || rows > 0 { SourceType::Jsonl } else { SourceType::Files }))
+    }
+}
+
+/// Whether a path's name says that each of its lines is a document.
+fn holds_rows(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+    name.ends_with(".jsonl") || name.ends_with(".ndjson")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_fields_decide_what_kind_of_source_it_is() {
+        for (paths, field, kind) in [
+            (&["docs"][..], None, Some(SourceType::Files)),
+            (&["a.jsonl", "B.NDJSON.gz"], None, Some(SourceType::Jsonl)),
+            (&["rows.txt"], Some("body"), Some(SourceType::Jsonl)),
+            (&["-"], None, Some(SourceType::Stdin)),
+            (&[], None, None),
+        ] {
+            let args = IndexArgs {
+                paths: paths.iter().map(PathBuf::from).collect(),
+                text_field: field.map(str::to_owned),
+                ..IndexArgs::default()
+            };
+            assert_eq!(args.overrides().unwrap().source, kind, "{paths:?}");
+        }
+        for paths in [["-", "docs"], ["a.jsonl", "docs"]] {
+            let args = IndexArgs { paths: paths.map(PathBuf::from).to_vec(), ..IndexArgs::default() };
+            assert_eq!(args.overrides().unwrap_err().kind(), FaultKind::Config, "{paths:?}");
+        }
+    }
+}

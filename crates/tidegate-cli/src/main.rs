@@ -1,0 +1,58 @@
+//! The command `tidegate`: arguments in, exit code out.
+//!
+//! This crate must not contain anything a program using the library would miss: it parses arguments, calls the
+//! library, and renders through `tidegate-observe`.
+
+#![forbid(unsafe_code)]
+#![expect(
+    unreachable_pub,
+    reason = "nothing in a binary is reachable from outside; `pub` means: for the other modules"
+)]
+#![expect(dead_code, reason = "the options of commands that need a store are read once these are wired")]
+
+mod args;
+mod commands;
+mod errors;
+mod exit;
+mod help;
+mod index_args;
+mod out;
+mod search_args;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tidegate_core::{Fault, FaultKind};
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+use crate::terminal::Terminal;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are asked for and go to standard output; a reader that has gone does not matter.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let terminal = Terminal::new(&cli.global);
+    let result = dispatch(&cli, &terminal);
+    result.unwrap_or_else(|fault| terminal.fail(&fault)).into()
+}
+
+/// Runs the command. Every command is one function that takes its arguments and says how it ended.
+fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Init(args) => commands::init::run(args, terminal),
+        Command::Schema => commands::schema::run(),
+        Command::Config(args) => commands::config::run(args, global, terminal),
+        Command::Completions(args) => commands::completions::run(args),
+        Command::Debug(args::Debug::Killpoints) => commands::killpoints::run(),
+        _ => Err(Fault::new(FaultKind::Internal, "this command is not wired yet")),
+    }
+}

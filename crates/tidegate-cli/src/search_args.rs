@@ -1,0 +1,42 @@
+//! The options of `tidegate search`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// `tidegate search`.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// What to look for; several words need no quotes
+    #[arg(value_name = "QUERY", required_unless_present = "queries", conflicts_with = "queries")]
+    pub query: Vec<String>,
+    /// The most hits
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub limit: u32,
+    /// How to look
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = Mode::Hybrid)]
+    pub mode: Mode,
+    /// Only documents for which this holds, such as 'lang = "en" and date >= "2024"'
+    #[arg(long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
+    /// Only documents whose path matches, such as 'docs/**/*.md'; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub path: Vec<String>,
+    /// Answer many queries: lines of {"id", "text"} in FILE (- is standard input), one line of JSON each out
+    #[arg(long, value_name = "FILE")]
+    pub queries: Option<PathBuf>,
+    /// Show whole chunks instead of snippets
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// How to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// By words and by meaning, fused
+    Hybrid,
+    /// By meaning alone
+    Vector,
+    /// By words alone (BM25)
+    Text,
+}
