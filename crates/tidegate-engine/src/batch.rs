@@ -62,51 +62,84 @@ fn fits(grouping: Grouping, (bytes, sum): (u64, u64), record: &Record) -> bool {
         && (grouping.tokens == 0 || sum + tokens(record) <= grouping.tokens)
 }
 
+/// A group still to be handled.
+struct Todo {
+    records: Vec<Record>,
+    /// Whether a fault that asks for another try gets one.
+    again: bool,
+}
+
 /// Handles a group until each record has gone on, been put aside, or must stay pending.
 async fn handle(lane: &Lane, stage: &dyn Batch, hold: &Hold, group: Vec<Record>) {
-    let mut groups = vec![group];
-    while let Some(mut group) = groups.pop() {
+    let mut groups = vec![Todo { records: group, again: true }];
+    while let Some(mut todo) = groups.pop() {
         let started = Instant::now();
-        let result = guarded(stage.run(&lane.cx, &mut group)).await;
+        let result = guarded(stage.run(&lane.cx, &mut todo.records)).await;
         lane.counters().work.record(started.elapsed());
         let fault = match result {
-            Ok(answers) if answers.len() == group.len() => {
-                hold.lift(&lane.monitor);
-                hand_on(lane, group, answers).await;
+            Ok(answers) if answers.len() == todo.records.len() => {
+                groups.extend(hand_on(lane, hold, (todo, answers)).await);
                 continue;
             }
             Ok(answers) => Fault::new(
                 FaultKind::Internal,
-                format!("{} answers for {} records", answers.len(), group.len()),
+                format!("{} answers for {} records", answers.len(), todo.records.len()),
             ),
             Err(fault) => fault,
         };
-        match advise(&fault) {
-            Advice::Hold(pause) => {
-                if !held(lane, hold, (&fault, pause)).await {
-                    group.iter().for_each(|record| record.tether().pend());
-                    continue;
-                }
-                groups.push(group);
-            }
-            // One of them is at fault, and the call does not say which: halve until it is alone.
-            Advice::Quarantine | Advice::Again if group.len() > 1 => {
-                let half = group.split_off(group.len() / 2);
-                groups.push(half);
-                groups.push(group);
-            }
-            Advice::Quarantine | Advice::Again | Advice::StopRun => {
-                group.iter().for_each(|record| lane.fail(record.tether(), &fault));
-            }
-        }
+        groups.extend(refused(lane, hold, (todo, &fault)).await);
     }
 }
 
-async fn hand_on(lane: &Lane, group: Vec<Record>, answers: Vec<Result<(), Fault>>) {
-    for (record, answer) in group.into_iter().zip(answers) {
-        match answer {
-            Ok(()) => lane.emit(record).await,
-            Err(fault) => lane.fail(record.tether(), &fault),
+/// What is to be tried again of a group whose call failed as a whole.
+async fn refused(lane: &Lane, hold: &Hold, (mut todo, fault): (Todo, &Fault)) -> Vec<Todo> {
+    match advise(fault) {
+        Advice::Hold(pause) => {
+            if held(lane, hold, (fault, pause)).await {
+                return vec![todo];
+            }
+            todo.records.iter().for_each(|record| record.tether().pend());
+        }
+        // One of them is at fault, and the call does not say which: halve until it is alone.
+        Advice::Quarantine | Advice::Again if todo.records.len() > 1 => {
+            let half = todo.records.split_off(todo.records.len() / 2);
+            return vec![Todo { records: half, again: todo.again }, todo];
+        }
+        Advice::Again if todo.again => return vec![Todo { again: false, ..todo }],
+        Advice::Quarantine | Advice::Again | Advice::StopRun => {
+            todo.records.iter().for_each(|record| lane.fail(record.tether(), fault));
         }
     }
+    Vec::new()
+}
+
+/// Hands on what succeeded and puts aside what failed. Returns the records whose answer asks for another try: a
+/// service may answer for some of a group that it was too busy for them.
+async fn hand_on(lane: &Lane, hold: &Hold, (todo, answers): (Todo, Vec<Result<(), Fault>>)) -> Option<Todo> {
+    let (mut later, mut pause) = (Vec::new(), None);
+    for (record, answer) in todo.records.into_iter().zip(answers) {
+        let Err(fault) = answer else {
+            lane.emit(record).await;
+            continue;
+        };
+        match advise(&fault) {
+            Advice::Hold(wait) => {
+                pause = Some((fault, wait));
+                later.push(record);
+            }
+            Advice::Again if todo.again => later.push(record),
+            _ => lane.fail(record.tether(), &fault),
+        }
+    }
+    match &pause {
+        None => hold.lift(&lane.monitor),
+        Some((fault, wait)) if !held(lane, hold, (fault, *wait)).await => {
+            later.iter().for_each(|record| record.tether().pend());
+            return None;
+        }
+        Some(_) => {}
+    }
+    // A held record keeps its second try.
+    let again = todo.again && pause.is_some();
+    (!later.is_empty()).then_some(Todo { records: later, again })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_core::{Advice, Cpu, Emit, Fault, FaultKind, Record, Stop, Tether, advise};
+use tidegate_core::{Cpu, Emit, Fault, Record, Stop, Tether};
 use tokio::time::Instant;
 
 use crate::run::Lane;
@@ -99,15 +99,4 @@ fn pull(mut records: Many) -> (Vec<Result<Record, Fault>>, Option<Many>) {
         }
     }
     (slice, Some(records))
-}
-
-/// What a CPU stage's fault means: it cannot be held, having no lane, so an outage reported by one is a defect.
-pub(crate) fn judge(fault: &Fault) -> Result<Fault, Fault> {
-    match advise(fault) {
-        Advice::Quarantine | Advice::Again => Ok(fault.clone()),
-        Advice::StopRun => Err(fault.clone()),
-        Advice::Hold(_) => {
-            Err(Fault::new(FaultKind::Internal, "a CPU stage reported an outage").cause(fault.clone()))
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_core::counters::StageCounters;
 use tidegate_core::report::{Report, RunState};
-use tidegate_core::{Compute, Cx, Fault, FaultKind, Record, Stop, Sweep, Tether};
+use tidegate_core::{Advice, Compute, Cx, Fault, FaultKind, Record, Stop, Sweep, Tether, advise};
 use tokio::sync::Semaphore;
 
 use crate::book::Settlement;
@@ -91,18 +91,26 @@ impl Lane {
         }
     }
 
-    /// Puts aside whatever `tether` holds, or stops the run if the fault is not a record's.
+    /// Puts aside whatever `tether` holds, or stops the run if the fault is not a record's. Whoever can try again does
+    /// so first; here a fault that should pass leaves the item to the next run.
     pub(crate) fn fail(&self, tether: &Tether, fault: &Fault) {
-        match cpu::judge(fault) {
-            Ok(fault) => {
+        match advise(fault) {
+            Advice::Quarantine => {
                 self.counters().failed.add(1);
                 let unit = tether.unit().unwrap_or_default();
                 tracing::info!(run = %self.cx.run, stage = %self.view.name, item = unit, class = fault.kind().name(), %fault, "quarantined");
-                tether.fail(&self.view.name, &fault);
+                tether.fail(&self.view.name, fault);
             }
-            Err(fault) => {
+            Advice::Again => tether.pend(),
+            // What reports this has no lane that could be held.
+            Advice::Hold(_) => {
                 tether.pend();
-                self.halt.stop(&fault);
+                let doing = format!("{} reported an outage, which it cannot wait out", self.view.name);
+                self.halt.stop(&Fault::new(FaultKind::Internal, doing).cause(fault.clone()));
+            }
+            Advice::StopRun => {
+                tether.pend();
+                self.halt.stop(fault);
             }
         }
     }
