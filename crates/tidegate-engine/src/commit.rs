@@ -83,7 +83,7 @@ impl Order {
 impl Committer {
     pub(crate) fn new(lane: Lane, sink: Box<dyn Sink>, options: &Options) -> Self {
         let order = sink.ordered().then(Order::default);
-        let hold = Hold::new("store", options.max_hold);
+        let hold = Hold::new("store", options.max_hold).through_drain();
         Self { lane, sink, hold, water: LowWater::default(), order, group: Vec::new(), since: None, bytes: 0 }
     }
 

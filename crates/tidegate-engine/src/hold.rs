@@ -11,11 +11,16 @@ use crate::monitor::Monitor;
 /// The longest pause between two tries at something held.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// A hint may ask for more than a clock can count.
+const FURTHEST: Duration = Duration::from_secs(30 * 24 * 3_600);
+
 /// One thing that can be held: a stage, the sink, the ledger.
 pub(crate) struct Hold {
     what: String,
     /// How long it may be held in all before the run stops resumable.
     most: Duration,
+    /// The stop that ends the waiting.
+    until: Stop,
     state: Mutex<Option<Held>>,
 }
 
@@ -23,11 +28,18 @@ pub(crate) struct Hold {
 struct Held {
     since: Instant,
     pause: Duration,
+    /// When the next try is due.
+    next: Instant,
 }
 
 impl Hold {
     pub(crate) fn new(what: impl Into<String>, most: Duration) -> Self {
-        Self { what: what.into(), most, state: Mutex::new(None) }
+        Self { what: what.into(), most, until: Stop::Drain, state: Mutex::new(None) }
+    }
+
+    /// A drain does not end the waiting: what is in flight can only be finished through what is held here.
+    pub(crate) fn through_drain(self) -> Self {
+        Self { until: Stop::Abort, ..self }
     }
 
     /// Waits before the next try: at least `pause`, doubling while the fault lasts.
@@ -45,15 +57,15 @@ impl Hold {
     ) -> Result<(), Fault> {
         let held = self.begin(pause);
         let lasted = held.since.elapsed();
-        if lasted >= self.most || cx.stop() >= Stop::Drain {
+        if lasted >= self.most || cx.stop() >= self.until {
             return Err(fault.clone().during(format!("{} was held for {lasted:.0?}", self.what)));
         }
-        let rest = held.pause.min(self.most - lasted);
+        let rest = held.next.saturating_duration_since(Instant::now()).min(self.most - lasted);
         tracing::warn!(run = %cx.run, stage = self.what, fault = %fault, wait_ms = rest.as_millis() as u64, "held");
         monitor.holding(Some(format!("{}: {fault}", self.what)));
         tokio::select! {
             biased;
-            () = cx.stopped(Stop::Drain) => Err(fault.clone()),
+            () = cx.stopped(self.until) => Err(fault.clone()),
             () = tokio::time::sleep(rest) => Ok(()),
         }
     }
@@ -79,9 +91,16 @@ impl Hold {
 
     fn begin(&self, pause: Duration) -> Held {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let now = Instant::now();
+        let pause = pause.min(FURTHEST);
         let held = match *state {
-            None => Held { since: Instant::now(), pause },
-            Some(held) => Held { since: held.since, pause: (held.pause * 2).min(LONGEST).max(pause) },
+            None => Held { since: now, pause, next: now + pause },
+            // Others failed at the same time: one outage, one pause.
+            Some(held) if now < held.next => Held { next: held.next.max(now + pause), ..held },
+            Some(held) => {
+                let pause = held.pause.saturating_mul(2).min(LONGEST).max(pause);
+                Held { since: held.since, pause, next: now + pause }
+            }
         };
         *state = Some(held);
         held
