@@ -8,7 +8,6 @@
     unreachable_pub,
     reason = "nothing in a binary is reachable from outside; `pub` means: for the other modules"
 )]
-#![expect(dead_code, reason = "the options of commands that need a store are read once these are wired")]
 
 mod args;
 mod commands;
@@ -17,13 +16,14 @@ mod exit;
 mod help;
 mod index_args;
 mod out;
+mod running;
 mod search_args;
 mod terminal;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tidegate_core::{Fault, FaultKind};
+use tidegate_core::Fault;
 
 use crate::args::{Cli, Command};
 use crate::exit::Exit;
@@ -53,6 +53,10 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
         Command::Config(args) => commands::config::run(args, global, terminal),
         Command::Completions(args) => commands::completions::run(args),
         Command::Debug(args::Debug::Killpoints) => commands::killpoints::run(),
-        _ => Err(Fault::new(FaultKind::Internal, "this command is not wired yet")),
+        Command::Index(args) => commands::index::run(args, global, terminal),
+        Command::Search(args) => commands::search::run(args, global, terminal),
+        Command::Run(args) => commands::run::run(args, global, terminal),
+        Command::Status => commands::status::run(global, terminal),
+        Command::Quarantine(args) => commands::quarantine::run(args, global, terminal),
     }
 }

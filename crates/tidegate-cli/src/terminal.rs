@@ -21,6 +21,8 @@ pub struct Terminal {
     pub progress: ProgressMode,
     /// Whether nothing but errors is to be said.
     pub quiet: bool,
+    /// Columns of the terminal, or a width that reads well where there is none.
+    pub columns: usize,
 }
 
 impl Terminal {
@@ -39,6 +41,7 @@ impl Terminal {
             stderr,
             progress: ProgressMode::choose(global.quiet, err),
             quiet: global.quiet,
+            columns: columns(&env),
         }
     }
 
@@ -54,4 +57,17 @@ impl Terminal {
         self.stderr.write_lines(&errors::render(fault, self.paint_err));
         Exit::of_fault(fault)
     }
+}
+
+/// The width that `COLUMNS` names or the terminal has, within what is readable.
+fn columns(env: &dyn Fn(&str) -> Option<String>) -> usize {
+    let named = env("COLUMNS").and_then(|columns| columns.parse().ok());
+    let asked = || rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    named.or_else(asked).filter(|columns| *columns > 0).unwrap_or(100).clamp(40, 160)
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

@@ -21,6 +21,7 @@ mod queue;
 mod reader;
 mod schema;
 pub mod search;
+mod settings;
 mod sink;
 mod store;
 mod writer;
@@ -29,6 +30,7 @@ pub use admin::{ClassCount, LeaseStatus, PipelineStatus, Quarantined, RunRow, St
 pub use ledger::{PipelineLedger, PipelineRun, RetrySelection};
 pub use open::{Durability, OpenMode, OpenOptions};
 pub use search::{Filter, Hit, Mode, Parts, Query, Searcher, snippet};
+pub use settings::Settings;
 pub use sink::StoreSink;
 pub use store::Store;
 

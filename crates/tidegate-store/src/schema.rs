@@ -120,6 +120,11 @@ CREATE TABLE output(
   pipeline INTEGER NOT NULL REFERENCES pipeline(id), name TEXT NOT NULL, length INTEGER NOT NULL,
   PRIMARY KEY(pipeline, name)) WITHOUT ROWID;
 
+-- What pipelines were last run with, so that a command can run them again.
+CREATE TABLE settings(
+  pipeline INTEGER NOT NULL REFERENCES pipeline(id), name TEXT NOT NULL, value TEXT NOT NULL, updated INTEGER NOT NULL,
+  PRIMARY KEY(pipeline, name)) WITHOUT ROWID;
+
 CREATE TABLE position(pipeline INTEGER PRIMARY KEY REFERENCES pipeline(id), value TEXT NOT NULL);
 
 -- Ids of the latest transactions: after a commit whose result is unknown, presence here decides.

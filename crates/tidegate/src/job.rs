@@ -8,11 +8,12 @@ use tidegate_connect::{
     Committed, FieldSelection, FilesStats, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_TAIL, VectorFormat, Watch,
 };
 use tidegate_core::report::{Chunks, EmbeddedCounts, Report};
-use tidegate_core::{Embedder, Fault, FaultKind, Ledger, Sink, Sweep};
+use tidegate_core::{ContentHash, Embedder, Fault, FaultKind, Ledger, Sink, Sweep};
 use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
 use tidegate_model::Builtin;
 use tidegate_store::{
-    Durability, OpenMode, OpenOptions, PipelineLedger, PipelineRun, RetrySelection, Store, StoreSink,
+    Durability, OpenMode, OpenOptions, PipelineLedger, PipelineRun, RetrySelection, Settings, Store,
+    StoreSink,
 };
 use tidegate_text::{ChunkOptions, ParseOptions};
 
@@ -87,6 +88,7 @@ impl Job {
             ..PipelineRun::new(&config.pipeline.name, &fingerprint, &run)
         };
         let ledger = Arc::new(store.ledger(terms).await?);
+        store.remember_settings(remembered(config)?).await?;
         let source = opened.source.resumed(&ledger).await?;
         let sink = open_sink(config, &ledger, opened.stream).await?;
         let limits = engine_options(config);
@@ -156,6 +158,40 @@ async fn close(
 fn run_id() -> Arc<str> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     format!("{:012x}-{:x}", now.as_millis(), std::process::id()).into()
+}
+
+/// What the store remembers of this run: its settings with absolute paths, one entry for each source.
+fn remembered(config: &Config) -> Result<Settings, Fault> {
+    let mut config = config.clone();
+    config.source.make_absolute();
+    let internal = |error| Fault::new(FaultKind::Internal, "the settings are not JSON").cause(error);
+    let source = serde_json::to_vec(&config.source.paths()).map_err(internal)?;
+    let kind = config.source.kind().name();
+    Ok(Settings {
+        pipeline: config.pipeline.name.clone(),
+        name: format!("{kind} {}", &ContentHash::of(&source).to_hex()[..16]),
+        value: serde_json::to_string(&config).map_err(internal)?,
+    })
+}
+
+/// The configurations that pipelines of a store were last run with, latest first: one for each pipeline and source.
+/// Standard input is left out, because it cannot be read again.
+///
+/// # Errors
+/// Storage faults; settings of another version that no longer read.
+pub fn remembered_configs(store: &Store) -> Result<Vec<Config>, Fault> {
+    let read = |settings: Settings| {
+        serde_json::from_str::<Config>(&settings.value).map_err(|error| {
+            Fault::new(
+                FaultKind::Config,
+                format!("the remembered settings of {} do not read", settings.pipeline),
+            )
+            .hint("run `tidegate index` or `tidegate run` on the same sources once more")
+            .cause(error)
+        })
+    };
+    let configs: Result<Vec<Config>, Fault> = store.settings()?.into_iter().map(read).collect();
+    Ok(configs?.into_iter().filter(|config| !matches!(config.source, config::Source::Stdin(_))).collect())
 }
 
 fn open_store(config: &Config) -> Result<Store, Fault> {

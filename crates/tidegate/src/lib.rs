@@ -23,11 +23,11 @@ pub mod stages;
 mod unswept;
 
 pub use index::{Found, Index, SearchOptions};
-pub use job::{Finished, Job, JobOptions};
+pub use job::{Finished, Job, JobOptions, remembered_configs};
 pub use source::watch;
 pub use tidegate_connect::Watch;
 pub use tidegate_core as core;
 pub use tidegate_engine::{Monitor, StopHandle};
 pub use tidegate_store::RetrySelection;
 pub use tidegate_store::search::{Filter, Hit, Mode, Parts, snippet};
-pub use tidegate_store::{OpenMode, Store};
+pub use tidegate_store::{OpenMode, PipelineStatus, Quarantined, RunRow, Status, Store};

@@ -2,6 +2,11 @@
 
 pub mod completions;
 pub mod config;
+pub mod index;
 pub mod init;
 pub mod killpoints;
+pub mod quarantine;
+pub mod run;
 pub mod schema;
+pub mod search;
+pub mod status;

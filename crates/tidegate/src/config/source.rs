@@ -69,6 +69,25 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Makes every path absolute, as seen from the current folder. A path that is gone stays as it is.
+    pub fn make_absolute(&mut self) {
+        let paths = match self {
+            Self::Files(files) => &mut files.paths,
+            Self::Jsonl(jsonl) => &mut jsonl.paths,
+            Self::Tail(tail) => &mut tail.paths,
+            Self::Stdin(_) => return,
+        };
+        for path in paths {
+            if let Some(absolute) =
+                std::fs::canonicalize(&*path).ok().and_then(|real| real.to_str().map(str::to_owned))
+            {
+                *path = absolute;
+            }
+        }
+    }
+}
+
 impl Default for Source {
     fn default() -> Self {
         Self::Files(Files::default())

@@ -1,0 +1,159 @@
+//! `tidegate quarantine`.
+
+use std::collections::BTreeSet;
+
+use globset::{GlobBuilder, GlobMatcher};
+use tidegate::config::{self, Config, Overrides};
+use tidegate::{OpenMode, Quarantined, RetrySelection, Store, remembered_configs};
+use tidegate_core::{Fault, FaultKind};
+use tidegate_observe::{QuarantineView, quarantine_item, quarantine_list};
+
+use crate::args::{Chosen, Filters, Global, Quarantine};
+use crate::exit::Exit;
+use crate::out::Out;
+use crate::running::{self, Asked};
+use crate::terminal::{Terminal, now_ms};
+
+/// Looks at what was put aside, tries it again, or lets go of it.
+pub fn run(command: &Quarantine, global: &Global, terminal: &Terminal) -> Result<Exit, Fault> {
+    let overrides = Overrides { store: global.store.clone(), ..Overrides::default() };
+    let url = config::load(global.config.as_deref(), overrides)?.config.store.url;
+    match command {
+        Quarantine::List(filters) => list(&url, filters, (global, terminal)),
+        Quarantine::Show { source } => show(&url, source, (global, terminal)),
+        Quarantine::Retry(chosen) => retry(&url, chosen, (global, terminal)),
+        Quarantine::Drop(chosen) => drop_chosen(&url, chosen, terminal),
+    }
+}
+
+fn list(url: &str, filters: &Filters, (global, terminal): (&Global, &Terminal)) -> Result<Exit, Fault> {
+    let items = matching(&Store::open(url, OpenMode::Read)?, filters)?;
+    let mut out = Out::stdout();
+    if global.json {
+        out.json(&items)?;
+    } else {
+        let views: Vec<QuarantineView> = items.into_iter().map(view).collect();
+        out.text(&quarantine_list(&views, now_ms(), terminal.columns, terminal.paint))?;
+    }
+    out.finish()?;
+    Ok(Exit::Done)
+}
+
+fn show(url: &str, source: &str, (global, terminal): (&Global, &Terminal)) -> Result<Exit, Fault> {
+    let store = Store::open(url, OpenMode::Read)?;
+    let mut items = store.quarantine_show(source)?;
+    if items.is_empty() {
+        // People type paths as they see them; keys are absolute.
+        let absolute = std::fs::canonicalize(source).ok();
+        if let Some(absolute) = absolute.as_deref().and_then(|path| path.to_str()) {
+            items = store.quarantine_show(absolute)?;
+        }
+    }
+    if items.is_empty() {
+        return Err(Fault::new(FaultKind::Config, format!("{source} is not in the quarantine"))
+            .hint("`tidegate quarantine list` names what is"));
+    }
+    let mut out = Out::stdout();
+    if global.json {
+        out.json(&items)?;
+    } else {
+        for item in items {
+            out.text(&quarantine_item(&view(item), now_ms(), terminal.paint))?;
+        }
+    }
+    out.finish()?;
+    Ok(Exit::Done)
+}
+
+/// Runs the pipelines again that put the chosen items aside, with the settings they were last run with.
+fn retry(url: &str, chosen: &Chosen, (global, terminal): (&Global, &Terminal)) -> Result<Exit, Fault> {
+    let store = Store::open(url, OpenMode::Read)?;
+    let items = matching(&store, &chosen.filters)?;
+    if items.is_empty() {
+        terminal.say("nothing in the quarantine matches");
+        return Ok(Exit::Done);
+    }
+    let pipelines: BTreeSet<&str> = items.iter().map(|item| item.pipeline.as_str()).collect();
+    let mut configs = remembered_configs(&store)?;
+    configs.retain(|config| pipelines.contains(config.pipeline.name.as_str()));
+    if configs.is_empty() {
+        return Err(Fault::new(FaultKind::Config, "the sources cannot be read again by themselves")
+            .hint("`tidegate quarantine drop` them, then index the same input once more"));
+    }
+    drop(store);
+    let keys = items.iter().map(|item| item.source.clone()).collect();
+    let asked = Asked { json: global.json, retry: RetrySelection::Keys(keys) };
+    let mut exit = Exit::Done;
+    for config in configs {
+        exit = worse(exit, run_again(url, config, (&asked, terminal))?);
+    }
+    Ok(exit)
+}
+
+fn run_again(url: &str, mut config: Config, (asked, terminal): (&Asked, &Terminal)) -> Result<Exit, Fault> {
+    config.store.url = url.to_owned();
+    if let config::Source::Files(files) = &mut config.source {
+        files.watch = false;
+    }
+    running::run(&config, asked, terminal)
+}
+
+/// Of two exit codes, the one that asks for more attention.
+fn worse(a: Exit, b: Exit) -> Exit {
+    let rank = |exit: Exit| match exit {
+        Exit::Done => 0,
+        Exit::Quarantined => 1,
+        Exit::Resumable => 2,
+        _ => 3,
+    };
+    if rank(b) > rank(a) { b } else { a }
+}
+
+fn drop_chosen(url: &str, chosen: &Chosen, terminal: &Terminal) -> Result<Exit, Fault> {
+    let store = Store::open(url, OpenMode::Write)?;
+    let keys: Vec<String> = matching(&store, &chosen.filters)?.into_iter().map(|item| item.source).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| Fault::new(FaultKind::Unavailable, "the runtime cannot be started").cause(error))?;
+    let dropped = runtime.block_on(store.quarantine_drop(Some(keys)))?;
+    terminal.say(&format!("dropped {dropped}; a run that still finds them tries them as new"));
+    Ok(Exit::Done)
+}
+
+fn matching(store: &Store, filters: &Filters) -> Result<Vec<Quarantined>, Fault> {
+    let glob = filters.source.as_deref().map(compile).transpose()?;
+    let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+    let mut items = store.quarantine_list()?;
+    items.retain(|item| {
+        is(&filters.class, &item.class)
+            && is(&filters.stage, &item.stage)
+            && glob.as_ref().is_none_or(|glob| glob.is_match(&item.source))
+    });
+    Ok(items)
+}
+
+fn compile(glob: &str) -> Result<GlobMatcher, Fault> {
+    let compiled = GlobBuilder::new(glob).literal_separator(false).build();
+    Ok(compiled
+        .map_err(|error| {
+            Fault::new(FaultKind::Config, "the glob does not read").during("--source").cause(error)
+        })?
+        .compile_matcher())
+}
+
+fn view(item: Quarantined) -> QuarantineView {
+    QuarantineView {
+        pipeline: item.pipeline,
+        source: item.source,
+        stage: item.stage,
+        class: item.class,
+        attempts: item.attempts,
+        message: item.message,
+        chain: item.chain,
+        first_seen: item.first_seen,
+        last_seen: item.last_seen,
+        trace: item.trace,
+        payload_len: item.payload_len,
+        payload: item.payload,
+    }
+}

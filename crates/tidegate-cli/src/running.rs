@@ -1,0 +1,184 @@
+//! Running a pipeline in the foreground: progress, signals, report, exit code.
+
+use std::time::Duration;
+
+use tidegate::config::{self, Config};
+use tidegate::{Finished, Job, JobOptions, RetrySelection, StopHandle, Watch};
+use tidegate_core::report::RunState;
+use tidegate_core::{Fault, FaultKind, Stop};
+use tidegate_observe::{Progress, ProgressMode, Summary, peak_memory_bytes, summary};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::args::Global;
+use crate::exit::Exit;
+use crate::out::Out;
+use crate::terminal::Terminal;
+
+/// What is asked of a run beside its configuration.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Print the report as JSON.
+    pub json: bool,
+    /// Quarantined items to try again.
+    pub retry: RetrySelection,
+}
+
+impl Asked {
+    /// What the global options ask.
+    pub fn of(global: &Global) -> Self {
+        Self { json: global.json, retry: RetrySelection::None }
+    }
+}
+
+/// Runs a pipeline to its end, or follows its folders until a signal, and tells how it went.
+pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::new(FaultKind::Unavailable, "the runtime cannot be started").cause(error))?;
+    let watch = tidegate::watch(config)?;
+    let result = runtime.block_on(async {
+        let stop = StopHandle::new();
+        let mut signals = Signals::listen()?;
+        let mut runs = 0;
+        loop {
+            let options = JobOptions { retry: asked.retry.clone(), watch: watch.as_ref() };
+            let job = Job::open(config, options).await?;
+            let finished = drive(job, (&stop, &mut signals), terminal).await;
+            let over = watch.is_none() || stop.level() > Stop::Go || finished.fault.is_some();
+            if over || tells_something(&finished, runs) {
+                tell(config, asked, (&finished, terminal))?;
+            }
+            if over {
+                return Ok(exit_of(&finished, watch.as_ref(), terminal));
+            }
+            if runs == 0 {
+                terminal.say("following for changes; Ctrl-C stops");
+            }
+            runs += 1;
+        }
+    });
+    // A compute thread may still hold a job whose result nobody wants; it is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+/// The first pass of a followed folder is always reported; later passes when they did something.
+fn tells_something(finished: &Finished, runs: u64) -> bool {
+    let records = finished.report.records;
+    runs == 0 || records.stored + records.deleted > 0
+}
+
+/// Drives a job to its end, showing progress and passing signals on.
+async fn drive(job: Job, (stop, signals): (&StopHandle, &mut Signals), terminal: &Terminal) -> Finished {
+    let every = match terminal.progress {
+        ProgressMode::Bar => Duration::from_millis(100),
+        _ => Duration::from_secs(1),
+    };
+    let mut progress = Progress::start(job.monitor(), terminal.progress, &terminal.stderr);
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut running = std::pin::pin!(job.run(stop.clone()));
+    let finished = loop {
+        tokio::select! {
+            biased;
+            () = signals.next() => stop_further(stop, terminal),
+            finished = &mut running => break finished,
+            _ = ticks.tick() => progress.tick(),
+        }
+    };
+    progress.finish();
+    finished
+}
+
+fn stop_further(stop: &StopHandle, terminal: &Terminal) {
+    if stop.level() == Stop::Go {
+        terminal.say("stopping: finishing what is in flight; once more stops at once");
+        stop.drain();
+    } else {
+        stop.abort();
+    }
+}
+
+/// Prints the report, where the result of the run itself does not go to standard output.
+fn tell(config: &Config, asked: &Asked, (finished, terminal): (&Finished, &Terminal)) -> Result<(), Fault> {
+    let mut report = finished.report.clone();
+    report.peak_memory_bytes = peak_memory_bytes();
+    if asked.json {
+        if writes_to_stdout(config) {
+            let line = serde_json::to_string(&report)
+                .map_err(|error| Fault::new(FaultKind::Internal, "the report is not JSON").cause(error))?;
+            terminal.stderr.write_lines(&format!("{line}\n"));
+            return Ok(());
+        }
+        let mut out = Out::stdout();
+        out.json(&report)?;
+        return out.finish();
+    }
+    if report.records.seen == 0 && finished.fault.is_none() {
+        terminal.say(&nothing_found(config, finished.skipped));
+        return Ok(());
+    }
+    let shown = Summary { report: &report, sweep: finished.sweep, read_bytes: finished.read_bytes };
+    terminal.say(summary(shown, terminal.paint_err).trim_end());
+    Ok(())
+}
+
+fn nothing_found(config: &Config, skipped: u64) -> String {
+    let paths = config.source.paths().join(", ");
+    let place =
+        if paths.is_empty() { "the input".to_owned() } else { tidegate_observe::clean(&paths).into_owned() };
+    match skipped {
+        0 => format!("nothing to index: no documents in {place}"),
+        n => format!(
+            "nothing to index: no documents in {place} ({n} files passed over: hidden, ignored or without text)"
+        ),
+    }
+}
+
+fn writes_to_stdout(config: &Config) -> bool {
+    matches!(&config.sink, config::Sink::Jsonl(sink) if sink.path == "-")
+}
+
+fn exit_of(finished: &Finished, watch: Option<&Watch>, terminal: &Terminal) -> Exit {
+    if let Some(fault) = &finished.fault {
+        let _ = terminal.fail(fault);
+    }
+    let exit = Exit::of_run(&finished.report, finished.fault.as_ref());
+    let drained = finished.report.state == RunState::Stopped && finished.fault.is_none();
+    match exit {
+        // A followed folder has no end but a signal.
+        Exit::Resumable if watch.is_some() && drained && finished.report.records.pending == 0 => Exit::Done,
+        // Asked to mirror the source, and did not: whoever runs this unattended must hear of it.
+        Exit::Done | Exit::Quarantined if finished.sweep.refused > 0 => Exit::Failed,
+        exit => exit,
+    }
+}
+
+/// Interrupt and termination, both of which ask for a stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Fault> {
+        let refused =
+            |error| Fault::new(FaultKind::Unavailable, "this system refuses to tell of signals").cause(error);
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(refused)?,
+            terminate: signal(SignalKind::terminate()).map_err(refused)?,
+        })
+    }
+
+    /// The next of either.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
