@@ -16,6 +16,9 @@ use crate::store::Store;
 const MOST: usize = 1_000;
 /// Candidates each leg hands to the fusion, at least.
 const POOL: usize = 200;
+/// Vectors compared exactly, at least. With a million vectors in clusters of 500, 200 found 94 % of the ten nearest
+/// and 300 found 99 %.
+const RESCORE: usize = 300;
 
 /// Searches a store. Cheap to share; the codes of all vectors (dimensions / 8 + 8 bytes each) are read by the first
 /// query that needs them and then follow the file.
@@ -70,7 +73,7 @@ impl Searcher {
             None => fuse::single(words, |bm25| Parts { vector: None, text: Some(bm25) }),
             Some(needle) => {
                 let codes = self.codes(conn)?;
-                let rescore = if plan.query.rescore == 0 { pool } else { plan.query.rescore };
+                let rescore = if plan.query.rescore == 0 { RESCORE.max(pool) } else { plan.query.rescore };
                 let near = vector::best(conn, &codes, needle, allowed.as_ref(), (rescore, pool))?;
                 fused(conn, plan, needle, (words, near))?
             }

@@ -72,8 +72,8 @@ pub(super) fn best(
     (rescore, count): (usize, usize),
 ) -> Result<Ranked, Fault> {
     let wanted = Wanted {
+        vector: &needle.vector,
         signs: &needle.signs,
-        dims: needle.vector.len(),
         model: needle.model,
         allowed: allowed.map(|allowed| &allowed.vectors),
     };
