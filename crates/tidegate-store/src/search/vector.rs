@@ -77,12 +77,7 @@ pub(super) fn best(
         model: needle.model,
         allowed: allowed.map(|allowed| &allowed.vectors),
     };
-    let mut near: Vec<(f64, i64)> = Vec::new();
-    for id in codes.nearest(&wanted, rescore) {
-        near.extend(cosine_of(conn, needle, id)?.map(|cosine| (cosine, id)));
-    }
-    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    near.dedup_by_key(|entry| entry.1); // a code written again may be in memory twice
+    let near = rescored(conn, needle, codes.nearest(&wanted, rescore))?;
     let mut select =
         conn.prepare_cached("SELECT id, doc FROM chunk WHERE vector = ?1 ORDER BY id").doing(DOING)?;
     let mut chunks = Vec::new();
@@ -101,13 +96,21 @@ pub(super) fn best(
     Ok(chunks)
 }
 
-fn cosine_of(conn: &Connection, needle: &Needle<'_>, id: i64) -> Result<Option<f64>, Fault> {
-    conn.prepare_cached("SELECT vector FROM journal WHERE id = ?1")
-        .and_then(|mut select| {
-            select.query_row([id], |row| Ok(needle.cosine(row.get_ref(0)?.as_blob()?))).optional()
-        })
-        .map(Option::flatten)
-        .doing(DOING)
+/// The exact cosines of the vectors `ids`, best first.
+fn rescored(conn: &Connection, needle: &Needle<'_>, mut ids: Vec<i64>) -> Result<Vec<(f64, i64)>, Fault> {
+    ids.sort_unstable(); // neighbours share pages
+    ids.dedup(); // a code written again may be in memory twice
+    let mut select = conn.prepare_cached("SELECT vector FROM journal WHERE id = ?1").doing(DOING)?;
+    let mut near = Vec::with_capacity(ids.len());
+    for id in ids {
+        let cosine = select
+            .query_row([id], |row| Ok(needle.cosine(row.get_ref(0)?.as_blob()?)))
+            .optional()
+            .doing(DOING)?;
+        near.extend(cosine.flatten().map(|cosine| (cosine, id)));
+    }
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    Ok(near)
 }
 
 /// The cosines of chunks the other leg found.
