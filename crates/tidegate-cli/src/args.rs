@@ -14,7 +14,6 @@ use crate::search_args::SearchArgs;
 #[command(
     name = "tidegate",
     version,
-    propagate_version = true,
     subcommand_required = true,
     arg_required_else_help = true,
     max_term_width = 100,
@@ -48,7 +47,7 @@ pub struct Global {
     /// Log more to standard error: -v information, -vv debugging
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// When to colour
+    /// When to colour; auto does on a terminal unless NO_COLOR is set
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     pub color: Color,
 }
@@ -56,11 +55,9 @@ pub struct Global {
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR is set
+    // No doc comments here: clap would print them as a list, and the whole help in its long form.
     Auto,
-    /// Even into files and pipes
     Always,
-    /// Not at all
     Never,
 }
 

@@ -26,8 +26,8 @@ Examples:
   journalctl -o cat | tidegate index - --name journal
   tidegate index ~/notes --watch
 
-Running it again works only on what changed. The first Ctrl-C finishes what is in flight, the second one aborts;
-nothing is lost either way, and the next run goes on.";
+Running it again works only on what changed. The first Ctrl-C finishes what is in flight, the
+second one aborts; nothing is lost either way, and the next run goes on.";
 
 /// `tidegate search --help`.
 pub const SEARCH: &str = "\
@@ -77,8 +77,8 @@ Examples:
   tidegate config --config pipeline.toml
   tidegate config --effective --config pipeline.toml
 
-Flags override TIDEGATE_STORE, TIDEGATE_MEMORY, TIDEGATE_MAX_HOLD and TIDEGATE_CORES, these override the file, and
-the file overrides the defaults.";
+Flags override TIDEGATE_STORE, TIDEGATE_MEMORY, TIDEGATE_MAX_HOLD and TIDEGATE_CORES; these
+override the file, and the file overrides the defaults.";
 
 /// `tidegate completions --help`.
 pub const COMPLETIONS: &str = "\

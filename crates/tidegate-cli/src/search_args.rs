@@ -13,7 +13,7 @@ pub struct SearchArgs {
     /// The most hits
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub limit: u32,
-    /// How to look
+    /// How to look: by words and meaning, by meaning alone, or by words alone (BM25)
     #[arg(long, value_name = "MODE", value_enum, default_value_t = Mode::Hybrid)]
     pub mode: Mode,
     /// Only documents for which this holds, such as 'lang = "en" and date >= "2024"'
@@ -33,10 +33,8 @@ pub struct SearchArgs {
 /// How to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
-    /// By words and by meaning, fused
+    // No doc comments here: clap would print them as a list, and the whole help in its long form.
     Hybrid,
-    /// By meaning alone
     Vector,
-    /// By words alone (BM25)
     Text,
 }

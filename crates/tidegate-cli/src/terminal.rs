@@ -13,6 +13,8 @@ use crate::exit::Exit;
 pub struct Terminal {
     /// Colours for standard output.
     pub paint: Paint,
+    /// Columns of standard output.
+    pub columns: usize,
     /// Colours for standard error.
     pub paint_err: Paint,
     /// Standard error, shared by logs and progress.
@@ -37,6 +39,7 @@ impl Terminal {
         let _ = init_logs(&stderr, LogOptions { verbosity, json: false });
         Self {
             paint: mode.resolve(out, &env),
+            columns: tidegate_observe::columns(&env),
             paint_err: mode.resolve(err, &env),
             stderr,
             progress: ProgressMode::choose(global.quiet, err),

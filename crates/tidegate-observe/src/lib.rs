@@ -8,6 +8,7 @@
 
 mod clean;
 mod color;
+mod columns;
 mod logs;
 mod memory;
 mod progress;
@@ -21,6 +22,7 @@ mod units;
 
 pub use clean::{clean, clean_block};
 pub use color::{ColorMode, Paint};
+pub use columns::columns;
 pub use logs::{LogOptions, init_logs};
 pub use memory::peak_memory_bytes;
 pub use progress::{Progress, ProgressMode};

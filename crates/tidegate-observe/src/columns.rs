@@ -1,0 +1,39 @@
+//! How wide standard output is.
+
+/// Columns where nothing says how many there are: what most pagers and mails are read in.
+const USUAL: usize = 80;
+/// Narrower than this, nothing can be laid out.
+const LEAST: usize = 20;
+
+/// Columns of standard output: `COLUMNS` if set, else what the terminal says, else 80; at least 20.
+#[must_use]
+pub fn columns(env: &dyn Fn(&str) -> Option<String>) -> usize {
+    let set = env("COLUMNS").and_then(|columns| columns.trim().parse().ok());
+    set.filter(|columns| *columns > 0).or_else(of_terminal).unwrap_or(USUAL).max(LEAST)
+}
+
+#[cfg(unix)]
+fn of_terminal() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+#[cfg(not(unix))]
+fn of_terminal() -> Option<usize> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_goes_first_and_nonsense_is_ignored() {
+        assert_eq!(columns(&|_| Some("132".to_owned())), 132);
+        assert_eq!(columns(&|_| Some("3".to_owned())), LEAST);
+        let asked = columns(&|_| None);
+        for nonsense in ["0", "wide", "-5", ""] {
+            assert_eq!(columns(&|_| Some(nonsense.to_owned())), asked);
+        }
+    }
+}
