@@ -26,7 +26,7 @@ pub(super) fn refuse(origin: &Origin, message: impl Into<String>) -> Fault {
 /// The first setting that is unknown, does not apply, or has a value of another kind.
 pub(super) fn check(catalogue: &Catalogue, raw: &Raw) -> Result<(), Fault> {
     let kinds = catalogue.section("stage").map(|section| section.kinds()).unwrap_or_default();
-    for (kind, origin) in raw.stages.iter().flatten() {
+    for (kind, origin) in raw.stages.iter().flat_map(|stages| &stages.list) {
         if !kinds.contains(&kind.as_str()) {
             return Err(no_such(origin, "type of stage", kind, &kinds));
         }
@@ -51,7 +51,7 @@ fn variant_of<'a>(catalogue: &'a Catalogue, raw: &Raw, setting: &Setting) -> Res
     let (section, kind) = match &setting.place {
         Place::Stage(kind) => {
             let listed =
-                raw.stages.as_ref().is_none_or(|stages| stages.iter().any(|(known, _)| known == kind));
+                raw.stages.as_ref().is_none_or(|stages| stages.list.iter().any(|(known, _)| known == kind));
             if !listed {
                 let hint = format!("add [[stage]] with type = \"{kind}\" to the pipeline");
                 return Err(refuse(&setting.origin, format!("the pipeline has no {kind} stage")).hint(hint));

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use super::catalogue::SECTIONS;
 use super::check::refuse;
 use super::origin::Origin;
-use super::raw::{Place, Raw, Setting};
+use super::raw::{Place, Raw, Setting, Stages};
 use super::suggest::nearest;
 
 /// Reads the text of a configuration file. Keys and values are checked later, when it is known which of them apply.
@@ -35,7 +35,7 @@ pub(super) fn read(path: &std::path::Path, text: &str) -> Result<Raw, Fault> {
         match (section, spanned.get_ref(), value) {
             ("stage", DeValue::Array(spans), Value::Array(values)) => {
                 let stages: Vec<_> = spans.iter().zip(values).collect();
-                reader.stages(&stages, &mut raw)?;
+                raw.stages = Some(Stages { origin, list: reader.stages(&stages, &mut raw)? });
             }
             ("stage", _, _) => return Err(refuse(&origin, "a stage is written [[stage]]").hint(STAGE_HINT)),
             (_, DeValue::Table(spans), Value::Table(values)) if SECTIONS.contains(&section) => {
@@ -104,7 +104,11 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn stages(&self, stages: &[(&Spanned<DeValue<'_>>, &Value)], raw: &mut Raw) -> Result<(), Fault> {
+    fn stages(
+        &self,
+        stages: &[(&Spanned<DeValue<'_>>, &Value)],
+        raw: &mut Raw,
+    ) -> Result<Vec<(String, Origin)>, Fault> {
         let mut list: Vec<(String, Origin)> = Vec::new();
         for (spanned, value) in stages {
             let origin = self.origin(spanned.span().start);
@@ -121,8 +125,7 @@ impl Reader<'_> {
             list.push((kind.to_owned(), origin));
             self.keys(&Place::Stage(kind.to_owned()), (spans, values), raw);
         }
-        raw.stages = Some(list);
-        Ok(())
+        Ok(list)
     }
 
     fn keys(&self, place: &Place, (spans, values): (&DeTable<'_>, &Table), raw: &mut Raw) {

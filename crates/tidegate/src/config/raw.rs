@@ -8,8 +8,17 @@ use super::origin::Origin;
 #[derive(Debug, Clone, Default)]
 pub struct Raw {
     pub(super) settings: Vec<Setting>,
-    /// The `[[stage]]` list, where a layer has one: each stage's type and where it stands.
-    pub(super) stages: Option<Vec<(String, Origin)>>,
+    /// The `[[stage]]` list, where a layer has one.
+    pub(super) stages: Option<Stages>,
+}
+
+/// A list of stages; it may be empty.
+#[derive(Debug, Clone)]
+pub(super) struct Stages {
+    /// Where it begins.
+    pub(super) origin: Origin,
+    /// Each stage's type and where it stands, in order.
+    pub(super) list: Vec<(String, Origin)>,
 }
 
 /// One value somebody set.

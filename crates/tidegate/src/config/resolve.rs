@@ -87,11 +87,12 @@ pub fn resolve(layers: Layers<'_>) -> Result<Resolved, Fault> {
 }
 
 fn origins(raw: &Raw) -> Origins {
-    let stages = raw.stages.iter().flatten();
-    let stages = stages.map(|(kind, origin)| (Place::Stage(kind.clone()).path("type"), origin.clone()));
+    let list = raw.stages.iter().map(|stages| ("stage".to_owned(), stages.origin.clone()));
+    let types = raw.stages.iter().flat_map(|stages| &stages.list);
+    let types = types.map(|(kind, origin)| (Place::Stage(kind.clone()).path("type"), origin.clone()));
     let settings =
         raw.settings.iter().map(|setting| (setting.place.path(&setting.key), setting.origin.clone()));
-    Origins(stages.chain(settings).collect())
+    Origins(list.chain(types).chain(settings).collect())
 }
 
 /// Fills checked settings into the types; what is not set takes its default there.
@@ -111,7 +112,7 @@ fn assemble(raw: Raw) -> Result<Config, Fault> {
         }
     }
     let order = match raw.stages {
-        Some(stages) => stages.into_iter().map(|(kind, _)| kind).collect(),
+        Some(stages) => stages.list.into_iter().map(|(kind, _)| kind).collect(),
         None => Stage::defaults().iter().map(|stage| stage.name().to_owned()).collect::<Vec<_>>(),
     };
     let list = order.into_iter().map(|kind| {

@@ -109,3 +109,12 @@ fn what_applies_is_printed_with_its_origin() {
         assert!(printed.contains(line), "{line}\n---\n{printed}");
     }
 }
+
+#[test]
+fn an_empty_list_of_stages_is_none_at_all() {
+    let text = "stage = []\n[source]\ntype = \"stdin\"\n";
+    let resolved = read(text).unwrap();
+    assert_eq!(resolved.config.stages, []);
+    assert!(resolved.effective().starts_with("stage = []"));
+    assert_eq!(resolved.origins.of("stage").to_string(), "pipeline.toml:1");
+}

@@ -50,7 +50,7 @@ fn source() -> impl Strategy<Value = Source> {
 }
 
 fn config() -> impl Strategy<Value = Config> {
-    let stages = (any::<bool>(), 34usize..5_000, 0usize..33, any::<bool>(), 1usize..4).prop_map(
+    let stages = (any::<bool>(), 34usize..5_000, 0usize..33, any::<bool>(), 0usize..4).prop_map(
         |(boilerplate, max_tokens, overlap_tokens, none, keep)| {
             let model = if none { Model::None } else { Model::Builtin };
             let mut stages = vec![
@@ -70,16 +70,21 @@ fn config() -> impl Strategy<Value = Config> {
             ..JsonlSink::default()
         })),
     ];
-    (source(), stages, sink, limits(), 0.0f64..1.0).prop_map(|(source, stages, sink, limits, max_share)| {
-        Config {
-            source,
-            stages,
-            sink,
-            limits,
-            sweep: Sweep { max_share, ..Sweep::default() },
-            ..Config::default()
-        }
-    })
+    (source(), stages, sink, limits(), 0.0f64..1.0).prop_map(
+        |(source, mut stages, sink, limits, max_share)| {
+            if stages.is_empty() && matches!(source, Source::Files(_)) {
+                stages = Stage::defaults(); // files must be parsed
+            }
+            Config {
+                source,
+                stages,
+                sink,
+                limits,
+                sweep: Sweep { max_share, ..Sweep::default() },
+                ..Config::default()
+            }
+        },
+    )
 }
 
 proptest! {
