@@ -27,7 +27,12 @@ pub(crate) enum Settled {
     Skip(u64, Option<Position>),
     /// This ordinal stays pending: order passes it, the low-water mark does not.
     Pending(u64),
+    /// The source has nothing new for now: what was gathered is committed, and how far a stream was read.
+    Checkpoint,
 }
+
+/// Intake waits while the committer has more than this to hear: what is unchanged takes no place in flight.
+const BACKLOG: usize = 4_096;
 
 /// A unit on its way to the sink, with what it holds until it is durable.
 pub(crate) struct Closed {
@@ -283,7 +288,27 @@ impl Settlement {
 
     /// The next word for the committer, if there is one now.
     pub(crate) fn try_next(&self) -> Option<Settled> {
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = settled.pop_front();
+        if settled.len() + 1 == BACKLOG {
+            self.calm.notify_waiters();
+        }
+        next
+    }
+
+    /// Waits until the committer has heard most of what it was told.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(crate) async fn heard(&self) {
+        loop {
+            let mut calm = std::pin::pin!(self.calm.notified());
+            calm.as_mut().enable();
+            if self.settled.lock().unwrap_or_else(PoisonError::into_inner).len() < BACKLOG {
+                return;
+            }
+            calm.await;
+        }
     }
 
     /// Waits until there is word for the committer.

@@ -1,6 +1,6 @@
 //! The end of the flow: units are gathered and made durable together, in listing order where the sink wants that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::book::{Closed, Settled, Settlement};
 use crate::flow::Options;
 use crate::hold::Hold;
 use crate::run::Lane;
+use crate::spans::Spans;
 use crate::tasks::guarded;
 use crate::water::LowWater;
 
@@ -55,14 +56,14 @@ struct Order {
     next: u64,
     waiting: BTreeMap<u64, Closed>,
     /// Ordinals that bring no unit of their own.
-    empty: BTreeSet<u64>,
+    empty: Spans<()>,
 }
 
 impl Order {
     fn put(&mut self, closed: Closed) {
         let mut ordinals = closed.unit.items.iter().map(|item| item.ordinal);
         let first = ordinals.next().unwrap_or(closed.id);
-        self.empty.extend(ordinals);
+        ordinals.for_each(|ordinal| self.empty.insert(ordinal, None));
         self.waiting.insert(first, closed);
     }
 
@@ -72,10 +73,7 @@ impl Order {
                 self.next += 1;
                 return Some(closed);
             }
-            if !self.empty.remove(&self.next) {
-                return None;
-            }
-            self.next += 1;
+            (self.next, _) = self.empty.take(self.next)?;
         }
     }
 }
@@ -141,13 +139,17 @@ impl Committer {
                 self.pass(ordinal);
             }
             Settled::Pending(ordinal) => self.pass(ordinal),
+            Settled::Checkpoint => {
+                self.flush().await?;
+                self.flush_position().await?;
+            }
         }
         Ok(())
     }
 
     fn pass(&mut self, ordinal: u64) {
         if let Some(order) = &mut self.order {
-            order.empty.insert(ordinal);
+            order.empty.insert(ordinal, None);
             self.take_ordered();
         }
     }

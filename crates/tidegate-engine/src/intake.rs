@@ -63,7 +63,7 @@ impl Intake {
             };
             match listing {
                 Listing::Items(items) => self.admit(items).await?,
-                Listing::Quiet => {}
+                Listing::Quiet => self.lane.book.send(Settled::Checkpoint),
                 Listing::Covered(coverage) => self.sweep(&coverage).await?,
                 Listing::End(coverage) => {
                     if let Some(coverage) = coverage {
@@ -105,6 +105,12 @@ impl Intake {
                 return Ok(()); // not seen: the next run lists it again
             }
             self.admit_one(item, verdict).await;
+        }
+        let cx = self.lane.cx.clone();
+        tokio::select! {
+            biased;
+            () = cx.stopped(Stop::Drain) => {}
+            () = self.lane.book.heard() => {}
         }
         Ok(())
     }

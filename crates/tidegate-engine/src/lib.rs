@@ -19,6 +19,7 @@ mod passage;
 mod pool;
 mod queue;
 mod run;
+mod spans;
 mod stop;
 mod tasks;
 mod tumbling;

@@ -1,42 +1,37 @@
 //! The low-water mark: up to where everything is settled, though items settle in any order.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use tidegate_core::Position;
 
 use crate::mutant::planted;
+use crate::spans::Spans;
 
 /// Follows settled ordinals and the positions that go with them.
 #[derive(Debug, Default)]
 pub(crate) struct LowWater {
     /// Every ordinal below this is settled.
     next: u64,
-    /// Settled ordinals beyond a gap; bounded by what is in flight.
-    ahead: BTreeSet<u64>,
-    /// Positions of ordinals not yet passed; bounded likewise.
-    positions: BTreeMap<u64, Position>,
+    /// Settled ordinals beyond a gap, and their positions. There is a gap for each item in flight at most.
+    ahead: Spans<Position>,
+    /// The last position below the mark, until it is asked for.
+    passed: Option<Position>,
 }
 
 impl LowWater {
     /// Notes that `ordinal` is settled, and where its source may resume after it.
     pub(crate) fn settle(&mut self, ordinal: u64, position: Option<Position>) {
-        if let Some(position) = position {
-            self.positions.insert(ordinal, position);
-        }
-        self.ahead.insert(ordinal);
+        self.ahead.insert(ordinal, position);
         if planted("mark skips a gap") {
             self.next = self.next.max(ordinal);
         }
-        while self.ahead.remove(&self.next) {
-            self.next += 1;
+        if let Some((end, latest)) = self.ahead.take(self.next) {
+            self.next = end;
+            self.passed = latest.or(self.passed.take());
         }
     }
 
     /// The furthest position whose every earlier item is settled, if it moved since the last call.
     pub(crate) fn advance(&mut self) -> Option<Position> {
-        let beyond = self.positions.split_off(&self.next);
-        let passed = std::mem::replace(&mut self.positions, beyond);
-        passed.into_values().next_back()
+        self.passed.take()
     }
 }
 
