@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import sqlite3
+import struct
 import sys
 import tempfile
 
@@ -122,7 +123,6 @@ def check_orphans(store, ended, complain):
         "chunks whose vector is gone": "SELECT count(*) FROM chunk WHERE vector NOT IN (SELECT id FROM journal)",
         "chunks that full text does not know": "SELECT count(*) FROM chunk WHERE id NOT IN (SELECT id FROM text_index_docsize)",
         "full-text rows of no chunk": "SELECT count(*) FROM text_index_docsize WHERE id NOT IN (SELECT id FROM chunk)",
-        "vectors in use without a code": "SELECT count(DISTINCT vector) FROM chunk WHERE vector NOT IN (SELECT id FROM code)",
         "codes of vectors not in use": "SELECT count(*) FROM code WHERE id NOT IN (SELECT vector FROM chunk)",
         "documents both stored and in quarantine": "SELECT count(*) FROM source JOIN quarantine USING (pipeline, uri)",
         "two vectors under one key": "SELECT count(*) - count(DISTINCT key) FROM journal",
@@ -136,15 +136,25 @@ def check_orphans(store, ended, complain):
 
 
 def check_vectors(store, complain):
-    """Vectors have the length of their model, and codes are their signs."""
-    for row, dims, vector, bits in store.rows(
-        "SELECT journal.id, model.dims, journal.vector, code.bits FROM journal"
-        " JOIN model ON model.id = journal.model LEFT JOIN code ON code.id = journal.id"
+    """Vectors have the length of their model; each in use has its signs as code, unless it is zero and has none."""
+    for row, dims, vector, bits, used in store.rows(
+        "SELECT journal.id, model.dims, journal.vector, code.bits,"
+        " EXISTS (SELECT 1 FROM chunk WHERE chunk.vector = journal.id)"
+        " FROM journal JOIN model ON model.id = journal.model LEFT JOIN code ON code.id = journal.id"
     ):
         if len(vector) != 4 * dims:
             complain(f"vector {row} has {len(vector)} bytes for {dims} dimensions")
-        if bits is not None and 8 * len(bits) < dims:
-            complain(f"code {row} has {len(bits)} bytes for {dims} dimensions")
+            continue
+        values = struct.unpack(f"<{dims}f", vector)
+        if bits is None:
+            if used and any(values):
+                complain(f"vector {row} is in use and has no code")
+            continue
+        signs = bytearray((dims + 7) // 8)
+        for at, value in enumerate(values):
+            signs[at // 8] |= (value > 0) << at % 8
+        if bits[: len(signs)] != bytes(signs) or any(bits[len(signs) :]):
+            complain(f"code {row} is not the signs of its vector")
 
 
 def check_quarantine(store, docs, now, old, complain):

@@ -105,6 +105,7 @@ class Stores(unittest.TestCase):
             "bad not in quarantine": "DELETE FROM quarantine",
             "no reason": "UPDATE quarantine SET message = ''",
             "wrong count of chunks": "UPDATE source SET chunks = 7 WHERE id = 1",
+            "wrong code": "UPDATE code SET bits = x'fe' WHERE id = 1",
             "short vector": "UPDATE journal SET vector = x'00' WHERE id = 1",
             "accounts": """UPDATE run SET report = '{"records": {"seen": 5, "stored": 3}}'""",
             "pending": """UPDATE run SET report = '{"records": {"seen": 1, "pending": 1}}'""",

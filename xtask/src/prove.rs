@@ -27,9 +27,10 @@ sim     runs the engine in virtual time with faults drawn from each seed.
     --seeds N   simulated worlds (default 2000)
     --seed S    where random choices start (default 1); the same seed repeats the same choices
     --bin PATH  use this binary, built with `--features killpoints`
+    --mutant M  plant this bug only
     --keep      leave the folder of a failed round where it is
 ",
-    values: &["kills", "seeds", "seed", "bin"],
+    values: &["kills", "seeds", "seed", "bin", "mutant"],
     flags: &["mutants", "keep"],
 };
 
@@ -44,7 +45,11 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
                 None => Tool::build(Build::Killpoints)?,
             };
             let plan = crash::Plan { kills: args.number("kills", 60)?, seed, keep: args.has("keep") };
-            if args.has("mutants") { mutants::crash(&tool, &plan)? } else { crash::prove(&tool, &plan)? }
+            if args.has("mutants") || args.text("mutant").is_some() {
+                mutants::crash(&tool, &plan, args.text("mutant"))?
+            } else {
+                crash::prove(&tool, &plan)?
+            }
         }
         Some("sim") if args.has("mutants") => sim::mutants()?,
         Some("sim") => sim::worlds(args.number("seeds", 2_000)?, seed)?,

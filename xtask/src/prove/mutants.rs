@@ -90,9 +90,19 @@ const MUTANTS: &[Mutant] = &[
 const PASSAGES: &[u64] = &[1, 2, 3, 5, 8];
 
 /// Runs each mutant until it is caught; an error if one never is.
-pub(crate) fn crash(tool: &Tool, plan: &Plan) -> Result<String, String> {
+pub(crate) fn crash(tool: &Tool, plan: &Plan, only: Option<&str>) -> Result<String, String> {
     let mut missed = Vec::new();
-    for mutant in MUTANTS {
+    let chosen: Vec<&Mutant> =
+        MUTANTS.iter().filter(|mutant| only.is_none_or(|only| only == mutant.name)).collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = MUTANTS.iter().map(|mutant| mutant.name).collect();
+        return Err(format!("there is no such planted bug; there are {}", names.join(", ")));
+    }
+    for mutant in &chosen {
+        // A proof that fails anyway would seem to catch everything.
+        if let Some(error) = caught(tool, plan, mutant) {
+            return Err(format!("without a planted bug the proof fails at {}: {error}", mutant.point));
+        }
         let tool = tool.with("TIDEGATE_MUTANT", mutant.name);
         match caught(&tool, plan, mutant) {
             Some(how) => println!("caught  {:<18} {}\n        by: {how}", mutant.name, mutant.wrong),
@@ -103,7 +113,7 @@ pub(crate) fn crash(tool: &Tool, plan: &Plan) -> Result<String, String> {
         }
     }
     if missed.is_empty() {
-        return Ok(format!("{} planted bugs, all caught", MUTANTS.len()));
+        return Ok(format!("{} planted bugs, all caught", chosen.len()));
     }
     Err(format!(
         "planted bugs that nothing caught: {}\nhint: is the binary built with --features killpoints, and does it know them?",
