@@ -22,10 +22,11 @@ struct Word {
 /// ```
 #[must_use]
 pub fn snippet(text: &str, query: &str, width: usize) -> (String, Vec<Range<usize>>) {
-    let terms: Vec<String> = text::terms(query)
+    let words_asked: Vec<String> = text::terms(query)
         .iter()
-        .flat_map(|term| term.split_whitespace().map(stem).collect::<Vec<_>>())
+        .flat_map(|term| term.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
         .collect();
+    let terms = telling(words_asked);
     let words = words(text, &terms);
     let Some(window) = best_window(text, &words, terms.len(), width) else {
         return (String::new(), Vec::new());
@@ -50,6 +51,21 @@ pub fn snippet(text: &str, query: &str, width: usize) -> (String, Vec<Range<usiz
     let marks = words[window].iter().filter(|word| word.term.is_some()).map(|word| trimmed(text, word));
     let marks = marks.map(|span| span.start - start + shift..span.end - start + shift).collect();
     (shown, marks)
+}
+
+/// Words that say nothing about what a question is after. Marking them would mark every line.
+const EMPTY_WORDS: &[&str] = &[
+    "a", "about", "an", "and", "are", "as", "at", "be", "by", "can", "did", "do", "does", "for", "from",
+    "had", "has", "have", "how", "i", "if", "in", "is", "it", "its", "me", "my", "not", "of", "on", "or",
+    "should", "so", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "we",
+    "were", "what", "when", "where", "which", "who", "why", "will", "with", "would", "you", "your",
+];
+
+/// The stems of the words worth marking: all of them, if none tells anything.
+fn telling(words: Vec<String>) -> Vec<String> {
+    let tells = |word: &String| !EMPTY_WORDS.contains(&word.to_lowercase().as_str());
+    let any = words.iter().any(tells);
+    words.iter().filter(|word| !any || tells(word)).map(|word| stem(word)).collect()
 }
 
 /// Words are what stands between white space; what is compared is their letters and digits.
