@@ -85,6 +85,7 @@ impl Job {
             model: embedder.identity(),
             retry_quarantined: options.retry,
             relist: opened.relists,
+            outcomes_only: !matches!(config.sink, config::Sink::Store),
             ..PipelineRun::new(&config.pipeline.name, &fingerprint, &run)
         };
         let ledger = Arc::new(store.ledger(terms).await?);

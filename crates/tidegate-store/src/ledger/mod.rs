@@ -67,6 +67,10 @@ pub struct PipelineRun<'a> {
     /// Whether the source may list a key again to say that it changed (a folder that is watched). Otherwise a
     /// second listing is a duplicate.
     pub relist: bool,
+    /// Whether only outcomes are kept: the records go elsewhere, so they are not made searchable here. Items that
+    /// carry a position then leave no row of their own unless they are put aside: the position accounts for them,
+    /// so that a stream of millions of rows costs a handful of writes.
+    pub outcomes_only: bool,
 }
 
 impl<'a> PipelineRun<'a> {
@@ -81,6 +85,7 @@ impl<'a> PipelineRun<'a> {
             retry_quarantined: RetrySelection::None,
             force: false,
             relist: false,
+            outcomes_only: false,
         }
     }
 }
@@ -95,6 +100,7 @@ struct Terms {
     retry: RetrySelection,
     force: bool,
     relist: bool,
+    outcomes_only: bool,
 }
 
 /// The ledger of one run of a pipeline. It holds the pipeline's lease until it is dropped or closed.
@@ -125,6 +131,7 @@ impl Store {
             retry: run.retry_quarantined,
             force: run.force,
             relist: run.relist,
+            outcomes_only: run.outcomes_only,
         };
         let reader = Reader::start("tidegate-ledger", self.path())?;
         let ledger = PipelineLedger { _grant: grant, store: self.clone(), terms: Arc::new(terms), reader };
@@ -221,6 +228,9 @@ impl PipelineLedger {
 #[async_trait]
 impl Ledger for PipelineLedger {
     async fn assess(&self, items: &[SourceItem]) -> Result<Vec<Verdict>, Fault> {
+        if self.terms.outcomes_only && items.iter().all(|item| item.position.is_some()) {
+            return Ok(vec![Verdict::Go { known: None }; items.len()]); // what was done lies before the position
+        }
         let items: Vec<_> = items.iter().map(|item| (item.key.clone(), item.version.clone())).collect();
         let terms = self.terms.clone();
         let (verdicts, stale) = self.reader.call(move |conn| assess::assess(conn, &terms, &items)).await?;
@@ -248,7 +258,7 @@ impl Ledger for PipelineLedger {
     }
 
     async fn commit(&self, commit: &Commit) -> Result<(), Fault> {
-        let batch = rows::batch(commit)?;
+        let batch = rows::batch(commit, self.terms.outcomes_only)?;
         let terms = self.terms.clone();
         self.store.writer()?.call(Kind::Commit, move |conn| commit::write(conn, &terms, &batch)).await
     }

@@ -59,11 +59,12 @@ pub(super) struct ChunkRow {
     pub(super) fields: Arc<Fields>,
 }
 
-/// Takes over what `commit` says.
+/// Takes over what `commit` says; without its records, if only outcomes are kept.
 ///
 /// # Errors
 /// A record fault for a record that cannot be stored.
-pub(super) fn batch(commit: &Commit) -> Result<Batch, Fault> {
+pub(super) fn batch(commit: &Commit, outcomes_only: bool) -> Result<Batch, Fault> {
+    let unit = |unit| if outcomes_only { accounted(unit) } else { whole(unit) };
     Ok(Batch {
         units: commit.units.iter().map(unit).collect::<Result<_, _>>()?,
         position: commit.position.as_ref().map(|position| position.0.clone()),
@@ -71,7 +72,15 @@ pub(super) fn batch(commit: &Commit) -> Result<Batch, Fault> {
     })
 }
 
-fn unit(unit: &Unit) -> Result<UnitRow, Fault> {
+/// A unit whose records went elsewhere. A stored item of a stream is accounted for by the stream's position.
+fn accounted(unit: &Unit) -> Result<UnitRow, Fault> {
+    let needs_row =
+        |item: &&ItemOutcome| item.item.position.is_none() || item.outcome == Outcome::Quarantined;
+    let items = unit.items.iter().filter(needs_row).map(item).collect::<Result<_, _>>()?;
+    Ok(UnitRow { items, chunks: Vec::new(), staged: 0 })
+}
+
+fn whole(unit: &Unit) -> Result<UnitRow, Fault> {
     Ok(UnitRow {
         items: unit.items.iter().map(item).collect::<Result<_, _>>()?,
         chunks: chunks(&unit.records)?,

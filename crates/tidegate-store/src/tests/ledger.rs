@@ -386,3 +386,38 @@ async fn the_sink_commits_through_the_ledger() {
     sink.finish(&cx).await.unwrap();
     assert_eq!(world.search("moon sea").len(), 2);
 }
+
+#[tokio::test]
+async fn a_run_that_keeps_only_outcomes_indexes_nothing() {
+    let world = World::new();
+    let run = |name: &'static str| PipelineRun { outcomes_only: true, ..PipelineRun::new("p", "f1", name) };
+    let ledger = world.store.ledger(run("r1")).await.unwrap();
+    let mut streamed = stored("rows#1", "v1", 1, &["solar wind"]);
+    std::sync::Arc::make_mut(&mut streamed.items[0].item).position = Some(Position("1".to_owned()));
+    let mut both = commit(vec![stored("a", "v1", 0, &["lunar sea"]), streamed]);
+    both.position = Some(Position("1".to_owned()));
+    ledger.commit(&both).await.unwrap();
+    drop(ledger);
+    assert!(world.found("lunar").is_empty());
+    assert_eq!(world.count("SELECT count(*) FROM source"), 1, "the row of a stream leaves none of its own");
+    let ledger = world.store.ledger(run("r2")).await.unwrap();
+    assert_eq!(verdict(&ledger, "a", "v1").await, Verdict::Unchanged);
+    assert_eq!(ledger.resume().await.unwrap(), Some(Position("1".to_owned())));
+    world.assert_sound();
+}
+
+#[tokio::test]
+async fn the_settings_of_each_source_are_remembered_once() {
+    let world = World::new();
+    let settings = |name: &str, value: &str| crate::Settings {
+        pipeline: "p".to_owned(),
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    for (name, value) in [("a", "1"), ("b", "2"), ("a", "3")] {
+        world.store.remember_settings(settings(name, value)).await.unwrap();
+    }
+    let mut found = world.store.settings().unwrap();
+    found.sort_by(|x, y| x.name.cmp(&y.name));
+    assert_eq!(found, [settings("a", "3"), settings("b", "2")]);
+}
