@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::each::held;
 use crate::hold::Hold;
+use crate::mutant::planted;
 use crate::queue::Took;
 use crate::run::Lane;
 use crate::tasks::guarded;
@@ -39,6 +40,7 @@ async fn gather(lane: &Lane, grouping: Grouping) -> Option<Vec<Record>> {
                 load = (load.0 + record.weight(), load.1 + tokens(&record));
                 group.push(record);
             }
+            Took::TooMuch if planted("group bounds ignored") => group.extend(lane.take_one(|_| true).one()),
             Took::TooMuch => break,
             Took::Nothing if lane.input.ended() || lane.cx.stop() >= Stop::Abort => break,
             Took::Nothing => tokio::select! {
@@ -77,7 +79,10 @@ async fn handle(lane: &Lane, stage: &dyn Batch, hold: &Hold, group: Vec<Record>)
         let result = guarded(stage.run(&lane.cx, &mut todo.records)).await;
         lane.counters().work.record(started.elapsed());
         let fault = match result {
-            Ok(answers) if answers.len() == todo.records.len() => {
+            Ok(mut answers) if answers.len() == todo.records.len() => {
+                if planted("answers shifted by one") {
+                    answers.rotate_right(1);
+                }
                 groups.extend(hand_on(lane, hold, (todo, answers)).await);
                 continue;
             }
@@ -93,15 +98,25 @@ async fn handle(lane: &Lane, stage: &dyn Batch, hold: &Hold, group: Vec<Record>)
 
 /// What is to be tried again of a group whose call failed as a whole.
 async fn refused(lane: &Lane, hold: &Hold, (mut todo, fault): (Todo, &Fault)) -> Vec<Todo> {
-    match advise(fault) {
+    let advice = advise(fault);
+    if !matches!(advice, Advice::Hold(_)) {
+        hold.lift(&lane.monitor); // a judgement of the records is an answer: whatever was held works again
+    }
+    match advice {
+        Advice::Hold(_) if planted("outage quarantines") => {
+            todo.records.iter().for_each(|record| record.tether().fail("embed", fault));
+        }
         Advice::Hold(pause) => {
             if held(lane, hold, (fault, pause)).await {
+                todo.records.truncate(if planted("held group dropped") { 0 } else { usize::MAX });
                 return vec![todo];
             }
             todo.records.iter().for_each(|record| record.tether().pend());
         }
         // One of them is at fault, and the call does not say which: halve until it is alone.
-        Advice::Quarantine | Advice::Again if todo.records.len() > 1 => {
+        Advice::Quarantine | Advice::Again
+            if todo.records.len() > 1 && !planted("whole batch quarantined") =>
+        {
             let half = todo.records.split_off(todo.records.len() / 2);
             return vec![Todo { records: half, again: todo.again }, todo];
         }

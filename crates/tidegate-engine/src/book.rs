@@ -1,10 +1,13 @@
 //! Settlement: which items are open, what has come of each, and when the last of it is done.
 
+mod exhibit;
+mod waits;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes_head::head;
+use exhibit::head;
 use tidegate_core::item::Failure;
 use tidegate_core::{
     Body, Book, Budget, ContentHash, Cx, Fault, ItemOutcome, Outcome, Permit, Position, Record, SourceItem,
@@ -12,10 +15,7 @@ use tidegate_core::{
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
-/// Exhibits up to this size are kept whole in the quarantine …
-const EXHIBIT_WHOLE: usize = 64 << 10;
-/// … and larger ones by their first bytes.
-const EXHIBIT_HEAD: usize = 4 << 10;
+use crate::mutant::planted;
 
 /// Word to the committer, in the order in which things settled.
 pub(crate) enum Settled {
@@ -30,9 +30,6 @@ pub(crate) enum Settled {
     /// The source has nothing new for now: what was gathered is committed, and how far a stream was read.
     Checkpoint,
 }
-
-/// Intake waits while the committer has more than this to hear: what is unchanged takes no place in flight.
-const BACKLOG: usize = 4_096;
 
 /// A unit on its way to the sink, with what it holds until it is durable.
 pub(crate) struct Closed {
@@ -219,111 +216,6 @@ impl Settlement {
         self.calm.notify_waiters();
     }
 
-    /// Waits until every item opened so far is durable or given up for this run.
-    ///
-    /// # Cancel safety
-    /// Safe.
-    pub(crate) async fn all_settled(&self) {
-        loop {
-            let mut calm = std::pin::pin!(self.calm.notified());
-            calm.as_mut().enable();
-            if self.unsettled() == self.lock().pending {
-                return;
-            }
-            calm.await;
-        }
-    }
-
-    /// Says, until the guard is dropped, that intake waits for items to settle.
-    pub(crate) fn starve(self: &Arc<Self>) -> Starving {
-        self.starved.store(true, Ordering::Release);
-        self.starving.notify_waiters();
-        Starving(self.clone())
-    }
-
-    /// Whether intake waits for items to settle.
-    pub(crate) fn is_starved(&self) -> bool {
-        self.starved.load(Ordering::Acquire)
-    }
-
-    /// Waits until intake waits for items to settle.
-    ///
-    /// # Cancel safety
-    /// Safe.
-    pub(crate) async fn starved(&self) {
-        let mut starving = std::pin::pin!(self.starving.notified());
-        starving.as_mut().enable();
-        if !self.is_starved() {
-            starving.await;
-        }
-    }
-
-    /// The committer says whether it has something to do.
-    pub(crate) fn set_idle(&self, idle: bool) {
-        self.idle.store(idle, Ordering::Release);
-    }
-
-    /// Whether the committer has nothing to do and has been told nothing new.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.idle.load(Ordering::Acquire)
-            && self.settled.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
-    /// Says that nothing will settle any more: the committer ends once it has worked off what was said.
-    pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::Release);
-        self.ready.notify_waiters();
-    }
-
-    /// Whether nothing more will settle.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
-    }
-
-    /// Tells the committer something.
-    pub(crate) fn send(&self, settled: Settled) {
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner).push_back(settled);
-        self.ready.notify_waiters();
-    }
-
-    /// The next word for the committer, if there is one now.
-    pub(crate) fn try_next(&self) -> Option<Settled> {
-        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = settled.pop_front();
-        if settled.len() + 1 == BACKLOG {
-            self.calm.notify_waiters();
-        }
-        next
-    }
-
-    /// Waits until the committer has heard most of what it was told.
-    ///
-    /// # Cancel safety
-    /// Safe.
-    pub(crate) async fn heard(&self) {
-        loop {
-            let mut calm = std::pin::pin!(self.calm.notified());
-            calm.as_mut().enable();
-            if self.settled.lock().unwrap_or_else(PoisonError::into_inner).len() < BACKLOG {
-                return;
-            }
-            calm.await;
-        }
-    }
-
-    /// Waits until there is word for the committer.
-    ///
-    /// # Cancel safety
-    /// Safe.
-    pub(crate) async fn changed(&self) {
-        let mut ready = std::pin::pin!(self.ready.notified());
-        ready.as_mut().enable();
-        if self.has_ended() || !self.settled.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            return;
-        }
-        ready.await;
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing that may panic runs under the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -371,21 +263,16 @@ fn outcome_of(unit: UnitId, entry: Entry, failed: Option<&Failure>) -> ItemOutco
         .or_else(|| failed.cloned())
         .map(|failure| Failure { exhibit: entry.exhibit, ..failure });
     ItemOutcome {
-        outcome: if failure.is_some() { Outcome::Quarantined } else { entry.outcome },
+        outcome: if failure.is_some() && !planted("failed settles as stored") {
+            Outcome::Quarantined
+        } else {
+            entry.outcome
+        },
         item: entry.item,
         ordinal: unit,
         content: entry.content,
         failure,
         trace: TraceId(unit << 24),
-    }
-}
-
-/// While it lives, intake waits for items to settle.
-pub(crate) struct Starving(Arc<Settlement>);
-
-impl Drop for Starving {
-    fn drop(&mut self) {
-        self.0.starved.store(false, Ordering::Release);
     }
 }
 
@@ -398,7 +285,8 @@ pub(crate) struct Absorbed {
 impl Book for Settlement {
     fn released(&self, unit: UnitId) {
         let mut state = self.lock();
-        if self.aborted.load(Ordering::Acquire) || self.cx.stop() >= Stop::Abort {
+        let aborted = self.aborted.load(Ordering::Acquire) || self.cx.stop() >= Stop::Abort;
+        if aborted && !planted("released by an abort settles") {
             return; // it stays open, which is to say pending
         }
         let Some(entry) = state.open.remove(&unit) else { return };
@@ -426,6 +314,9 @@ impl Book for Settlement {
     }
 
     fn joined(&self, units: &[UnitId]) {
+        if planted("window members settle apart") {
+            return;
+        }
         let mut state = self.lock();
         let id = state.next_group;
         state.next_group += 1;
@@ -452,26 +343,9 @@ impl Book for Settlement {
     }
 
     fn pended(&self, unit: UnitId) {
-        self.conclude(unit, Outcome::Pending);
-    }
-}
-
-/// Shortening exhibits.
-mod bytes_head {
-    use super::{Body, EXHIBIT_HEAD, EXHIBIT_WHOLE};
-
-    /// The body itself if it is small, else a copy of its beginning, so that a large body can be freed early.
-    pub(super) fn head(body: &Body) -> Body {
-        match body {
-            Body::Bytes(bytes) if bytes.len() > EXHIBIT_WHOLE => {
-                Body::Bytes(bytes[..EXHIBIT_HEAD].to_vec().into())
-            }
-            Body::Text(text) if text.len() > EXHIBIT_WHOLE => {
-                Body::Text(text[..text.floor_char_boundary(EXHIBIT_HEAD)].into())
-            }
-            Body::Document(_) => Body::Empty,
-            Body::Json(_) if body.weight() > EXHIBIT_WHOLE as u64 => Body::Empty,
-            other => other.clone(),
+        if planted("given up settles as stored") {
+            return;
         }
+        self.conclude(unit, Outcome::Pending);
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::book::{Closed, Settled, Settlement};
 use crate::flow::Options;
 use crate::hold::Hold;
+use crate::mutant::planted;
 use crate::run::Lane;
 use crate::spans::Spans;
 use crate::tasks::guarded;
@@ -28,6 +29,7 @@ pub(crate) async fn collect(lane: Lane) {
         for record in records {
             let mut absorbed = lane.book.absorb(record);
             if let Some((unit, records)) = absorbed.part.take()
+                && !planted("staged part lost")
                 && let Ok(permit) = parts.clone().acquire_owned().await
             {
                 lane.book.send(Settled::Part(unit, records, permit));
@@ -80,7 +82,7 @@ impl Order {
 
 impl Committer {
     pub(crate) fn new(lane: Lane, sink: Box<dyn Sink>, options: &Options) -> Self {
-        let order = sink.ordered().then(Order::default);
+        let order = (sink.ordered() && !planted("order ignored")).then(Order::default);
         let hold = Hold::new("store", options.max_hold).through_drain();
         Self { lane, sink, hold, water: LowWater::default(), order, group: Vec::new(), since: None, bytes: 0 }
     }
@@ -138,7 +140,12 @@ impl Committer {
                 self.water.settle(ordinal, position);
                 self.pass(ordinal);
             }
-            Settled::Pending(ordinal) => self.pass(ordinal),
+            Settled::Pending(ordinal) => {
+                if planted("pending passes the mark") {
+                    self.water.settle(ordinal, None);
+                }
+                self.pass(ordinal);
+            }
             Settled::Checkpoint => {
                 self.flush().await?;
                 self.flush_position().await?;
@@ -206,7 +213,11 @@ impl Committer {
             units.push(closed.unit);
         }
         let position = self.water.advance();
-        self.commit(units, position).await
+        let committed = self.commit(units, position).await;
+        if planted("places leaked") {
+            std::mem::forget(kept);
+        }
+        committed
     }
 
     /// A last position that no unit carried: everything after it was unchanged.
@@ -220,6 +231,11 @@ impl Committer {
     /// All together; if one of them cannot be stored, one by one.
     async fn commit(&mut self, units: Vec<Unit>, position: Option<Position>) -> Result<(), Fault> {
         let mut commit = Commit { units, position, lengths: Vec::new() };
+        if planted("counted before it is durable") {
+            self.count(&commit);
+            self.attempt(&mut commit).await?;
+            return Ok(());
+        }
         let Err(fault) = self.attempt(&mut commit).await else {
             self.count(&commit);
             return Ok(());
@@ -260,9 +276,17 @@ impl Committer {
             match result {
                 Ok(()) => {
                     self.hold.lift(&self.lane.monitor);
+                    if planted("committed twice") {
+                        guarded(self.sink.commit(&cx, commit)).await?;
+                    }
                     return Ok(());
                 }
-                Err(fault) => self.hold.wait_or_fail(&self.lane.cx, &self.lane.monitor, fault).await?,
+                Err(fault) => {
+                    if !matches!(advise(&fault), Advice::Hold(_)) {
+                        self.hold.lift(&self.lane.monitor);
+                    }
+                    self.hold.wait_or_fail(&self.lane.cx, &self.lane.monitor, fault).await?;
+                }
             }
         }
     }

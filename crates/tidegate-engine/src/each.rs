@@ -38,9 +38,15 @@ async fn one(lane: &Lane, stage: &dyn Each, hold: &Hold, mut record: Record) {
                     return record.tether().pend();
                 }
             }
-            Advice::Again if again => again = false,
-            Advice::Again => return record.tether().pend(),
-            Advice::Quarantine | Advice::StopRun => return lane.fail(record.tether(), &fault),
+            // A judgement of the record is an answer: whatever was held works again.
+            Advice::Again if again => {
+                hold.lift(&lane.monitor);
+                again = false;
+            }
+            Advice::Again | Advice::Quarantine | Advice::StopRun => {
+                hold.lift(&lane.monitor);
+                return lane.fail(record.tether(), &fault);
+            }
         }
     }
 }

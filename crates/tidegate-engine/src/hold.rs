@@ -7,6 +7,7 @@ use tidegate_core::{Advice, Cx, Fault, Stop, advise};
 use tokio::time::Instant;
 
 use crate::monitor::Monitor;
+use crate::mutant::planted;
 
 /// The longest pause between two tries at something held.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -57,10 +58,11 @@ impl Hold {
     ) -> Result<(), Fault> {
         let held = self.begin(pause);
         let lasted = held.since.elapsed();
-        if lasted >= self.most || cx.stop() >= self.until {
+        let most = if planted("held for ever") { FURTHEST } else { self.most };
+        if lasted >= most || cx.stop() >= self.until {
             return Err(fault.clone().during(format!("{} was held for {lasted:.0?}", self.what)));
         }
-        let rest = held.next.saturating_duration_since(Instant::now()).min(self.most - lasted);
+        let rest = held.next.saturating_duration_since(Instant::now()).min(most - lasted);
         tracing::warn!(run = %cx.run, stage = self.what, fault = %fault, wait_ms = rest.as_millis() as u64, "held");
         monitor.holding(Some(format!("{}: {fault}", self.what)));
         tokio::select! {

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::book::Settled;
 use crate::each::held;
 use crate::hold::Hold;
+use crate::mutant::planted;
 use crate::passage::Resequencer;
 use crate::queue::Producer;
 use crate::run::Lane;
@@ -191,6 +192,7 @@ impl Intake {
         tokio::select! {
             biased;
             () = cx.stopped(Stop::Drain) => return Ok(()),
+            () = async {}, if planted("swept too early") => {}
             () = self.lane.book.all_settled() => {}
         }
         drop(starving);
@@ -221,6 +223,9 @@ async fn admission(
 ) -> Option<(OwnedSemaphorePermit, Permit)> {
     let admitted = async {
         let slot = slots.acquire_owned().await.ok()?;
+        if planted("memory ignored") {
+            return Some((slot, budget.force(size)));
+        }
         Some((slot, budget.acquire(size).await))
     };
     tokio::select! {
@@ -231,7 +236,7 @@ async fn admission(
 }
 
 fn same_content(item: &SourceItem, known: Option<tidegate_core::ContentHash>) -> bool {
-    item.content.is_some() && item.content == known
+    (item.content.is_some() && item.content == known) || (planted("unchanged by key only") && known.is_some())
 }
 
 /// One reader of listed items.
@@ -288,11 +293,15 @@ async fn fetch_held(
         match advise(&fault) {
             Advice::Hold(pause) if held(lane, hold, (&fault, pause)).await => continue,
             Advice::Again if again => {
+                hold.lift(&lane.monitor);
                 again = false;
                 continue;
             }
-            Advice::Hold(_) | Advice::Again => tether.pend(),
-            Advice::Quarantine | Advice::StopRun => lane.fail(tether, &fault),
+            Advice::Hold(_) => tether.pend(),
+            Advice::Again | Advice::Quarantine | Advice::StopRun => {
+                hold.lift(&lane.monitor);
+                lane.fail(tether, &fault);
+            }
         }
         return None;
     }

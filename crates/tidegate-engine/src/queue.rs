@@ -12,6 +12,8 @@ use tidegate_core::counters::StageCounters;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::mutant::planted;
+
 /// How much a queue may hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -52,6 +54,16 @@ pub(crate) enum Took {
     TooMuch,
     /// Nothing waits.
     Nothing,
+}
+
+impl Took {
+    /// The record, if there is one.
+    pub(crate) fn one(self) -> Option<Record> {
+        match self {
+            Self::One(record) => Some(record),
+            Self::TooMuch | Self::Nothing => None,
+        }
+    }
 }
 
 /// The right to push; the queue ends when the last one is gone.
@@ -125,7 +137,7 @@ impl Queue {
             taken.push(record);
         }
         drop(state);
-        if !taken.is_empty() {
+        if !taken.is_empty() && !planted("room is not announced") {
             self.room.notify_waiters();
         }
         taken

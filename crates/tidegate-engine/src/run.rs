@@ -13,6 +13,7 @@ use crate::flow::{Flow, Kind, Options, Stage};
 use crate::hold::Hold;
 use crate::intake::{Intake, fetch};
 use crate::monitor::{Monitor, StageView};
+use crate::mutant::planted;
 use crate::passage::Resequencer;
 use crate::queue::{Producer, Queue, Took};
 use crate::stop::StopHandle;
@@ -232,13 +233,18 @@ async fn cut_short(cx: &Cx, drain_deadline: std::time::Duration) {
     tokio::select! {
         biased;
         () = cx.stopped(Stop::Abort) => {}
-        () = tokio::time::sleep(drain_deadline) => {}
+        () = tokio::time::sleep(drain_deadline), if !planted("drains take as long as they like") => {}
+        else => std::future::pending().await,
     }
 }
 
 fn conclude(shared: &Shared, level: Stop) -> Ended {
     let unsettled = shared.book.unsettled();
-    shared.monitor.pending.add(unsettled);
+    if planted("abort counts as stored") {
+        shared.monitor.stored.add(unsettled);
+    } else {
+        shared.monitor.pending.add(unsettled);
+    }
     let mut verdict = shared.halt.lock();
     let state = match (verdict.fault.is_some(), level) {
         (true, _) => verdict.state,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tidegate_core::{Fault, Record, Stop, Tether, UnitId, Window};
 use tokio::time::Instant;
 
+use crate::mutant::planted;
 use crate::passage::Resequencer;
 use crate::run::Lane;
 use crate::tasks::guarded_now;
@@ -124,7 +125,7 @@ impl Windowing {
         if self.order.is_none() {
             self.lane.counters().busy.sub(1);
         }
-        if record.tether().is_failed() {
+        if record.tether().is_failed() && !planted("windows take what failed") {
             return; // put aside while it waited for its turn; it must not drag others down with it
         }
         let keeper = record.tether().clone();
@@ -185,7 +186,7 @@ impl Windowing {
         for record in arrived {
             self.arrive(record).await;
         }
-        if self.lane.cx.stop() == Stop::Go {
+        if self.lane.cx.stop() == Stop::Go || planted("drain closes windows") {
             self.flush().await;
         }
         for record in self.window.take_open() {
@@ -197,6 +198,9 @@ impl Windowing {
 /// Resolves when intake waits for items to settle and nothing in the flow moves: only closing the open windows can
 /// give back what it waits for. Looked at twice, because a record is in no count for a moment between two stages.
 async fn everything_waits(lane: &Lane) {
+    if planted("windows starve intake") {
+        return std::future::pending().await;
+    }
     let mut still = 0;
     while still < 2 {
         lane.book.starved().await;

@@ -16,6 +16,8 @@ pub(crate) struct Stopped {
     pub(crate) level: Stop,
     /// What was in flight was not finished: it was aborted, or the drain took too long.
     pub(crate) cut: bool,
+    /// The stop was asked for from outside.
+    pub(crate) asked: bool,
 }
 
 /// Checks a run that ended: by itself, by a drain or by an abort.
@@ -25,7 +27,7 @@ pub(crate) fn after_round(
     (plan, monitor): (&Plan, &Monitor),
 ) -> Vec<String> {
     let mut found = Vec::new();
-    let Stopped { level, cut } = stopped;
+    let Stopped { level, cut, asked } = stopped;
     let (report, run) = (&ended.report, &lasting.durable.run);
     let mut check = |right: bool, what: String| {
         if !right {
@@ -35,6 +37,11 @@ pub(crate) fn after_round(
     let records = report.records;
     check(records.add_up(), format!("the report does not add up: {records:?}"));
     check(report.state != RunState::Failed, format!("the run failed: {:?}", ended.fault));
+    check(run.overheld.is_none(), format!("{:?} was held for longer than it may", run.overheld));
+    if report.state == RunState::Stopped && ended.fault.is_some() && !asked {
+        let down = run.longest_down;
+        check(down >= plan.options.max_hold, format!("stopped as held too long after {down:?}"));
+    }
     if last {
         check(
             ended.fault.is_none() && (report.state == RunState::Done || level == Stop::Drain),

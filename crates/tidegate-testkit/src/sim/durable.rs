@@ -1,6 +1,7 @@
 //! What survives a crash, and the rules that every commit into it is held to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tidegate_core::{Commit, ContentHash, ItemOutcome, Outcome, Record, Unit, Version};
 
@@ -42,6 +43,9 @@ pub(crate) struct Doings {
     /// Ordinals applied, and whether the engine was told so.
     pub(crate) applied: BTreeMap<u64, bool>,
     pub(crate) last: Option<u64>,
+    /// The longest time for which a lane answered nothing but outages, and one that was waited for too long.
+    pub(crate) longest_down: Duration,
+    pub(crate) overheld: Option<&'static str>,
 }
 
 /// One line of the ordered output.

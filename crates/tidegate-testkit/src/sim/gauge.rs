@@ -1,10 +1,12 @@
 //! What all doubles of one round share: the dice, the clock, the faults, and where violations are noted.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tidegate_core::{Fault, FaultKind};
+use tidegate_engine::StopHandle;
 use tokio::time::Instant;
 
 use super::durable::Durable;
@@ -29,6 +31,10 @@ pub(crate) struct Sim {
     pub(crate) endless: bool,
     lasting: Arc<Mutex<Lasting>>,
     started: Instant,
+    /// To see how far a stop has gone.
+    pub(crate) stop: StopHandle,
+    /// Since when each lane has answered nothing but outages.
+    down: Mutex<BTreeMap<&'static str, Instant>>,
     /// Busy doubles, to check concurrency.
     pub(crate) fetching: Busy,
     pub(crate) eaching: Busy,
@@ -61,6 +67,8 @@ impl Sim {
             endless,
             lasting,
             started: Instant::now(),
+            stop: StopHandle::new(),
+            down: Mutex::default(),
             fetching: Busy::default(),
             eaching: Busy::default(),
             embedding: Busy::default(),
@@ -112,6 +120,21 @@ impl Sim {
             _ => Fault::new(FaultKind::RateLimited, "too many requests").wait(Duration::from_millis(700)),
         };
         Some(fault)
+    }
+
+    /// Notes that a lane answered, or that it did not. What is down must be given up after `max_hold`, not before.
+    pub(crate) fn answered(&self, lane: &'static str, answered: bool) {
+        let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered {
+            down.remove(lane);
+            return;
+        }
+        let lasted = down.entry(lane).or_insert_with(Instant::now).elapsed();
+        let run = &mut self.lasting().durable.run;
+        run.longest_down = run.longest_down.max(lasted);
+        if lasted > self.plan.options.max_hold + Duration::from_secs(3) {
+            run.overheld = Some(lane);
+        }
     }
 
     /// Begins a call of which at most `most` may be under way.

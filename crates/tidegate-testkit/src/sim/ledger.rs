@@ -15,7 +15,9 @@ pub(crate) struct SimLedger(pub(crate) Arc<Sim>);
 
 impl SimLedger {
     fn busy(&self, kind: &'static str) -> Option<Fault> {
-        self.0.chance(self.0.faults.busy_before / 2).then(|| {
+        let busy = self.0.chance(self.0.faults.busy_before / 2);
+        self.0.answered("source", !busy);
+        busy.then(|| {
             self.0.tally(kind);
             Fault::new(FaultKind::StorageBusy, "sim: busy")
         })

@@ -1,6 +1,6 @@
 //! One seed from beginning to end: rounds of the real engine, what is done to it, and what is checked after each.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ fn play(
         let flow = build(&sim);
         let monitor = flow.monitor();
         let ended = conduct(flow, &sim, (monitor.clone(), round.end, last)).await;
-        virtual_ms.fetch_add(began.elapsed().as_millis() as u64, std::sync::atomic::Ordering::Relaxed);
+        virtual_ms.fetch_add(began.elapsed().as_millis() as u64, Ordering::Relaxed);
         (ended, monitor)
     });
     drop(runtime);
@@ -144,7 +144,8 @@ async fn conduct(
     sim: &Arc<Sim>,
     (monitor, end, last): (Arc<Monitor>, End, bool),
 ) -> Option<(Ended, Stopped)> {
-    let stop = StopHandle::new();
+    let stop = sim.stop.clone();
+    let asked = AtomicBool::new(false);
     let compute: Arc<dyn Compute> = Arc::new(Inline);
     let began = Instant::now();
     let deadline = sim.plan.options.drain_deadline;
@@ -157,7 +158,7 @@ async fn conduct(
             sim.violation("a drain took longer than its deadline".to_owned());
             None
         }
-        () = intervene(sim, (end, last), &stop) => {
+        () = intervene(sim, (end, last), &asked) => {
             sim.tally("ended by crash");
             None
         }
@@ -174,23 +175,31 @@ async fn conduct(
         Stop::Abort => sim.tally("ended by abort"),
         Stop::Go => {}
     }
-    Some((ended, Stopped { level, cut: level == Stop::Abort || overdue }))
+    Some((ended, Stopped { level, cut: level == Stop::Abort || overdue, asked: asked.into_inner() }))
 }
 
 /// Stops the run as planned. Resolves when the process is to die.
-async fn intervene(sim: &Sim, (end, last): (End, bool), stop: &StopHandle) {
+async fn intervene(sim: &Sim, (end, last): (End, bool), asked: &AtomicBool) {
+    let drain = || {
+        asked.store(true, Ordering::Relaxed);
+        sim.stop.drain();
+    };
+    let abort = || {
+        asked.store(true, Ordering::Relaxed);
+        sim.stop.abort();
+    };
     match end {
         End::Itself if sim.endless && last => {
             caught_up(sim).await;
-            stop.drain();
+            drain();
         }
-        End::Itself if sim.endless => stop_at(3_000, || stop.drain()).await,
+        End::Itself if sim.endless => stop_at(3_000, drain).await,
         End::Itself => {}
-        End::Drain(at) => stop_at(at, || stop.drain()).await,
-        End::Abort(at) => stop_at(at, || stop.abort()).await,
+        End::Drain(at) => stop_at(at, drain).await,
+        End::Abort(at) => stop_at(at, abort).await,
         End::DrainAbort(at, then) => {
-            stop_at(at, || stop.drain()).await;
-            stop_at(then, || stop.abort()).await;
+            stop_at(at, drain).await;
+            stop_at(then, abort).await;
         }
         End::Crash(at) => return stop_at(at, || ()).await,
     }

@@ -62,8 +62,10 @@ impl Sink for SimSink {
         self.0.nap().await;
         if self.0.chance(self.0.faults.busy_before) {
             self.0.tally("stage busy");
+            self.0.answered("store", false);
             return Err(Fault::new(FaultKind::StorageBusy, "sim: busy"));
         }
+        self.0.answered("store", true);
         let staged = self.0.lasting().durable.stage(unit, (records, &self.0.plan));
         staged.map_err(|violation| {
             self.0.violation(violation);
@@ -75,17 +77,21 @@ impl Sink for SimSink {
         let _call = self.0.begin(&self.0.committing, ("commit and stage", 1));
         self.0.nap().await;
         if let Some(fault) = self.fault((self.0.faults.busy_before, "commit busy before")) {
+            self.0.answered("store", false);
             return Err(fault);
         }
         if self.refused(commit) {
+            self.0.answered("store", true);
             self.0.tally("commit refusal");
             return Err(Fault::new(FaultKind::Refused, "sim: one document cannot be stored"));
         }
         self.apply(commit)?;
         self.0.nap().await;
         if let Some(fault) = self.fault((self.0.faults.busy_after, "commit busy after")) {
+            self.0.answered("store", false);
             return Err(fault);
         }
+        self.0.answered("store", true);
         self.0.lasting().durable.acknowledge(commit);
         Ok(())
     }

@@ -71,7 +71,9 @@ impl SimSource {
 impl Source for SimSource {
     async fn list(&mut self, _cx: &Cx, max: usize) -> Result<Listing, Fault> {
         self.sim.nap().await;
-        if let Some(fault) = self.sim.outage(Target::List, "list outage") {
+        let outage = self.sim.outage(Target::List, "list outage");
+        self.sim.answered("source", outage.is_none());
+        if let Some(fault) = outage {
             return Err(fault);
         }
         if self.next < self.things.len() {
@@ -146,7 +148,9 @@ impl Fetch for SimFetch {
     async fn fetch(&self, _cx: &Cx, item: &SourceItem) -> Result<Fetched, Fault> {
         let _call = self.sim.begin(&self.sim.fetching, ("fetch", self.sim.plan.options.fetches));
         self.sim.nap().await;
-        if let Some(fault) = self.sim.outage(Target::Fetch, "fetch outage") {
+        let outage = self.sim.outage(Target::Fetch, "fetch outage");
+        self.sim.answered("fetch", outage.is_none());
+        if let Some(fault) = outage {
             return Err(fault);
         }
         if let Some(fault) = self.changing(&item.key) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tidegate_core::{
     Batch, Body, ContentHash, Cpu, Cx, Each, Embedded, Emit, Emitted, Fault, FaultKind, Grouping, Place,
-    Record,
+    Record, Stop,
 };
 
 use super::expect::tag;
@@ -76,7 +76,9 @@ impl Each for Look {
     async fn run(&self, _cx: &Cx, record: &mut Record) -> Result<Emitted, Fault> {
         let _call = self.0.begin(&self.0.eaching, ("each", self.0.plan.each.unwrap_or(0)));
         self.0.nap().await;
-        if let Some(fault) = self.0.outage(Target::Each, "each outage") {
+        let outage = self.0.outage(Target::Each, "each outage");
+        self.0.answered("each", outage.is_none());
+        if let Some(fault) = outage {
             return Err(fault);
         }
         match record.body.as_text().map_or('w', tag) {
@@ -99,6 +101,11 @@ impl Each for Look {
 
 /// Makes the body of a window: a line per member, with its key in front.
 pub(crate) fn merge(sim: &Sim, members: &[Record]) -> Result<Body, Fault> {
+    // Unless it must be closed early: for want of memory, or because it lingered.
+    let patient = sim.plan.window == Some(None) && sim.plan.options.memory >= 1 << 20;
+    if members.len() < 3 && patient && sim.stop.level() >= Stop::Drain {
+        sim.violation("a drain closed a window early".to_owned());
+    }
     if members.len() > 3 {
         sim.violation(format!("a window of {} members; three are allowed", members.len()));
     }
@@ -203,10 +210,13 @@ impl Batch for Embed {
         let width = self.sim.plan.embed.map_or(0, |(width, _)| width);
         let _call = self.sim.begin(&self.sim.embedding, ("embed", width));
         self.check_group(records);
-        if let Some(fault) = self.sim.outage(Target::Embed, "embed outage") {
+        let outage = self.sim.outage(Target::Embed, "embed outage");
+        if let Some(fault) = outage {
             self.sim.nap().await;
+            self.sim.answered("embed", false);
             return Err(fault);
         }
+        self.sim.answered("embed", true);
         if records.iter().any(|record| has(&text_of(record), 'P')) {
             self.sim.tally("embed panic");
             planned_panic("embed");
