@@ -23,8 +23,6 @@ pub struct Terminal {
     pub progress: ProgressMode,
     /// Whether nothing but errors is to be said.
     pub quiet: bool,
-    /// Columns of the terminal, or a width that reads well where there is none.
-    pub columns: usize,
 }
 
 impl Terminal {
@@ -44,7 +42,6 @@ impl Terminal {
             stderr,
             progress: ProgressMode::choose(global.quiet, err),
             quiet: global.quiet,
-            columns: columns(&env),
         }
     }
 
@@ -60,13 +57,6 @@ impl Terminal {
         self.stderr.write_lines(&errors::render(fault, self.paint_err));
         Exit::of_fault(fault)
     }
-}
-
-/// The width that `COLUMNS` names or the terminal has, within what is readable.
-fn columns(env: &dyn Fn(&str) -> Option<String>) -> usize {
-    let named = env("COLUMNS").and_then(|columns| columns.parse().ok());
-    let asked = || rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
-    named.or_else(asked).filter(|columns| *columns > 0).unwrap_or(100).clamp(40, 160)
 }
 
 /// Milliseconds since 1970.

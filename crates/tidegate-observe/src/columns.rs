@@ -1,15 +1,18 @@
 //! How wide standard output is.
 
-/// Columns where nothing says how many there are: what most pagers and mails are read in.
-const USUAL: usize = 80;
-/// Narrower than this, nothing can be laid out.
-const LEAST: usize = 20;
+use std::ops::RangeInclusive;
 
-/// Columns of standard output: `COLUMNS` if set, else what the terminal says, else 80; at least 20.
+/// Columns where nothing says how many there are.
+const USUAL: usize = 100;
+/// Narrower than this, nothing can be laid out; wider, no line reads well.
+const SENSIBLE: RangeInclusive<usize> = 40..=160;
+
+/// Columns of standard output: `COLUMNS` if set, else what the terminal says, else 100; from 40 to 160.
 #[must_use]
 pub fn columns(env: &dyn Fn(&str) -> Option<String>) -> usize {
     let set = env("COLUMNS").and_then(|columns| columns.trim().parse().ok());
-    set.filter(|columns| *columns > 0).or_else(of_terminal).unwrap_or(USUAL).max(LEAST)
+    let columns = set.filter(|columns| *columns > 0).or_else(of_terminal).unwrap_or(USUAL);
+    columns.clamp(*SENSIBLE.start(), *SENSIBLE.end())
 }
 
 #[cfg(unix)]
@@ -30,7 +33,8 @@ mod tests {
     #[test]
     fn the_variable_goes_first_and_nonsense_is_ignored() {
         assert_eq!(columns(&|_| Some("132".to_owned())), 132);
-        assert_eq!(columns(&|_| Some("3".to_owned())), LEAST);
+        assert_eq!(columns(&|_| Some("3".to_owned())), *SENSIBLE.start());
+        assert_eq!(columns(&|_| Some("9999".to_owned())), *SENSIBLE.end());
         let asked = columns(&|_| None);
         for nonsense in ["0", "wide", "-5", ""] {
             assert_eq!(columns(&|_| Some(nonsense.to_owned())), asked);
