@@ -142,10 +142,13 @@ pub enum Quarantine {
         #[arg(value_name = "SOURCE")]
         source: String,
     },
-    /// Let the next run try them again
+    /// Try them again now; all of them unless some are named
     Retry(Chosen),
     /// Forget them; the next run that still finds them tries them as new
-    Drop(Chosen),
+    #[command(
+        override_usage = "tidegate quarantine drop [OPTIONS] [SOURCE]...\n       tidegate quarantine drop [OPTIONS] --all"
+    )]
+    Drop(DropArgs),
 }
 
 /// Which documents to list; all of them if nothing is given.
@@ -162,16 +165,27 @@ pub struct Filters {
     pub source: Option<String>,
 }
 
-/// Which documents to act on. Acting on all of them must be said.
-#[derive(Debug, Clone, Args)]
-#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["class", "stage", "source", "all"]))]
+/// Which documents to act on.
+#[derive(Debug, Clone, Default, Args)]
 pub struct Chosen {
+    /// These documents, as `list` names them
+    #[arg(value_name = "SOURCE", conflicts_with = "all")]
+    pub sources: Vec<String>,
     /// Only those that match all of these.
     #[command(flatten)]
     pub filters: Filters,
     /// Every one
     #[arg(long, conflicts_with_all = ["class", "stage", "source"])]
     pub all: bool,
+}
+
+/// `tidegate quarantine drop`: forgetting all of them must be said.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["sources", "class", "stage", "source", "all"]))]
+pub struct DropArgs {
+    /// Which.
+    #[command(flatten)]
+    pub chosen: Chosen,
 }
 
 /// `tidegate config`.
@@ -219,12 +233,16 @@ mod tests {
     }
 
     #[test]
-    fn acting_on_everything_must_be_said() {
+    fn forgetting_everything_must_be_said() {
         for (line, ok) in [
             ("tidegate quarantine drop", false),
             ("tidegate quarantine drop --all", true),
             ("tidegate quarantine drop --class empty --stage parse", true),
             ("tidegate quarantine drop --all --class empty", false),
+            ("tidegate quarantine drop a.md b.md", true),
+            ("tidegate quarantine drop a.md --all", false),
+            ("tidegate quarantine retry", true),
+            ("tidegate quarantine retry a.md", true),
             ("tidegate quarantine list", true),
         ] {
             assert_eq!(Cli::try_parse_from(line.split(' ')).is_ok(), ok, "{line}");

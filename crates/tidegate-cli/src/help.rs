@@ -63,7 +63,8 @@ pub const QUARANTINE: &str = "\
 Examples:
   tidegate quarantine list --class malformed
   tidegate quarantine show notes/broken.json
-  tidegate quarantine retry --stage parse
+  tidegate quarantine retry
+  tidegate quarantine drop notes/broken.json
   tidegate quarantine drop --all";
 
 /// `tidegate schema --help`.

@@ -199,3 +199,38 @@ fn a_full_disk_behind_standard_output_is_an_error() {
         err(&output)
     );
 }
+
+#[test]
+fn quarantined_documents_are_chosen_by_the_name_they_go_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let docs = folder.path().join("docs");
+    std::fs::create_dir(&docs).unwrap();
+    std::fs::write(docs.join("good.md"), "# Tides\n\nThe water rises and falls twice a day.\n").unwrap();
+    for bad in ["one.json", "two.json", "three.json"] {
+        std::fs::write(docs.join(bad), format!("{{\"{bad}\": ")).unwrap();
+    }
+    let quarantined = || {
+        let list = tidegate(folder.path(), &["quarantine", "list", "--json"]);
+        let list: serde_json::Value = serde_json::from_str(&out(&list)).unwrap();
+        list.as_array().unwrap().len()
+    };
+    let output = tidegate(folder.path(), &["index", "docs", "-q"]);
+    assert_eq!((code(&output), err(&output).as_str(), quarantined()), (3, "", 3));
+
+    let output = tidegate(folder.path(), &["quarantine", "drop", "docs/one.json", "docs/good.md"]);
+    assert_eq!((code(&output), quarantined()), (2, 3), "one of them is not there, so nothing is dropped");
+    assert!(
+        err(&output).starts_with("error: docs/good.md is not in the quarantine\nhint: "),
+        "{}",
+        err(&output)
+    );
+
+    let output = tidegate(folder.path(), &["quarantine", "drop", "docs/one.json"]);
+    assert_eq!((code(&output), quarantined()), (0, 2), "{}", err(&output));
+    std::fs::write(docs.join("two.json"), "{\"mended\": \"the gate holds\"}").unwrap();
+    // The retry is a run: it stores the mended one and finds the forgotten one again.
+    let output = tidegate(folder.path(), &["quarantine", "retry", "docs/two.json", "-q"]);
+    assert_eq!((code(&output), quarantined()), (3, 2), "{}", err(&output));
+    let output = tidegate(folder.path(), &["quarantine", "drop", "--all"]);
+    assert_eq!((code(&output), quarantined()), (0, 0), "{}", err(&output));
+}

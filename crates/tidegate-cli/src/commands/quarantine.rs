@@ -22,7 +22,7 @@ pub fn run(command: &Quarantine, global: &Global, terminal: &Terminal) -> Result
         Quarantine::List(filters) => list(&url, filters, (global, terminal)),
         Quarantine::Show { source } => show(&url, source, (global, terminal)),
         Quarantine::Retry(chosen) => retry(&url, chosen, (global, terminal)),
-        Quarantine::Drop(chosen) => drop_chosen(&url, chosen, terminal),
+        Quarantine::Drop(args) => drop_chosen(&url, &args.chosen, terminal),
     }
 }
 
@@ -42,16 +42,11 @@ fn list(url: &str, filters: &Filters, (global, terminal): (&Global, &Terminal)) 
 fn show(url: &str, source: &str, (global, terminal): (&Global, &Terminal)) -> Result<Exit, Fault> {
     let store = Store::open(url, OpenMode::Read)?;
     let mut items = store.quarantine_show(source)?;
-    if items.is_empty() {
-        // People type paths as they see them; keys are absolute.
-        let absolute = std::fs::canonicalize(source).ok();
-        if let Some(absolute) = absolute.as_deref().and_then(|path| path.to_str()) {
-            items = store.quarantine_show(absolute)?;
-        }
+    if let (true, Some(absolute)) = (items.is_empty(), absolute(source)) {
+        items = store.quarantine_show(&absolute)?;
     }
     if items.is_empty() {
-        return Err(Fault::new(FaultKind::Config, format!("{source} is not in the quarantine"))
-            .hint("`tidegate quarantine list` names what is"));
+        return Err(not_there(source));
     }
     let mut out = Out::stdout();
     if global.json {
@@ -68,7 +63,7 @@ fn show(url: &str, source: &str, (global, terminal): (&Global, &Terminal)) -> Re
 /// Runs the pipelines again that put the chosen items aside, with the settings they were last run with.
 fn retry(url: &str, chosen: &Chosen, (global, terminal): (&Global, &Terminal)) -> Result<Exit, Fault> {
     let store = Store::open(url, OpenMode::Read)?;
-    let items = matching(&store, &chosen.filters)?;
+    let items = chosen_of(&store, chosen)?;
     if items.is_empty() {
         terminal.say("nothing in the quarantine matches");
         return Ok(Exit::Done);
@@ -111,13 +106,39 @@ fn worse(a: Exit, b: Exit) -> Exit {
 
 fn drop_chosen(url: &str, chosen: &Chosen, terminal: &Terminal) -> Result<Exit, Fault> {
     let store = Store::open(url, OpenMode::Write)?;
-    let keys: Vec<String> = matching(&store, &chosen.filters)?.into_iter().map(|item| item.source).collect();
+    let keys: Vec<String> = chosen_of(&store, chosen)?.into_iter().map(|item| item.source).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| Fault::new(FaultKind::Unavailable, "the runtime cannot be started").cause(error))?;
     let dropped = runtime.block_on(store.quarantine_drop(Some(keys)))?;
     terminal.say(&format!("dropped {dropped}; a run that still finds them tries them as new"));
     Ok(Exit::Done)
+}
+
+/// People type paths as they see them; keys are absolute.
+fn absolute(source: &str) -> Option<String> {
+    std::fs::canonicalize(source).ok()?.into_os_string().into_string().ok()
+}
+
+fn not_there(source: &str) -> Fault {
+    Fault::new(FaultKind::Config, format!("{source} is not in the quarantine"))
+        .hint("`tidegate quarantine list` names what is")
+}
+
+/// What matches the filters and, where sources are named, is one of them; each of those must be there.
+fn chosen_of(store: &Store, chosen: &Chosen) -> Result<Vec<Quarantined>, Fault> {
+    let mut items = matching(store, &chosen.filters)?;
+    if chosen.sources.is_empty() {
+        return Ok(items);
+    }
+    let mut keys = BTreeSet::new();
+    for source in &chosen.sources {
+        let known = |key: &str| items.iter().any(|item| item.source == key);
+        let key = [Some(source.clone()), absolute(source)].into_iter().flatten().find(|key| known(key));
+        keys.insert(key.ok_or_else(|| not_there(source))?);
+    }
+    items.retain(|item| keys.contains(&item.source));
+    Ok(items)
 }
 
 fn matching(store: &Store, filters: &Filters) -> Result<Vec<Quarantined>, Fault> {
