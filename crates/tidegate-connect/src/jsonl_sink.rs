@@ -128,7 +128,7 @@ impl JsonlSink {
 
     /// Tells the ledger that the empty file is this pipeline's.
     async fn claim(&mut self) -> Result<(), Fault> {
-        if self.claimed {
+        if self.claimed || killpoint::planted("unclaimed") {
             return Ok(());
         }
         let lengths = vec![(OUTPUT.to_owned(), 0), (OUTPUT_TAIL.to_owned(), output::number_of(&[]))];
@@ -191,6 +191,9 @@ impl Sink for JsonlSink {
 
     async fn commit(&mut self, cx: &Cx, commit: &mut Commit) -> Result<(), Fault> {
         self.claim().await?;
+        if killpoint::planted("outcome-first") {
+            self.ledger.commit(commit).await?;
+        }
         let (length, tail) =
             self.write(cx, commit).await.map_err(|fault| fault.during("appending to the output"))?;
         killpoint::hit("jsonl.append.synced");
@@ -202,6 +205,11 @@ impl Sink for JsonlSink {
         }
         // Set before the call, so that a commit whose future is dropped counts as unknown.
         let was_unknown = std::mem::replace(&mut self.unknown, true);
+        if killpoint::planted("length-late") {
+            let lengths = std::mem::take(&mut commit.lengths);
+            self.ledger.commit(commit).await?;
+            commit.lengths = lengths;
+        }
         if let Err(fault) = self.ledger.commit(commit).await {
             // A record's own fault says for certain that nothing was written, this time.
             self.unknown = was_unknown || advise(&fault) != Advice::Quarantine;

@@ -1,7 +1,10 @@
-//! Places where a proof may kill the process, to show that nothing is lost there.
+//! Places where a proof may stop or kill the process, to show that nothing is lost there, and bugs it may plant, to
+//! show that it would notice.
 //!
-//! Without the `killpoints` feature, [`hit`] is empty. With it, `TIDEGATE_KILL_AT=NAME:N` sends this process SIGKILL
-//! at the N-th passage (from 1) of the point called NAME.
+//! Without the `killpoints` feature, [`hit`] is empty and [`planted`] is constantly false. With it,
+//! `TIDEGATE_KILL_AT=NAME:N` sends this process SIGKILL at the N-th passage (from 1) of the point called NAME;
+//! `NAME:N:TERM` and `NAME:N:STOP` send another signal, and several such words are separated by commas.
+//! `TIDEGATE_MUTANT=NAME` plants the bug called NAME.
 
 /// Every kill point there is. A proof walks this list; a test checks that each is passed in an ordinary run.
 pub const POINTS: &[&str] = &[
@@ -16,8 +19,6 @@ pub const POINTS: &[&str] = &[
     "jsonl.append.middle",
     "jsonl.append.synced",
     "jsonl.commit.after",
-    "merge.rename.before",
-    "merge.rename.after",
     "engine.drain",
 ];
 
@@ -26,26 +27,68 @@ pub const POINTS: &[&str] = &[
 #[inline(always)]
 pub fn hit(_point: &'static str) {}
 
-/// Marks a point.
+/// Whether the bug `name` is planted.
+#[cfg(not(feature = "killpoints"))]
+#[inline(always)]
+#[must_use]
+pub fn planted(_name: &'static str) -> bool {
+    false
+}
+
 #[cfg(feature = "killpoints")]
-pub fn hit(point: &'static str) {
+pub use with::{hit, planted};
+
+#[cfg(feature = "killpoints")]
+mod with {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    // Process-wide on purpose: a proof counts passages through the whole process, and only proofs compile this.
-    static PLAN: OnceLock<Option<(String, u64)>> = OnceLock::new();
-    static PASSED: AtomicU64 = AtomicU64::new(0);
+    use rustix::process::{Signal, getpid, kill_process};
 
-    debug_assert!(POINTS.contains(&point), "{point} is not in POINTS");
-    let plan = PLAN.get_or_init(|| {
-        let plan = std::env::var("TIDEGATE_KILL_AT").ok()?;
-        let (name, nth) = plan.rsplit_once(':')?;
-        Some((name.to_owned(), nth.parse().ok()?))
-    });
-    if let Some((name, nth)) = plan
-        && name == point
-        && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *nth
-    {
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    /// What is to happen at a passage of a point.
+    struct Strike {
+        point: String,
+        nth: u64,
+        signal: Signal,
+        passed: AtomicU64,
+    }
+
+    impl Strike {
+        fn read(word: &str) -> Option<Self> {
+            let mut parts = word.split(':');
+            let point = parts.next()?.to_owned();
+            let nth = parts.next()?.parse().ok()?;
+            let signal = match parts.next() {
+                None => Signal::KILL,
+                Some("TERM") => Signal::TERM,
+                Some("STOP") => Signal::STOP,
+                Some(_) => return None,
+            };
+            Some(Self { point, nth, signal, passed: AtomicU64::new(0) })
+        }
+    }
+
+    /// Marks a point.
+    pub fn hit(point: &'static str) {
+        // Process-wide on purpose: a proof counts passages through the whole process, and only proofs compile this.
+        static PLAN: OnceLock<Vec<Strike>> = OnceLock::new();
+
+        debug_assert!(super::POINTS.contains(&point), "{point} is not in POINTS");
+        let plan = PLAN.get_or_init(|| {
+            let plan = std::env::var("TIDEGATE_KILL_AT").unwrap_or_default();
+            plan.split(',').filter_map(Strike::read).collect()
+        });
+        for strike in plan.iter().filter(|strike| strike.point == point) {
+            if strike.passed.fetch_add(1, Ordering::SeqCst) + 1 == strike.nth {
+                let _ = kill_process(getpid(), strike.signal);
+            }
+        }
+    }
+
+    /// Whether the bug `name` is planted.
+    #[must_use]
+    pub fn planted(name: &'static str) -> bool {
+        static PLANTED: OnceLock<Option<String>> = OnceLock::new();
+        PLANTED.get_or_init(|| std::env::var("TIDEGATE_MUTANT").ok()).as_deref() == Some(name)
     }
 }

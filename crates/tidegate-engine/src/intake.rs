@@ -192,7 +192,7 @@ impl Intake {
         tokio::select! {
             biased;
             () = cx.stopped(Stop::Drain) => return Ok(()),
-            () = async {}, if planted("swept too early") => {}
+            () = async {}, if planted("swept too early") || tidegate_core::killpoint::planted("sweep-first") => {}
             () = self.lane.book.all_settled() => {}
         }
         drop(starving);

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tidegate_core::{ContentHash, Fault, FaultKind, Journal};
 
 use crate::error::Doing;
+use crate::planted::{planted, split};
 use crate::process::now_ms;
 use crate::store::Store;
 use crate::writer::Kind;
@@ -98,9 +99,17 @@ pub(crate) fn add(
     conn.prepare_cached(
         "INSERT INTO journal(key, model, tokens, created, vector) VALUES (?1, ?2, ?3, ?4, ?5)",
     )
-    .and_then(|mut insert| insert.execute(params![key.as_ref(), model.id, tokens, now_ms(), encode(vector)]))
+    .and_then(|mut insert| {
+        let vector = if planted("journal-torn") { Vec::new() } else { encode(vector) };
+        insert.execute(params![key.as_ref(), model.id, tokens, now_ms(), vector])
+    })
     .doing(doing)?;
-    Ok(conn.last_insert_rowid())
+    let row = conn.last_insert_rowid();
+    if planted("journal-torn") {
+        split(conn, "journal-torn")?;
+        conn.execute("UPDATE journal SET vector = ?2 WHERE id = ?1", params![row, encode(vector)]).doing(doing)?;
+    }
+    Ok(row)
 }
 
 /// The row and model of a key.

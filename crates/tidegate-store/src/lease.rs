@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tidegate_core::{Fault, FaultKind};
 
 use crate::error::Doing;
+use crate::planted::planted;
 use crate::process::{self, now_ms};
 
 /// How long a lease lives without being renewed.
@@ -59,7 +60,7 @@ impl Lease {
         let doing = "taking the lease of the pipeline";
         let now = now_ms();
         let held = read(conn, pipeline).doing(doing)?;
-        if let Some(held) = held.as_ref().filter(|held| held.alive(now)) {
+        if let Some(held) = held.as_ref().filter(|held| held.alive(now) && !planted("lease-shared")) {
             let pid = held.pid.unwrap_or_default();
             return Err(Fault::new(
                 FaultKind::Guarded,
@@ -99,7 +100,7 @@ impl Lease {
         let mut select = conn
             .prepare_cached("SELECT 1 FROM lease WHERE pipeline = ?1 AND epoch = ?2 AND owner = ?3")
             .doing(doing)?;
-        if select.exists(params![self.pipeline, self.epoch, self.owner]).doing(doing)? {
+        if select.exists(params![self.pipeline, self.epoch, self.owner]).doing(doing)? || planted("lease-unchecked") {
             return Ok(());
         }
         Err(Fault::new(FaultKind::Fenced, "another run took over this pipeline")

@@ -16,6 +16,7 @@ mod journal;
 mod lease;
 mod ledger;
 mod open;
+mod planted;
 mod process;
 mod queue;
 mod reader;

@@ -19,6 +19,7 @@ use tidegate_core::{
 
 use crate::error::Doing;
 use crate::lease::Lease;
+use crate::planted::planted;
 use crate::process::now_ms;
 use crate::reader::Reader;
 use crate::store::Store;
@@ -145,7 +146,9 @@ fn begin(conn: &Connection, name: &str, run: &str) -> Result<Lease, Fault> {
     let doing = "opening the ledger";
     let pipeline = pipeline_row(conn, name)?;
     let lease = Lease::take(conn, pipeline, name)?;
-    conn.execute("DELETE FROM staging WHERE pipeline = ?1", [pipeline]).doing(doing)?;
+    if !planted("staged-kept") && !planted("staged-taken") {
+        conn.execute("DELETE FROM staging WHERE pipeline = ?1", [pipeline]).doing(doing)?;
+    }
     conn.execute(
         "UPDATE run SET state = 'interrupted' WHERE pipeline = ?1 AND state = 'running'",
         [pipeline],

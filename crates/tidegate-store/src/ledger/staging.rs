@@ -7,6 +7,7 @@ use super::Terms;
 use super::document::{self, Placed};
 use super::rows::ChunkRow;
 use crate::error::Doing;
+use crate::planted;
 
 /// Keeps `chunks` for `unit`.
 pub(super) fn put(conn: &Connection, terms: &Terms, unit: UnitId, chunks: &[ChunkRow]) -> Result<(), Fault> {
@@ -21,6 +22,18 @@ pub(super) fn put(conn: &Connection, terms: &Terms, unit: UnitId, chunks: &[Chun
     for chunk in chunks {
         let vector = document::vector_row(conn, &terms.model, chunk)?;
         // The fields of a document are those of its first chunk.
+        if planted::planted("staged-seen") {
+            let doc = planted::premature(conn, terms.lease.pipeline, &chunk.key)?;
+            let placed = Placed {
+                ordinal: chunk.ordinal,
+                heading: &chunk.heading,
+                span: chunk.span,
+                page: chunk.page,
+                vector: vector.map(|(id, _)| id),
+                text: &chunk.text,
+            };
+            document::add_chunk(conn, (doc, None), &placed)?;
+        }
         let fields = (chunk.ordinal == 0).then(|| serde_json::to_string(&*chunk.fields).unwrap_or_default());
         insert
             .execute(params![

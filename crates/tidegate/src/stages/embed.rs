@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tidegate_core::counters::Counter;
 use tidegate_core::{
     Batch, ContentHash, Cx, Embedded, Embedder, Fault, FaultKind, Grouping, Journal, Record, Task,
+    killpoint,
 };
 use tokio::sync::Notify;
 
@@ -92,7 +93,9 @@ impl EmbedStage {
         let vectors = self.embed(cx, chosen).await?;
         let made: Vec<(ContentHash, Arc<[f32]>)> = keys.iter().copied().zip(vectors).collect();
         let entries = made.iter().map(|(key, vector)| (*key, vector.clone(), texts[key].1)).collect();
-        self.journal.append(self.embedder.identity(), entries).await?;
+        if !killpoint::planted("journal-late") {
+            self.journal.append(self.embedder.identity(), entries).await?;
+        }
         self.counts.texts.add(keys.len() as u64);
         self.counts.tokens.add(tokens);
         Ok(made)
