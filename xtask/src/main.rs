@@ -1,4 +1,4 @@
-//! The project's own tasks: test, tidy, corpus, bench, prove.
+//! The project's own tasks: demo, test, tidy, corpus, bench, prove.
 //!
 //! This crate must not contain anything a user of tidegate needs: it builds, runs, measures and judges the other
 //! crates from outside, through their commands, and knows none of their internals.
@@ -12,6 +12,7 @@ use std::process::ExitCode;
 mod args;
 mod bench;
 mod corpus;
+mod demo;
 mod measure;
 mod need;
 mod prove;
@@ -29,6 +30,7 @@ type Done = Result<(), String>;
 const HELP: &str = "\
 The project's own tasks.
 
+    cargo xtask demo   [QUESTION…]         build it, index the shipped documents, ask them something
     cargo xtask test   [--fast] [CRATE…]   everything that must pass before a change is merged
     cargo xtask tidy   [--quick]           crate arrows, formatting, lints, licences, floors, house rules
     cargo xtask corpus [--out DIR]         gather real documents of this machine to measure on
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
     }
     let task = words.remove(0);
     let done = match task.as_str() {
+        "demo" => demo::run(words),
         "test" => test::run(words),
         "tidy" => tidy::run(words),
         "corpus" => corpus::run(words),

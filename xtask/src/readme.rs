@@ -11,7 +11,7 @@ use crate::tool::{Tool, count};
 const LEAST_FOUND: f64 = 0.8;
 
 /// What README.md indexes: the shipped documents, and the project's own.
-const SOURCES: &[&str] = &["examples/corpus", "docs", "README.md"];
+pub(crate) const SOURCES: &[&str] = &["examples/corpus", "docs", "README.md"];
 
 /// Indexes, indexes again, asks every question.
 pub(crate) fn check(tool: &Tool) -> Result<String, String> {

@@ -107,7 +107,8 @@ pub(crate) fn add(
     let row = conn.last_insert_rowid();
     if planted("journal-torn") {
         split(conn, "journal-torn")?;
-        conn.execute("UPDATE journal SET vector = ?2 WHERE id = ?1", params![row, encode(vector)]).doing(doing)?;
+        conn.execute("UPDATE journal SET vector = ?2 WHERE id = ?1", params![row, encode(vector)])
+            .doing(doing)?;
     }
     Ok(row)
 }

@@ -100,7 +100,9 @@ impl Lease {
         let mut select = conn
             .prepare_cached("SELECT 1 FROM lease WHERE pipeline = ?1 AND epoch = ?2 AND owner = ?3")
             .doing(doing)?;
-        if select.exists(params![self.pipeline, self.epoch, self.owner]).doing(doing)? || planted("lease-unchecked") {
+        if select.exists(params![self.pipeline, self.epoch, self.owner]).doing(doing)?
+            || planted("lease-unchecked")
+        {
             return Ok(());
         }
         Err(Fault::new(FaultKind::Fenced, "another run took over this pipeline")

@@ -28,6 +28,8 @@ pub(crate) fn premature(conn: &Connection, pipeline: i64, uri: &str) -> Result<i
         params![pipeline, uri],
     )
     .doing(DOING)?;
-    conn.query_row("SELECT id FROM source WHERE pipeline = ?1 AND uri = ?2", params![pipeline, uri], |row| row.get(0))
-        .doing(DOING)
+    conn.query_row("SELECT id FROM source WHERE pipeline = ?1 AND uri = ?2", params![pipeline, uri], |row| {
+        row.get(0)
+    })
+    .doing(DOING)
 }

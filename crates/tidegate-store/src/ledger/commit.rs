@@ -73,7 +73,10 @@ fn staged_is_complete(conn: &Connection, terms: &Terms, unit: &UnitRow) -> Resul
     for item in &unit.items {
         found += staging::count(conn, terms.lease.pipeline, item.ordinal)?;
     }
-    if found == unit.staged || planted("staged-taken") || !unit.items.iter().any(|item| item.outcome == Outcome::Stored) {
+    if found == unit.staged
+        || planted("staged-taken")
+        || !unit.items.iter().any(|item| item.outcome == Outcome::Stored)
+    {
         return Ok(true);
     }
     let mut done = true;

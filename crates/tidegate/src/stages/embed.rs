@@ -8,8 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tidegate_core::counters::Counter;
 use tidegate_core::{
-    Batch, ContentHash, Cx, Embedded, Embedder, Fault, FaultKind, Grouping, Journal, Record, Task,
-    killpoint,
+    Batch, ContentHash, Cx, Embedded, Embedder, Fault, FaultKind, Grouping, Journal, Record, Task, killpoint,
 };
 use tokio::sync::Notify;
 
