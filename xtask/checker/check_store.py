@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Judges a tidegate store by the documents it was made from.
 
-usage: check_store.py STORE DOCS [--old OLD_DOCS]
+usage: check_store.py STORE DOCS [--old OLD_DOCS [--stopped]]
 
 Shares no code with the store: it derives from the files what must be in the tables and reads the tables with the
 SQLite of the Python standard library. Without --old the run has ended and the store must hold exactly DOCS. With
 --old a run was killed while it brought the store from OLD_DOCS to DOCS, and every document must be there in one of
-its two versions, whole, or not at all where one of the two folders does not have it.
+its two versions, whole, or not at all where one of the two folders does not have it. With --stopped besides, the
+run ended early but in order, so that its report must agree with the tables.
 
 Prints {"violations": [...], ...} and exits 1 if there are any, 2 if it could not judge.
 """
@@ -39,8 +40,8 @@ class Store:
     def rows(self, sql, *values):
         return self.db.execute(sql, values).fetchall()
 
-    def number(self, sql):
-        return self.rows(sql)[0][0]
+    def number(self, sql, *values):
+        return self.rows(sql, *values)[0][0]
 
     def column(self, sql):
         return [row[0] for row in self.rows(sql)]
@@ -76,7 +77,7 @@ def stored_documents(store, docs, complain):
 
 
 def check_document(store, path, row, announced, versions, complain):
-    """A stored document is one of its versions, whole: every marker once, in order; nothing else."""
+    """A stored document is one of its versions, whole: every marker once, in order; nothing else. Returns its markers."""
     found, ordinals = [], []
     for ordinal, start, end, text in store.rows(
         "SELECT ordinal, span_start, span_end, text FROM chunk WHERE doc = ? ORDER BY ordinal", row
@@ -90,7 +91,7 @@ def check_document(store, path, row, announced, versions, complain):
     if announced != len(ordinals):
         complain(f"{path}: the ledger announces {announced} chunks, there are {len(ordinals)}")
     if found in versions:
-        return
+        return found
     for version in versions:
         missing = [marker for marker in version if marker not in found]
         extra = [marker for marker in found if marker not in version]
@@ -98,14 +99,16 @@ def check_document(store, path, row, announced, versions, complain):
         complain(f"{path}: not whole: {len(missing)} missing {missing[:3]}, {len(extra)} foreign {extra[:3]}, twice {twice[:3]}")
     if not versions:
         complain(f"{path}: stored, but no such document exists")
+    return found
 
 
 def check_documents(store, docs, now, old, complain):
     """Every document is stored as it must be."""
     stored = stored_documents(store, docs, complain)
+    whole = []
     for path, (row, announced) in stored.items():
         versions = [side.good[path] for side in (now, old) if side and path in side.good]
-        check_document(store, path, row, announced, versions, complain)
+        whole.append(check_document(store, path, row, announced, versions, complain))
     if old is None:
         for path in sorted(set(now.good) - set(stored)):
             complain(f"{path}: lost")
@@ -113,6 +116,11 @@ def check_documents(store, docs, now, old, complain):
         # What both versions have was stored before the run began, and must not be gone while it is replaced.
         for path in sorted((set(now.good) & set(old.good)) - set(stored)):
             complain(f"{path}: gone while it was being replaced")
+        # A document that only moved is stored under the new name before it is removed under the old one.
+        found = {tuple(version) for version in whole}
+        for version in sorted({tuple(v) for v in now.good.values()} & {tuple(v) for v in old.good.values()}):
+            if version and version not in found:
+                complain(f"the document of {version[0]} is gone while it moves")
 
 
 def check_orphans(store, ended, complain):
@@ -173,20 +181,34 @@ def check_quarantine(store, docs, now, old, complain):
         complain(f"{path}: bad, but not in quarantine")
 
 
-def check_accounts(store, now, complain):
-    """After a run that ended, its counts add up and agree with the tables."""
-    reports = store.column("SELECT report FROM run WHERE report IS NOT NULL ORDER BY started DESC, rowid DESC LIMIT 1")
+def check_accounts(store, now, ended, complain):
+    """The counts of the latest run that reported add up and agree with the tables and the documents."""
+    reports = store.rows("SELECT id, report FROM run WHERE report IS NOT NULL ORDER BY started DESC, rowid DESC LIMIT 1")
     if not reports:
+        complain("no run has reported")
         return
-    records = json.loads(reports[0]).get("records", {})
-    outcomes = ("stored", "unchanged", "quarantined", "deleted", "pending")
-    if records.get("seen") != sum(records.get(name, 0) for name in outcomes):
+    run, report = reports[0]
+    records = json.loads(report).get("records", {})
+    seen, stored, unchanged, quarantined, deleted, pending = (
+        records.get(name, 0) for name in ("seen", "stored", "unchanged", "quarantined", "deleted", "pending")
+    )
+    if seen != stored + unchanged + quarantined + deleted + pending:
         complain(f"the last report does not add up: {records}")
-    if records.get("pending"):
-        complain(f"the run ended with {records['pending']} pending")
+    written = store.number("SELECT count(*) FROM source WHERE run = ?", run)
+    # What was read and found equal counts as unchanged, but carries the run's name too.
+    if stored > written:
+        complain(f"the last report says {stored} stored, the run wrote {written}")
+    if not ended:
+        return
+    if written > stored + unchanged:
+        complain(f"the last report says {stored} stored and {unchanged} unchanged, the run wrote {written}")
+    if pending:
+        complain(f"the run ended with {pending} pending")
+    if (stored + unchanged, quarantined) != (len(now.good), len(now.bad)):
+        complain(f"there are {len(now.good)} good and {len(now.bad)} bad documents, the last report says {records}")
 
 
-def check(path, docs, old_docs=None):
+def check(path, docs, old_docs=None, stopped=False):
     """Judges; returns the verdict."""
     violations = []
     now, old = Documents(docs), Documents(old_docs) if old_docs else None
@@ -197,8 +219,8 @@ def check(path, docs, old_docs=None):
         check_orphans(store, old is None, violations.append)
         check_vectors(store, violations.append)
         check_quarantine(store, docs, now, old, violations.append)
-        if old is None:
-            check_accounts(store, now, violations.append)
+        if old is None or stopped:
+            check_accounts(store, now, old is None, violations.append)
         return {
             "violations": violations,
             "documents": store.number("SELECT count(*) FROM source"),
@@ -215,9 +237,10 @@ def main():
     parser.add_argument("store")
     parser.add_argument("docs")
     parser.add_argument("--old")
+    parser.add_argument("--stopped", action="store_true")
     args = parser.parse_args()
     try:
-        verdict = check(args.store, args.docs, args.old)
+        verdict = check(args.store, args.docs, args.old, args.stopped)
     except (OSError, sqlite3.Error) as error:
         print(f"cannot judge {args.store}: {error}", file=sys.stderr)
         return 2

@@ -12,7 +12,7 @@ import check_store
 
 # The tables as the checker reads them. Full text stands in as its table of sizes, which is what the checker reads of it.
 SCHEMA = """
-CREATE TABLE source(id INTEGER PRIMARY KEY, pipeline INTEGER, uri TEXT, chunks INTEGER);
+CREATE TABLE source(id INTEGER PRIMARY KEY, pipeline INTEGER, uri TEXT, chunks INTEGER, run TEXT);
 CREATE TABLE model(id INTEGER PRIMARY KEY, name TEXT, dims INTEGER);
 CREATE TABLE journal(id INTEGER PRIMARY KEY, key BLOB, model INTEGER REFERENCES model(id), vector BLOB);
 CREATE TABLE chunk(id INTEGER PRIMARY KEY, doc INTEGER, ordinal INTEGER, span_start INTEGER, span_end INTEGER,
@@ -64,7 +64,7 @@ class Stores(unittest.TestCase):
             file.write("\n\n".join(f"words {marker(n)} and more." for n in numbers))
 
     def store(self, name, *numbers):
-        doc = self.db.execute("INSERT INTO source(pipeline, uri, chunks) VALUES (1, ?, ?)", [f"docs/{name}", len(numbers)]).lastrowid
+        doc = self.db.execute("INSERT INTO source(pipeline, uri, chunks, run) VALUES (1, ?, ?, 'r1')", [f"docs/{name}", len(numbers)]).lastrowid
         for ordinal, n in enumerate(numbers):
             self.keys += 1
             vector = self.db.execute(
@@ -90,10 +90,10 @@ class Stores(unittest.TestCase):
             "lost document": "DELETE FROM source WHERE uri = 'docs/c.txt'",
             "lost chunk": "DELETE FROM chunk WHERE id = 2",
             "doubled chunk": "INSERT INTO chunk SELECT 99, doc, 2, 0, 9, vector, text FROM chunk WHERE id = 1",
-            "doubled document": "INSERT INTO source SELECT 99, pipeline, uri, chunks FROM source WHERE id = 1",
+            "doubled document": "INSERT INTO source SELECT 99, pipeline, uri, chunks, run FROM source WHERE id = 1",
             "exchanged order": "UPDATE chunk SET ordinal = 1 - ordinal WHERE doc = 1",
             "old text": f"UPDATE chunk SET text = '{marker(4)}' WHERE text LIKE '%{marker(5)}%'",
-            "deleted document still there": "INSERT INTO source VALUES (99, 1, 'docs/d.txt', 0)",
+            "deleted document still there": "INSERT INTO source VALUES (99, 1, 'docs/d.txt', 0, 'r1')",
             "no vector": "UPDATE chunk SET vector = NULL WHERE id = 1",
             "dangling vector": "UPDATE chunk SET vector = 99 WHERE id = 1",
             "no full text": "DELETE FROM text_index_docsize WHERE id = 1",
@@ -109,6 +109,9 @@ class Stores(unittest.TestCase):
             "short vector": "UPDATE journal SET vector = x'00' WHERE id = 1",
             "accounts": """UPDATE run SET report = '{"records": {"seen": 5, "stored": 3}}'""",
             "pending": """UPDATE run SET report = '{"records": {"seen": 1, "pending": 1}}'""",
+            "a stored that was not": """UPDATE run SET report = '{"records": {"seen": 5, "stored": 4, "quarantined": 1}}'""",
+            "an unchanged that was not": "UPDATE source SET run = 'r0' WHERE id = 1",
+            "no report": "UPDATE run SET report = NULL",
             "foreign file": "PRAGMA application_id = 7",
             "bad span": "UPDATE chunk SET span_end = 0 WHERE id = 1",
         }.items():
@@ -138,6 +141,22 @@ class Stores(unittest.TestCase):
         self.assertNotEqual(self.judge(), [], "but not after it")
         self.db.execute("UPDATE chunk SET text = ? WHERE text LIKE ?", [marker(6), f"%{marker(4)}%"])
         self.assertNotEqual(self.judge(self.old), [], "a mix")
+
+    def test_a_document_that_moves_is_never_gone(self):
+        self.write(self.old, "e.txt", 7, 8)
+        self.write(self.docs, "f.txt", 7, 8)
+        self.assertNotEqual(self.judge(self.old), [], "neither the old name nor the new")
+        self.store("f.txt", 7, 8)
+        self.assertEqual(self.judge(self.old), [])
+
+    def test_a_run_that_stopped_reports_what_is_durable(self):
+        self.assertEqual(self.judge(self.old, True), [])
+        records = {"seen": 5, "stored": 3, "quarantined": 1, "pending": 1}
+        self.db.execute("UPDATE run SET report = ?", [json.dumps({"records": records})])
+        self.assertEqual(self.judge(self.old, True), [])
+        records = {"seen": 5, "stored": 4, "quarantined": 1}
+        self.db.execute("UPDATE run SET report = ?", [json.dumps({"records": records})])
+        self.assertNotEqual(self.judge(self.old, True), [])
 
     def test_a_torn_file_is_found(self):
         self.db.commit()

@@ -6,11 +6,14 @@ use crate::Done;
 use crate::args::{Args, Spec};
 use crate::tool::{Build, Tool};
 
+mod acts;
 pub(crate) mod checker;
 pub(crate) mod crash;
 mod mutants;
 mod outputs;
+mod scene;
 pub(crate) mod sim;
+mod strike;
 mod world;
 
 const SPEC: Spec = Spec {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::shell::python;
+use crate::shell::{output, python};
 use crate::tool::{finish, tail};
 
 /// When a store is judged.
@@ -14,6 +14,11 @@ pub(crate) enum When<'a> {
     Ended,
     /// After a kill: every document is there as it is, as it was (in this folder), or not yet or no more.
     Killed {
+        /// The documents before the latest change.
+        old: &'a Path,
+    },
+    /// After a run that was asked to stop: as after a kill, but its report must agree with what is durable.
+    Stopped {
         /// The documents before the latest change.
         old: &'a Path,
     },
@@ -30,10 +35,17 @@ pub(crate) struct Counted {
 pub(crate) fn store(store: &Path, docs: &Path, when: When<'_>) -> Result<Counted, String> {
     let mut command = python();
     command.arg("xtask/checker/check_store.py").arg(store).arg(docs);
-    if let When::Killed { old } = when {
-        command.arg("--old").arg(old);
+    match when {
+        When::Ended => {}
+        When::Killed { old } => drop(command.arg("--old").arg(old)),
+        When::Stopped { old } => drop(command.arg("--stopped").arg("--old").arg(old)),
     }
     judge(&mut command)
+}
+
+/// Makes a store look as if a run on another machine had taken it over, and died since.
+pub(crate) fn take_over(store: &Path) -> Result<(), String> {
+    output(python().arg("xtask/checker/take_over.py").arg(store)).map(drop)
 }
 
 /// Judges what a JSON Lines sink wrote.

@@ -1,9 +1,10 @@
-//! Kills while documents go to a JSON Lines file, and while retried documents are merged into one.
+//! Kills while documents go to a JSON Lines file.
 
 use std::path::Path;
 
 use super::checker;
-use super::crash::{Kill, Tally, strike, unwritable};
+use super::crash::{Tally, unwritable};
+use super::strike::{ENDED, Kill, strike};
 use super::world::World;
 use crate::tool::Tool;
 
@@ -31,45 +32,60 @@ url = "sqlite:store.db"
 "#;
 
 const RUN: &[&str] = &["run", "pipeline.toml", "--json"];
-const RETRY: &[&str] = &["quarantine", "retry", "--config", "pipeline.toml", "--json"];
-const ENDED: &[i32] = &[0, 3];
+const RETRY: &[&str] = &["quarantine", "retry", "--all", "--config", "pipeline.toml", "--json"];
 
-/// A kill while lines are appended, and the run after it.
+/// Kills while lines are appended, to a new file and to one that is there, and runs that end after them. Whether the
+/// point was passed.
 pub(crate) fn appending(
     tool: &Tool,
     dir: &Path,
     seed: u64,
     kill: &Kill,
     tally: &mut Tally,
-) -> Result<(), String> {
-    let world = begin(dir, seed)?;
-    tally.round();
-    if strike(tool, dir, RUN, kill)? {
-        tally.note(kill);
+) -> Result<bool, String> {
+    let mut world = begin(dir, seed)?;
+    let mut killed = false;
+    for when in ["a new file", "a file that is there"] {
+        tally.round();
+        killed |= struck(tool, dir, RUN, kill, tally)?;
+        tool.json(dir, RUN, ENDED)?;
+        judge(&world).map_err(|error| format!("{when}: {error}"))?;
+        world.add_some().map_err(|error| unwritable(&error))?;
     }
-    tool.json(dir, RUN, ENDED)?;
-    checker::lines(&dir.join("out.jsonl"), &world.docs()).map(drop)
+    Ok(killed)
 }
 
-/// A kill while mended documents are merged into the file, and the retry after it.
-pub(crate) fn merging(
+/// A kill while lines of mended documents are appended, and the retry after it. Whether the point was passed.
+pub(crate) fn retrying(
     tool: &Tool,
     dir: &Path,
     seed: u64,
     kill: &Kill,
     tally: &mut Tally,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let mut world = begin(dir, seed)?;
     tally.round();
     tool.json(dir, RUN, ENDED)?;
     world.mend_all().map_err(|error| unwritable(&error))?;
-    if strike(tool, dir, RETRY, kill)? {
+    let killed = struck(tool, dir, RETRY, kill, tally)?;
+    let again = tool.run(dir, RETRY)?;
+    if again.code != Some(0) {
+        return Err(format!("the retry ended with {:?}: {}", again.code, again.stderr));
+    }
+    rename_mended(&world.docs())?;
+    judge(&world).map(|()| killed)
+}
+
+fn struck(tool: &Tool, dir: &Path, words: &[&str], kill: &Kill, tally: &mut Tally) -> Result<bool, String> {
+    let killed = strike(tool, dir, words, kill)?;
+    if killed {
         tally.note(kill);
     }
-    tool.run(dir, RETRY)?;
-    tool.json(dir, RUN, ENDED)?;
-    rename_mended(&world.docs())?;
-    checker::lines(&dir.join("out.jsonl"), &world.docs()).map(drop)
+    Ok(killed)
+}
+
+fn judge(world: &World) -> Result<(), String> {
+    checker::lines(&world.dir.join("out.jsonl"), &world.docs()).map(drop)
 }
 
 fn begin(dir: &Path, seed: u64) -> Result<World, String> {

@@ -85,6 +85,30 @@ impl World {
         Ok(())
     }
 
+    /// Keeps a copy of all documents, then gives some of them a new paragraph and changes nothing else.
+    pub(crate) fn edit_some(&mut self) -> std::io::Result<()> {
+        self.snapshot()?;
+        (0..3).try_for_each(|_| self.edit())
+    }
+
+    /// Keeps a copy of all documents, then renames some of them and changes nothing else.
+    pub(crate) fn rename_some(&mut self) -> std::io::Result<()> {
+        self.snapshot()?;
+        (0..3).try_for_each(|_| self.rename())
+    }
+
+    /// Keeps a copy of all documents, then adds some and changes nothing else.
+    pub(crate) fn add_some(&mut self) -> std::io::Result<()> {
+        self.snapshot()?;
+        (0..5).try_for_each(|_| self.add())
+    }
+
+    /// As if there had been no documents before.
+    pub(crate) fn forget(&mut self) -> std::io::Result<()> {
+        let _ = std::fs::remove_dir_all(self.old());
+        std::fs::create_dir_all(self.old())
+    }
+
     /// Adds a document so large that it passes through the store's staging.
     pub(crate) fn add_large(&mut self) -> std::io::Result<()> {
         self.snapshot()?;
@@ -92,9 +116,10 @@ impl World {
         std::fs::write(self.docs().join("large.txt"), text)
     }
 
-    /// Removes it again.
-    pub(crate) fn remove_large(&mut self) -> std::io::Result<()> {
-        std::fs::remove_file(self.docs().join("large.txt"))
+    /// Keeps a copy of all documents, then gives the large one a new paragraph.
+    pub(crate) fn edit_large(&mut self) -> std::io::Result<()> {
+        self.snapshot()?;
+        self.edit_one(&self.docs().join("large.txt"))
     }
 
     /// Makes every bad document a good one under the same name.
@@ -152,7 +177,11 @@ impl World {
 
     fn edit(&mut self) -> std::io::Result<()> {
         let Some(path) = self.pick(false)? else { return Ok(()) };
-        let text = std::fs::read_to_string(&path)?;
+        self.edit_one(&path)
+    }
+
+    fn edit_one(&mut self, path: &Path) -> std::io::Result<()> {
+        let text = std::fs::read_to_string(path)?;
         let fresh = self.paragraph();
         // One paragraph is replaced; the others keep their text, and so their vectors.
         let markers: Vec<&str> = text.lines().filter(|line| line.split(' ').any(is_marker)).collect();

