@@ -230,3 +230,107 @@ impl Producer {
         blocked.emitted.add(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use proptest::prelude::*;
+    use tidegate_core::{Body, Budget, Tether};
+
+    use super::*;
+
+    const WIDE: Bounds = Bounds { items: 1_000, bytes: u64::MAX };
+
+    fn queue(bounds: Bounds) -> (Arc<Queue>, Producer) {
+        let queue = Queue::new(bounds, Arc::default());
+        let producer = queue.producer();
+        (queue, producer)
+    }
+
+    fn record(ordinal: u64) -> Record {
+        let (permit, tether) = (Budget::new(1 << 20).force(0), Tether::none());
+        Record::new(format!("k{ordinal}").into(), ordinal, Body::Empty, (permit, tether))
+    }
+
+    fn polled<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        match future.poll(&mut Context::from_waker(Waker::noop())) {
+            std::task::Poll::Ready(value) => Some(value),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    proptest! {
+        /// Takers that give up at any moment lose nothing, and whoever stays gets everything, earliest first.
+        #[test]
+        fn pop_may_be_dropped_at_any_moment(steps in proptest::collection::vec((0u8..4, 0u64..20), 0..60)) {
+            let (queue, producer) = queue(WIDE);
+            let (mut pushed, mut taken) = (Vec::new(), Vec::new());
+            let mut waiting = Box::pin(queue.pop(3, u64::MAX, 1));
+            for (step, ordinal) in steps {
+                match step {
+                    0 | 1 => {
+                        prop_assert!(queue.try_push(record(ordinal)).is_ok());
+                        pushed.push(ordinal);
+                    }
+                    2 => waiting = Box::pin(queue.pop(3, u64::MAX, 1)), // the former is dropped
+                    _ => if let Some(records) = polled(waiting.as_mut()) {
+                        taken.extend(records.iter().flatten().map(|record| record.ordinal));
+                        waiting = Box::pin(queue.pop(3, u64::MAX, 1));
+                    }
+                }
+            }
+            drop((waiting, producer));
+            let rest = queue.take(1_000, u64::MAX, 1);
+            prop_assert!(rest.is_sorted_by_key(|record| record.ordinal));
+            taken.extend(rest.iter().map(|record| record.ordinal));
+            pushed.sort_unstable();
+            taken.sort_unstable();
+            prop_assert_eq!(pushed, taken);
+            prop_assert!(queue.ended());
+            prop_assert_eq!(queue.counters.queued.get(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_lets_in_as_much_as_is_taken() {
+        for bounds in [Bounds { items: 1, ..WIDE }, Bounds { bytes: 1, ..WIDE }] {
+            let (queue, producer) = queue(bounds);
+            let (many, blocked) = (50, StageCounters::default());
+            let push = async {
+                for ordinal in 0..many {
+                    producer.push(record(ordinal), &blocked).await;
+                }
+                drop(producer);
+            };
+            let taking = queue.clone();
+            let take = async {
+                let mut taken = Vec::new();
+                while let Some(records) = taking.pop(8, u64::MAX, 1).await {
+                    taken.extend(records.iter().map(|record| record.ordinal));
+                }
+                taken
+            };
+            let ((), taken) = tokio::join!(push, take);
+            assert_eq!(taken, (0..many).collect::<Vec<_>>());
+        }
+    }
+
+    #[tokio::test]
+    async fn everyone_who_waits_learns_of_the_end() {
+        let (queue, producer) = queue(WIDE);
+        let end = async { drop(producer) };
+        let (a, b, ()) = tokio::join!(queue.pop(1, 1, 1), queue.pop(1, 1, 1), end);
+        assert!(a.is_none() && b.is_none());
+    }
+
+    #[test]
+    fn a_share_is_left_to_the_others() {
+        let (queue, _producer) = queue(WIDE);
+        (0..9).for_each(|ordinal| assert!(queue.try_push(record(ordinal)).is_ok()));
+        assert_eq!(queue.take(64, u64::MAX, 3).len(), 3);
+        assert_eq!(queue.take(64, 600, 1).len(), 2); // each weighs 256 bytes
+        assert!(matches!(queue.take_if(|_| false), Took::TooMuch));
+        assert_eq!(queue.take(64, 0, 1).len(), 1); // never none
+    }
+}

@@ -1,0 +1,145 @@
+//! Drain, abort, deadlines and holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_core::report::RunState;
+use tidegate_core::{Emitted, Fault, FaultKind, Record, Stop};
+use tidegate_engine::{Options, StopHandle};
+use tokio::time::Instant;
+
+use crate::kit::*;
+
+async fn at(time: u64, act: impl FnOnce()) {
+    tokio::time::sleep(ms(time)).await;
+    act();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_finishes_what_is_in_flight() {
+    let store = Store::default();
+    let stop = StopHandle::new();
+    let options = Options { in_flight: 4, ..Options::default() };
+    let flow =
+        flow_with(Docs::new(docs(50, 3)), &store, options).cpu("split", lines()).each("look", 2, slow(20));
+    let ((ended, _), ()) = tokio::join!(go_until(flow, &stop), at(50, || stop.drain()));
+    let records = ended.report.records;
+    assert_eq!((ended.report.state, records.pending), (RunState::Stopped, 0));
+    assert!(records.stored > 0 && records.stored < 50, "{records:?}");
+    assert!(store.docs().iter().all(|(key, texts)| whole(50, 3)[key] == *texts));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_a_store_that_is_busy() {
+    let store = Store::default();
+    *store.busy.lock().unwrap() = 3;
+    let stop = StopHandle::new();
+    let flow = flow(Docs::new(docs(9, 1)), &store).each("look", 9, slow(20));
+    let ((ended, _), ()) = tokio::join!(go_until(flow, &stop), at(10, || stop.drain()));
+    assert_eq!(ended.report.records.pending, 0, "{:?}", ended.fault);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_stop_aborts() {
+    let store = Store::default();
+    let stop = StopHandle::new();
+    let began = Instant::now();
+    let stops = async {
+        at(15, || stop.drain()).await;
+        at(1_000, || stop.abort()).await;
+    };
+    let flow = flow(Docs::new(docs(3, 1)), &store).each("look", 9, slow(20_000));
+    let ((ended, _), ()) = tokio::join!(go_until(flow, &stop), stops);
+    assert_eq!((ended.report.state, ended.report.records.pending), (RunState::Aborted, 3));
+    assert!(began.elapsed() < ms(1_100) && store.docs().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_takes_too_long_becomes_an_abort() {
+    let store = Store::default();
+    let stop = StopHandle::new();
+    let began = Instant::now();
+    let flow = flow(Docs::new(docs(3, 1)), &store).each("look", 9, slow(3_600_000));
+    let ((ended, _), ()) = tokio::join!(go_until(flow, &stop), at(15, || stop.drain()));
+    assert_eq!((ended.report.state, ended.report.records.pending), (RunState::Stopped, 3));
+    assert_eq!(began.elapsed().as_secs(), 25);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_leaves_no_half_of_a_document() {
+    for time in 0..60 {
+        let store = Store::default();
+        let stop = StopHandle::new();
+        let flow = flow(Docs::new(docs(5, 300)), &store).cpu("split", lines()).each("look", 8, slow(1));
+        let ((ended, _), ()) = tokio::join!(go_until(flow, &stop), at(time, || stop.abort()));
+        assert_eq!(ended.report.records.stored as usize, store.docs().len());
+        assert!(store.docs().values().all(|texts| texts.len() == 300));
+    }
+}
+
+fn down() -> Result<Emitted, Fault> {
+    Err(Fault::new(FaultKind::Unavailable, "503"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_too_long_stops_resumable_and_judges_nobody() {
+    let store = Store::default();
+    let began = Instant::now();
+    let dead = Arc::new(Slow(ms(1), |_: &mut Record| down()));
+    let ended = go(flow(Docs::new(docs(9, 1)), &store).each("call", 4, dead)).await;
+    assert_eq!(ended.report.state, RunState::Stopped);
+    assert_eq!(ended.fault.unwrap().kind(), FaultKind::Unavailable);
+    assert_eq!((ended.report.records.pending, ended.report.records.quarantined), (9, 0));
+    let lasted = began.elapsed();
+    assert!(lasted >= Options::default().max_hold && lasted < Duration::from_secs(31 * 60), "{lasted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_waited_out_and_workers_share_its_pauses() {
+    let store = Store::default();
+    let began = Instant::now();
+    let recovering =
+        move |_: &mut Record| if began.elapsed() < ms(3_500) { down() } else { Ok(Emitted::Keep) };
+    let stage = Arc::new(Slow(ms(1), recovering));
+    let ended = go(flow(Docs::new(docs(9, 1)), &store).each("call", 8, stage)).await;
+    assert_eq!((ended.report.state, ended.report.records.stored), (RunState::Done, 9));
+    assert!(began.elapsed() < ms(8_000), "pauses of 1, 2 and 4 s are enough: {:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_outage_is_not_counted_against_a_new_one() {
+    // Between two outages the service only ever refuses: refusing is an answer too.
+    let store = Store::default();
+    let began = Instant::now();
+    let stage = move |_: &mut Record| match began.elapsed().as_secs() {
+        3_000..3_002 | 6_000..6_005 => down(),
+        3_002..6_000 => Err(Fault::new(FaultKind::Refused, "no")),
+        _ => Ok(Emitted::Keep),
+    };
+    let flow = flow(Docs::new(docs(2, 1)), &store).each("pace", 1, slow(3_000_000));
+    let ended = go(flow.each("call", 1, Arc::new(Slow(ms(1), stage)))).await;
+    assert_eq!(ended.report.state, RunState::Done, "{:?}", ended.fault);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_that_stops_the_run_leaves_the_rest_pending() {
+    let store = Store::default();
+    let stage = |record: &mut Record| match record.ordinal {
+        4 => Err(Fault::new(FaultKind::Config, "no such model")),
+        _ => Ok(Emitted::Keep),
+    };
+    let ended = go(flow(Docs::new(docs(30, 1)), &store).each("call", 1, Arc::new(Slow(ms(10), stage)))).await;
+    assert_eq!(ended.report.state, RunState::Failed);
+    assert_eq!(ended.fault.unwrap().kind(), FaultKind::Config);
+    assert_eq!(ended.report.records.quarantined, 0);
+    assert_eq!(ended.report.records.stored as usize, store.docs().len());
+    assert!(!store.shelf().rows.contains_key("d04"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_never_becomes_weaker() {
+    let stop = StopHandle::new();
+    stop.abort();
+    stop.drain();
+    assert_eq!(stop.level(), Stop::Abort);
+}
