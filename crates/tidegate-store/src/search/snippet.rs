@@ -26,7 +26,7 @@ pub fn snippet(text: &str, query: &str, width: usize) -> (String, Vec<Range<usiz
         .iter()
         .flat_map(|term| term.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
         .collect();
-    let terms = telling(words_asked);
+    let terms = telling(&words_asked);
     let words = words(text, &terms);
     let Some(window) = best_window(text, &words, terms.len(), width) else {
         return (String::new(), Vec::new());
@@ -62,7 +62,7 @@ const EMPTY_WORDS: &[&str] = &[
 ];
 
 /// The stems of the words worth marking: all of them, if none tells anything.
-fn telling(words: Vec<String>) -> Vec<String> {
+fn telling(words: &[String]) -> Vec<String> {
     let tells = |word: &String| !EMPTY_WORDS.contains(&word.to_lowercase().as_str());
     let any = words.iter().any(tells);
     words.iter().filter(|word| !any || tells(word)).map(|word| stem(word)).collect()
