@@ -22,7 +22,7 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// Tasks of this crate that documents may name.
-const TASKS: &[&str] = &["test", "tidy", "corpus", "bench", "prove"];
+const TASKS: &[&str] = &["demo", "test", "tidy", "corpus", "bench", "prove"];
 
 /// The check.
 pub(super) fn check() -> Result<String, String> {

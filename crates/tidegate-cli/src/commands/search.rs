@@ -154,7 +154,8 @@ fn mode(mode: search_args::Mode) -> Mode {
 /// `--filter` and `--path` together: any of the paths, and the expression.
 fn filter(args: &SearchArgs) -> Result<Option<Filter>, Fault> {
     let typed = args.filter.as_deref().map(Filter::parse).transpose()?;
-    let paths: Vec<Filter> = args.path.iter().cloned().map(Filter::Path).collect();
+    let path = |glob: &String| Filter::path(glob).map_err(|fault| fault.during("--path"));
+    let paths: Vec<Filter> = args.path.iter().map(path).collect::<Result<_, _>>()?;
     let mut all: Vec<Filter> = typed.into_iter().collect();
     if !paths.is_empty() {
         all.push(Filter::Or(paths));

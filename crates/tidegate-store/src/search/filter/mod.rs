@@ -13,7 +13,7 @@
 mod parse;
 mod sql;
 
-use tidegate_core::Fault;
+use tidegate_core::{Fault, FaultKind};
 
 pub(crate) use sql::{Clause, register};
 
@@ -85,6 +85,19 @@ impl Filter {
     /// [`tidegate_core::FaultKind::Config`] with the column (from 1, in characters) of what is wrong.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         parse::parse(text)
+    }
+
+    /// A filter on the document's key, checked before it meets a query.
+    ///
+    /// # Errors
+    /// [`tidegate_core::FaultKind::Config`] for a glob that does not read.
+    pub fn path(glob: &str) -> Result<Self, Fault> {
+        sql::matcher(glob).map_err(|error| {
+            Fault::new(FaultKind::Config, format!("the glob {glob:?} does not read"))
+                .hint("put [ and { in a class of their own to mean them: [[]")
+                .cause(error)
+        })?;
+        Ok(Self::Path(glob.to_owned()))
     }
 
     /// The filter as a condition on rows of `source`.
