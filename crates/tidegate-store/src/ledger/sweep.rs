@@ -73,7 +73,9 @@ pub(super) async fn sweep(
     killpoint::hit("store.sweep.before");
     let pipeline = ledger.terms.lease.pipeline;
     let (covered, unknown) = (ranges(&coverage.covered), ranges(&coverage.unknown));
-    let counts = ledger.reader.call(move |conn| find(conn, pipeline, &covered, &unknown)).await?;
+    let terms = ledger.terms.clone();
+    let counts =
+        ledger.reader.call(move |conn| find(conn, (pipeline, &terms.run), &covered, &unknown)).await?;
     let allowed = policy.max_count.max((policy.max_share * counts.known as f64) as u64);
     let refuse = !policy.allow_delete && counts.vanished > allowed;
     let mut sweep =
@@ -101,7 +103,12 @@ struct Counts {
 }
 
 /// Fills the temporary table of vanished items.
-fn find(conn: &Connection, pipeline: i64, covered: &[Range], unknown: &[Range]) -> Result<Counts, Fault> {
+fn find(
+    conn: &Connection,
+    (pipeline, run): (i64, &str),
+    covered: &[Range],
+    unknown: &[Range],
+) -> Result<Counts, Fault> {
     conn.execute("DELETE FROM temp.gone", []).doing(DOING)?;
     let mut known: u64 = 0;
     let mut aside = Vec::new();
@@ -118,7 +125,7 @@ fn find(conn: &Connection, pipeline: i64, covered: &[Range], unknown: &[Range]) 
             named_params! {":pipeline": pipeline, ":equal": range.equal, ":from": range.from, ":to": range.to},
         )
         .doing(DOING)?;
-        aside.extend(vanished_quarantine(conn, pipeline, range)?);
+        aside.extend(vanished_quarantine(conn, (pipeline, run), range)?);
     }
     for range in unknown {
         conn.execute(
@@ -148,17 +155,25 @@ fn count(conn: &Connection, pipeline: i64, range: &Range) -> Result<u64, Fault> 
     .doing(DOING)
 }
 
-fn vanished_quarantine(conn: &Connection, pipeline: i64, range: &Range) -> Result<Vec<String>, Fault> {
+/// Keys in the quarantine that this run neither saw nor put there: a second item of one key is put aside under a key
+/// that no source lists.
+fn vanished_quarantine(
+    conn: &Connection,
+    (pipeline, run): (i64, &str),
+    range: &Range,
+) -> Result<Vec<String>, Fault> {
     let mut select = conn
         .prepare_cached(
             "SELECT uri FROM quarantine
              WHERE pipeline = :pipeline AND (uri = :equal OR uri >= :from AND (:to IS NULL OR uri < :to))
-               AND NOT EXISTS (SELECT 1 FROM temp.seen WHERE key = uri)",
+               AND NOT EXISTS (SELECT 1 FROM temp.seen WHERE key = uri) AND run IS NOT :run",
         )
         .doing(DOING)?;
     select
         .query_map(
-            named_params! {":pipeline": pipeline, ":equal": range.equal, ":from": range.from, ":to": range.to},
+            named_params! {
+                ":pipeline": pipeline, ":run": run, ":equal": range.equal, ":from": range.from, ":to": range.to
+            },
             |row| row.get(0),
         )
         .and_then(Iterator::collect)

@@ -1,4 +1,4 @@
-//! The command as it is used: help texts, exit codes, and the commands that need no store.
+//! Help texts, exit codes, and the commands that need no store.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
