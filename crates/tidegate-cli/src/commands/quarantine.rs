@@ -105,8 +105,10 @@ fn worse(a: Exit, b: Exit) -> Exit {
 }
 
 fn drop_chosen(url: &str, chosen: &Chosen, terminal: &Terminal) -> Result<Exit, Fault> {
+    // Looked at first as a reader: opening for writing would make the store that is not there.
+    let items = chosen_of(&Store::open(url, OpenMode::Read)?, chosen)?;
+    let keys: Vec<String> = items.into_iter().map(|item| item.source).collect();
     let store = Store::open(url, OpenMode::Write)?;
-    let keys: Vec<String> = chosen_of(&store, chosen)?.into_iter().map(|item| item.source).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| Fault::new(FaultKind::Unavailable, "the runtime cannot be started").cause(error))?;
