@@ -71,10 +71,12 @@ fn bad(world: &World) -> Vec<(&'static str, &'static str, &'static str)> {
 /// Documents that look odd and are good.
 fn good(world: &World) -> Vec<(&'static str, String)> {
     world.write("docs/good.md", "# Good\n\nThe goodword is here.\n");
-    let mut latin = b"latinword na\xefve caf\xe9 d\xe9j\xe0 vu, tr\xe8s fran\xe7ais et \xe9l\xe9gant. ".repeat(5);
+    let mut latin =
+        b"latinword na\xefve caf\xe9 d\xe9j\xe0 vu, tr\xe8s fran\xe7ais et \xe9l\xe9gant. ".repeat(5);
     latin.push(b'\n');
     world.write("docs/latin.txt", latin);
-    let wide: Vec<u8> = "\u{feff}wideword größer, in UTF-16\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide: Vec<u8> =
+        "\u{feff}wideword größer, in UTF-16\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     world.write("docs/wide.txt", wide);
     let odd = world.path("docs").join(OsStr::from_bytes(b"caf\xe9.md"));
     std::fs::write(odd, "oddword in a file with an odd name").unwrap();

@@ -8,10 +8,14 @@ const SECTIONS: usize = 10;
 
 /// One document of each kind, each with a word of its own.
 fn corpus(world: &World) {
-    let sections: String =
-        (0..SECTIONS).map(|i| format!("## Part {i}\n\n{}\n\n", paragraph(&format!("part{i}"), 120))).collect();
+    let sections: String = (0..SECTIONS)
+        .map(|i| format!("## Part {i}\n\n{}\n\n", paragraph(&format!("part{i}"), 120)))
+        .collect();
     world.write("docs/guide.md", format!("# Guide\n\n{sections}"));
-    world.write("docs/sub/page.html", format!("<html><body><h1>Page</h1><p>{}</p></body></html>", paragraph("htmlword", 80)));
+    world.write(
+        "docs/sub/page.html",
+        format!("<html><body><h1>Page</h1><p>{}</p></body></html>", paragraph("htmlword", 80)),
+    );
     world.write("docs/notes.txt", paragraph("plainword", 80));
     world.write("docs/table.csv", "name,colour\ncsvword,red\nother,blue\n");
     world.write("docs/data.json", r#"{"title": "x", "body": "a jsonword of some length, and more"}"#);

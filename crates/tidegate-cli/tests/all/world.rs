@@ -98,7 +98,8 @@ impl World {
     /// The names of the documents that hold a word, relative to this folder, each once and sorted.
     pub(crate) fn holders(&self, word: &str) -> Vec<String> {
         let hits = self.hits(&["--mode", "text", "--limit", "1000", word]);
-        let mut names: Vec<String> = hits.iter().map(|hit| self.relative(hit["source"].as_str().unwrap())).collect();
+        let mut names: Vec<String> =
+            hits.iter().map(|hit| self.relative(hit["source"].as_str().unwrap())).collect();
         names.sort();
         names.dedup();
         names
@@ -261,8 +262,8 @@ fn collect(mut from: impl Read + Send + 'static) -> (Arc<Mutex<Vec<u8>>>, Option
 /// A paragraph of `words` words that begins with `marker`; different markers give different paragraphs.
 pub(crate) fn paragraph(marker: &str, words: usize) -> String {
     const WORDS: [&str; 16] = [
-        "harbour", "lantern", "granite", "meadow", "violin", "copper", "glacier", "orchard", "saddle", "thunder",
-        "velvet", "walnut", "anchor", "basket", "canyon", "ember",
+        "harbour", "lantern", "granite", "meadow", "violin", "copper", "glacier", "orchard", "saddle",
+        "thunder", "velvet", "walnut", "anchor", "basket", "canyon", "ember",
     ];
     let mut state = marker.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |state, byte| {
         (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
