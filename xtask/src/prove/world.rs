@@ -19,8 +19,9 @@ const WORDS: &[&str] = &[
 /// How many documents a world begins with.
 const DOCUMENTS: u64 = 36;
 
-/// Paragraphs of a document so large that the store stages it.
-const LARGE: u64 = 6_000;
+/// Paragraphs of a document so large that the store stages it: two parts of 5,000 chunks and a rest, where three
+/// paragraphs make about two chunks.
+const LARGE: u64 = 18_000;
 
 /// The documents, and where the next change comes from.
 pub(crate) struct World {
