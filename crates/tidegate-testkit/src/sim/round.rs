@@ -225,6 +225,10 @@ async fn caught_up(sim: &Sim) {
     let settled = || {
         let lasting = sim.lasting();
         let rows = &lasting.durable.rows;
+        let there = |key: &String| lasting.world.things.iter().any(|thing| thing.key == *key);
+        if !rows.keys().all(there) {
+            return false; // what vanished is still to be removed
+        }
         lasting
             .world
             .things

@@ -216,18 +216,20 @@ impl Batch for Embed {
             self.sim.answered("embed", false);
             return Err(fault);
         }
-        self.sim.answered("embed", true);
         if records.iter().any(|record| has(&text_of(record), 'P')) {
+            self.sim.answered("embed", true);
             self.sim.tally("embed panic");
             planned_panic("embed");
         }
         if records.iter().any(|record| has(&text_of(record), 'R')) {
             self.sim.tally("embed batch refusal");
             self.sim.nap().await;
+            self.sim.answered("embed", true);
             return Err(Fault::new(FaultKind::Refused, "sim: one of these"));
         }
         let mut payment = self.pay(records);
         self.sim.nap().await;
+        self.sim.answered("embed", true);
         payment.kept = true;
         drop(payment);
         Ok(records.iter_mut().map(|record| self.answer(record)).collect())
