@@ -75,6 +75,10 @@ struct Todo {
 async fn handle(lane: &Lane, stage: &dyn Batch, hold: &Hold, group: Vec<Record>) {
     let mut groups = vec![Todo { records: group, again: true }];
     while let Some(mut todo) = groups.pop() {
+        if hold.is_over() {
+            todo.records.iter().for_each(|record| record.tether().pend());
+            continue;
+        }
         let started = Instant::now();
         let result = guarded(stage.run(&lane.cx, &mut todo.records)).await;
         lane.counters().work.record(started.elapsed());

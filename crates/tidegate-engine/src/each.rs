@@ -22,6 +22,9 @@ pub(crate) async fn work(lane: Lane, stage: Arc<dyn Each>, hold: Arc<Hold>) {
 async fn one(lane: &Lane, stage: &dyn Each, hold: &Hold, mut record: Record) {
     let mut again = true;
     loop {
+        if hold.is_over() {
+            return record.tether().pend();
+        }
         let started = Instant::now();
         let result = guarded(stage.run(&lane.cx, &mut record)).await;
         lane.counters().work.record(started.elapsed());

@@ -1,6 +1,7 @@
 //! Holding: what failed through no record's fault is kept and tried again, for as long as the run may be held.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tidegate_core::{Advice, Cx, Fault, Stop, advise};
@@ -23,6 +24,8 @@ pub(crate) struct Hold {
     /// The stop that ends the waiting.
     until: Stop,
     state: Mutex<Option<Held>>,
+    /// It was held for too long: nothing more is tried in this run.
+    over: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
@@ -35,7 +38,13 @@ struct Held {
 
 impl Hold {
     pub(crate) fn new(what: impl Into<String>, most: Duration) -> Self {
-        Self { what: what.into(), most, until: Stop::Drain, state: Mutex::new(None) }
+        Self {
+            what: what.into(),
+            most,
+            until: Stop::Drain,
+            state: Mutex::new(None),
+            over: AtomicBool::new(false),
+        }
     }
 
     /// A drain does not end the waiting: what is in flight can only be finished through what is held here.
@@ -59,6 +68,9 @@ impl Hold {
         let held = self.begin(pause);
         let lasted = held.since.elapsed();
         let most = if planted("held for ever") { FURTHEST } else { self.most };
+        if lasted >= most {
+            self.over.store(true, Ordering::Release);
+        }
         if lasted >= most || cx.stop() >= self.until {
             return Err(fault.clone().during(format!("{} was held for {lasted:.0?}", self.what)));
         }
@@ -70,6 +82,11 @@ impl Hold {
             () = cx.stopped(self.until) => Err(fault.clone()),
             () = tokio::time::sleep(rest) => Ok(()),
         }
+    }
+
+    /// Whether it was given up: what still comes would only meet the same outage, one timeout after the other.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     /// Waits out a fault that can be waited out; returns any other.

@@ -280,6 +280,10 @@ async fn fetch_held(
 ) -> Option<Fetched> {
     let mut again = true;
     loop {
+        if hold.is_over() {
+            tether.pend();
+            return None;
+        }
         let started = Instant::now();
         let result = guarded(fetcher.fetch(&lane.cx, item)).await;
         lane.counters().work.record(started.elapsed());

@@ -1,6 +1,6 @@
 //! Drain, abort, deadlines and holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tidegate_core::report::RunState;
@@ -85,11 +85,18 @@ fn down() -> Result<Emitted, Fault> {
 async fn what_is_held_too_long_stops_resumable_and_judges_nobody() {
     let store = Store::default();
     let began = Instant::now();
-    let dead = Arc::new(Slow(ms(1), |_: &mut Record| down()));
-    let ended = go(flow(Docs::new(docs(9, 1)), &store).each("call", 4, dead)).await;
+    let last_call = Arc::new(Mutex::new(ms(0)));
+    let noted = last_call.clone();
+    let dead = Slow(ms(1), move |_: &mut Record| {
+        *noted.lock().unwrap() = began.elapsed();
+        down()
+    });
+    let ended = go(flow(Docs::new(docs(9, 1)), &store).each("call", 1, Arc::new(dead))).await;
     assert_eq!(ended.report.state, RunState::Stopped);
     assert_eq!(ended.fault.unwrap().kind(), FaultKind::Unavailable);
     assert_eq!((ended.report.records.pending, ended.report.records.quarantined), (9, 0));
+    // Nothing more is tried once it was given up: nine more time-outs would be no news.
+    assert!(*last_call.lock().unwrap() < Options::default().max_hold + ms(10));
     let lasted = began.elapsed();
     assert!(lasted >= Options::default().max_hold && lasted < Duration::from_secs(31 * 60), "{lasted:?}");
 }
