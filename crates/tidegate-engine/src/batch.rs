@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 use crate::each::held;
 use crate::hold::Hold;
+use crate::lane::Lane;
 use crate::mutant::planted;
 use crate::queue::Took;
-use crate::run::Lane;
 use crate::tasks::guarded;
 
 /// One worker of a grouped stage. `turn` lets one worker gather at a time, so that several idle workers do not

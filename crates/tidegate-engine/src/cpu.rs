@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tidegate_core::{Cpu, Emit, Fault, FaultKind, Record, Stop, Tether};
 use tokio::time::Instant;
 
+use crate::lane::Lane;
 use crate::mutant::planted;
-use crate::run::Lane;
 use crate::tasks::guarded_now;
 
 /// Records taken to the pool at a time: small ones share the cost of the trip.

@@ -6,7 +6,7 @@ use tidegate_core::{Advice, Each, Emitted, Fault, Record, advise};
 use tokio::time::Instant;
 
 use crate::hold::Hold;
-use crate::run::Lane;
+use crate::lane::Lane;
 use crate::tasks::guarded;
 
 /// One worker of an asynchronous stage.

@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use crate::book::Settled;
 use crate::each::held;
 use crate::hold::Hold;
+use crate::lane::Lane;
 use crate::mutant::planted;
 use crate::passage::Resequencer;
 use crate::queue::Producer;
-use crate::run::Lane;
 use crate::tasks::guarded;
 
 /// Items asked of the source at a time.

@@ -1,21 +1,23 @@
 //! One run from start to report: who is started, who waits for whom, and what a stop means.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tidegate_core::counters::StageCounters;
 use tidegate_core::report::{Report, RunState};
-use tidegate_core::{Advice, Compute, Cx, Fault, FaultKind, Record, Stop, Sweep, Tether, advise};
+use tidegate_core::{Compute, Cx, Fault, FaultKind, Stop, Sweep};
 use tokio::sync::Semaphore;
 
 use crate::book::Settlement;
 use crate::commit::{Committer, collect};
 use crate::flow::{Flow, Kind, Options, Stage};
+use crate::halt::Halt;
 use crate::hold::Hold;
 use crate::intake::{Intake, fetch};
+use crate::lane::Lane;
 use crate::monitor::{Monitor, StageView};
 use crate::mutant::planted;
 use crate::passage::Resequencer;
-use crate::queue::{Producer, Queue, Took};
+use crate::queue::{Producer, Queue};
 use crate::stop::StopHandle;
 use crate::tasks::Tasks;
 use crate::window::{Open, Windowing};
@@ -30,157 +32,6 @@ pub struct Ended {
     pub fault: Option<Fault>,
     /// What removal of vanished items did.
     pub sweep: Sweep,
-}
-
-/// What the workers of one stage share.
-#[derive(Clone)]
-pub(crate) struct Lane {
-    pub(crate) cx: Cx,
-    pub(crate) input: Arc<Queue>,
-    /// Absent for the sink.
-    output: Option<Producer>,
-    view: StageView,
-    /// Later stages first, so that what is nearly done is finished.
-    depth: u64,
-    pub(crate) book: Arc<Settlement>,
-    pub(crate) monitor: Arc<Monitor>,
-    pub(crate) halt: Halt,
-}
-
-impl Lane {
-    pub(crate) fn counters(&self) -> &StageCounters {
-        &self.view.counters
-    }
-
-    /// The next records with work to do; `None` once the input has ended. What was put aside meanwhile is dropped.
-    ///
-    /// # Cancel safety
-    /// Nothing is taken unless the future is ready.
-    pub(crate) async fn next(&self, most: usize, bytes: u64) -> Option<Vec<Record>> {
-        loop {
-            let waiting = tokio::time::Instant::now();
-            let mut records = self.input.pop(most, bytes, self.view.width).await?;
-            self.counters().wait_input.record(waiting.elapsed());
-            records.retain(|record| !record.tether().is_failed());
-            if !records.is_empty() {
-                self.counters().taken.add(records.len() as u64);
-                self.counters().busy.add(records.len() as u64);
-                return Some(records);
-            }
-        }
-    }
-
-    /// One more record, if one waits and `fits`. What was put aside meanwhile is dropped.
-    pub(crate) fn take_one(&self, fits: impl Fn(&Record) -> bool) -> Took {
-        loop {
-            let took = self.input.take_if(|record| record.tether().is_failed() || fits(record));
-            if let Took::One(record) = &took {
-                if record.tether().is_failed() {
-                    continue;
-                }
-                self.counters().taken.add(1);
-                self.counters().busy.add(1);
-            }
-            return took;
-        }
-    }
-
-    /// Hands a record on, waiting for room.
-    pub(crate) async fn emit(&self, record: Record) {
-        if let Some(output) = &self.output {
-            output.push(record, self.counters()).await;
-        }
-    }
-
-    /// Puts aside whatever `tether` holds, or stops the run if the fault is not a record's. Whoever can try again does
-    /// so first; here a fault that should pass leaves the item to the next run.
-    pub(crate) fn fail(&self, tether: &Tether, fault: &Fault) {
-        match advise(fault) {
-            Advice::Quarantine => {
-                self.counters().failed.add(1);
-                let unit = tether.unit().unwrap_or_default();
-                tracing::info!(run = %self.cx.run, stage = %self.view.name, item = unit, class = fault.kind().name(), %fault, "quarantined");
-                tether.fail(&self.view.name, fault);
-            }
-            Advice::Again => tether.pend(),
-            // What reports this has no lane that could be held.
-            Advice::Hold(_) => {
-                tether.pend();
-                let doing = format!("{} reported an outage, which it cannot wait out", self.view.name);
-                self.halt.stop(&Fault::new(FaultKind::Internal, doing).cause(fault.clone()));
-            }
-            Advice::StopRun => {
-                tether.pend();
-                self.halt.stop(fault);
-            }
-        }
-    }
-
-    pub(crate) fn urgency(&self, records: &[Record]) -> u64 {
-        let ordinal = records.first().map_or(0, |record| record.ordinal);
-        (64u64.saturating_sub(self.depth) << 48) | (ordinal & ((1 << 48) - 1))
-    }
-}
-
-/// Why and how far the run is to stop.
-#[derive(Clone)]
-pub(crate) struct Halt {
-    stop: StopHandle,
-    verdict: Arc<Mutex<Verdict>>,
-}
-
-#[derive(Default)]
-struct Verdict {
-    fault: Option<Fault>,
-    state: RunState,
-    source_ended: bool,
-    sweep: Sweep,
-}
-
-impl Halt {
-    /// Nothing can go on.
-    pub(crate) fn stop(&self, fault: &Fault) {
-        self.conclude(
-            fault,
-            if fault.kind() == FaultKind::Cancelled { RunState::Stopped } else { RunState::Failed },
-        );
-        self.stop.abort();
-    }
-
-    /// A stage was held too long: the others finish what they can.
-    pub(crate) fn held_too_long(&self, fault: &Fault) {
-        self.conclude(fault, RunState::Stopped);
-        self.stop.drain();
-    }
-
-    /// The sink was held too long: nothing can be finished.
-    pub(crate) fn sink_held_too_long(&self, fault: &Fault) {
-        self.conclude(fault, RunState::Stopped);
-        self.stop.abort();
-    }
-
-    pub(crate) fn source_ended(&self) {
-        self.lock().source_ended = true;
-    }
-
-    pub(crate) fn swept(&self, sweep: Sweep) {
-        let mut verdict = self.lock();
-        verdict.sweep.deleted += sweep.deleted;
-        verdict.sweep.moved += sweep.moved;
-        verdict.sweep.refused += sweep.refused;
-        verdict.sweep.known += sweep.known;
-    }
-
-    fn conclude(&self, fault: &Fault, state: RunState) {
-        let mut verdict = self.lock();
-        if verdict.fault.is_none() {
-            (verdict.fault, verdict.state) = (Some(fault.clone()), state);
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Verdict> {
-        self.verdict.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Runs a flow to its end, or until it is stopped. `monitor` is the flow's own ([`Flow::monitor`]).

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tidegate_core::{Fault, Record, Stop, Tether, UnitId, Window};
 use tokio::time::Instant;
 
+use crate::lane::Lane;
 use crate::mutant::planted;
 use crate::passage::Resequencer;
-use crate::run::Lane;
 use crate::tasks::guarded_now;
 
 /// How often it is looked whether everything waits for the window.
