@@ -111,7 +111,8 @@ impl Committer {
                 let cx = self.lane.cx.clone();
                 return guarded(self.sink.finish(&cx)).await;
             }
-            if self.has_lingered() {
+            // Lingering for company that cannot come would only hold up the run.
+            if self.has_lingered() || self.book().waits_for_commit() {
                 self.flush().await?;
             }
             let linger = self.sink.grouping().linger.min(LONGEST_LINGER);

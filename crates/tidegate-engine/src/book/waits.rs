@@ -84,7 +84,13 @@ impl Settlement {
     pub(crate) fn starve(self: &Arc<Self>) -> Starving {
         self.starved.store(true, Ordering::Release);
         self.starving.notify_waiters();
+        self.ready.notify_waiters(); // the committer may be gathering what intake waits for
         Starving(self.clone())
+    }
+
+    /// Whether nothing can settle before the committer commits what it has: intake waits, and nothing is open.
+    pub(crate) fn waits_for_commit(&self) -> bool {
+        self.is_starved() && self.lock().open.is_empty()
     }
 
     /// Whether intake waits for items to settle.
