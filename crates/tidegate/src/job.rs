@@ -259,11 +259,7 @@ async fn open_sink(
     };
     let defaults = JsonlOptions::default();
     let options = JsonlOptions {
-        fields: if jsonl.fields.is_empty() {
-            FieldSelection::All
-        } else {
-            FieldSelection::Only(jsonl.fields.clone())
-        },
+        fields: selection(jsonl),
         vectors: match jsonl.vectors {
             config::Vectors::None => VectorFormat::None,
             config::Vectors::Float => VectorFormat::Floats,
@@ -282,4 +278,16 @@ async fn open_sink(
     let tail = ledger.length(OUTPUT_TAIL).await?;
     let committed = length.map(|length| Committed { length, tail });
     Ok(Box::new(JsonlSink::open(Path::new(&jsonl.path), committed, shared, options)?))
+}
+
+/// Which values are written. Saying how vectors are written asks for them, also where other fields are chosen.
+fn selection(jsonl: &config::JsonlSink) -> FieldSelection {
+    let mut fields = jsonl.fields.clone();
+    if fields.is_empty() {
+        return FieldSelection::All;
+    }
+    if jsonl.vectors != config::Vectors::None && !fields.iter().any(|field| field == "vector") {
+        fields.push("vector".to_owned());
+    }
+    FieldSelection::Only(fields)
 }
