@@ -159,6 +159,9 @@ fn exit_of(finished: &Finished, watch: Option<&Watch>, terminal: &Terminal) -> E
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// Listened to only so that a limit on the size of files is an error of the write that meets it, and not the end
+    /// of the process.
+    _too_large: Signal,
 }
 
 impl Signals {
@@ -168,6 +171,8 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(refused)?,
             terminate: signal(SignalKind::terminate()).map_err(refused)?,
+            _too_large: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))
+                .map_err(refused)?,
         })
     }
 

@@ -11,6 +11,12 @@ pub(crate) fn fault(error: rusqlite::Error) -> Fault {
             "the disk or quota of the store is full",
             Some("free some space; work goes on by itself, or with the next run"),
         ),
+        // SQLite tells a full disk from other failed writes, but not a quota or a limit on the size of files.
+        Some(Code::SystemIoFailure) if is_write(&error) => (
+            FaultKind::StorageFull,
+            "the store cannot be written: a quota or limit on file sizes is reached, or the disk failed",
+            Some("free some space or raise the limit; work goes on by itself, or with the next run"),
+        ),
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
             (FaultKind::StorageBusy, "the store is busy with another process", None)
         }
@@ -38,6 +44,14 @@ pub(crate) fn fault(error: rusqlite::Error) -> Fault {
         Some(hint) => fault.hint(hint),
         None => fault,
     }
+}
+
+/// Whether an I/O error came of writing or growing a file. Such a write changed nothing that counts, so it may be tried
+/// again; a failed sync may not, because the system then forgets what it did not write.
+fn is_write(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(SQLITE_IOERR_WRITE | SQLITE_IOERR_SHMSIZE))
 }
 
 /// What to do about a damaged file. Nothing is ever deleted or rebuilt without being asked.
