@@ -51,6 +51,17 @@ class Store:
         self.folder.cleanup()
 
 
+def is_unmade(path):
+    """Whether the process that was to make the store was killed before it had made its tables."""
+    if not os.path.exists(path):
+        return True
+    store = Store(path)
+    try:
+        return store.number("SELECT count(*) FROM sqlite_master") == 0
+    finally:
+        store.close()
+
+
 def check_file(store, complain):
     """The file is a sound database of ours."""
     for (line,) in store.rows("PRAGMA integrity_check"):
@@ -212,6 +223,8 @@ def check(path, docs, old_docs=None, stopped=False):
     """Judges; returns the verdict."""
     violations = []
     now, old = Documents(docs), Documents(old_docs) if old_docs else None
+    if old_docs and not old.good and is_unmade(path):
+        return {"violations": [], "documents": 0, "chunks": 0, "journal": 0, "quarantined": 0}
     store = Store(path)
     try:
         check_file(store, violations.append)

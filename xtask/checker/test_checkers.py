@@ -158,6 +158,14 @@ class Stores(unittest.TestCase):
         self.db.execute("UPDATE run SET report = ?", [json.dumps({"records": records})])
         self.assertNotEqual(self.judge(self.old, True), [])
 
+    def test_a_store_that_was_never_made_is_lost_only_if_it_was_there(self):
+        with tempfile.TemporaryDirectory() as nothing:
+            for path in (os.path.join(nothing, "no.db"), os.path.join(nothing, "empty.db")):
+                self.assertEqual(check_store.check(path, self.docs, nothing)["violations"], [])
+                with self.assertRaises((OSError, sqlite3.Error)):
+                    check_store.check(path, self.docs, self.old)
+                open(os.path.join(nothing, "empty.db"), "w").close()
+
     def test_a_torn_file_is_found(self):
         self.db.commit()
         size = os.path.getsize(self.path)

@@ -6,6 +6,7 @@ use std::time::Instant;
 use tidegate_core::killpoint::POINTS;
 
 use super::acts::{Act, Cast};
+use super::outputs;
 use super::scene::Scene;
 use super::strike::Kill;
 use crate::random::Random;
@@ -116,11 +117,11 @@ fn at_points(tool: &Tool, dir: &Path, seed: u64, act: Act, tally: &mut Tally) ->
 /// Kills at random moments, some of them while a process recovers from the one before.
 fn at_random(tool: &Tool, plan: &Plan, random: &mut Random, tally: &mut Tally) -> Result<(), String> {
     let until = tally.killed + plan.kills;
+    let mut idle = 0;
     while tally.killed < until {
         let seed = random.next();
         in_a_folder(plan, seed, |dir| {
-            let mut scene = Scene::new(tool, dir, seed)?;
-            let mut idle = 0;
+            let mut scene = Scene::young(tool, dir, seed, tally)?;
             for _ in 0..ROUNDS_PER_WORLD {
                 scene.change()?;
                 let moment = scene.moment();
@@ -136,11 +137,27 @@ fn at_random(tool: &Tool, plan: &Plan, random: &mut Random, tally: &mut Tally) -
                     break;
                 }
             }
-            Ok(())
+            lines_at_random(tool, dir, seed, &mut scene, tally)
         })
         .map_err(|error| format!("seed {}: {error}", plan.seed))?;
     }
     Ok(())
+}
+
+/// A kill at a random moment while documents go to a file.
+fn lines_at_random(
+    tool: &Tool,
+    dir: &Path,
+    seed: u64,
+    scene: &mut Scene<'_>,
+    tally: &mut Tally,
+) -> Result<(), String> {
+    let moment = scene.moment();
+    let dir = dir.join("lines");
+    std::fs::create_dir_all(&dir).map_err(|error| unwritable(&error))?;
+    outputs::appending(tool, &dir, seed, &Kill::After(moment), tally)
+        .map(drop)
+        .map_err(|error| format!("killed after {moment:?} while lines were appended: {error}"))
 }
 
 /// Runs `work` in a temporary folder; the folder of a failure stays if that is asked for.

@@ -35,6 +35,9 @@ in_flight = 4
 drain = \"DRAIN\"
 ";
 
+/// About how long the first run over a new world takes, which makes the store.
+const FIRST: Duration = Duration::from_millis(400);
+
 /// A world, its store, and how long a run takes.
 pub(crate) struct Scene<'a> {
     tool: &'a Tool,
@@ -49,6 +52,19 @@ impl<'a> Scene<'a> {
         let world = World::new(dir, seed).map_err(|error| unwritable(&error))?;
         let mut scene = Self { tool, world, usual: Duration::ZERO };
         scene.undisturbed()?;
+        scene.change()?;
+        scene.usual = scene.undisturbed()?;
+        Ok(scene)
+    }
+
+    /// A new world whose very first run is killed.
+    pub(crate) fn young(tool: &'a Tool, dir: &Path, seed: u64, tally: &mut Tally) -> Result<Self, String> {
+        let mut world = World::new(dir, seed).map_err(|error| unwritable(&error))?;
+        world.forget().map_err(|error| unwritable(&error))?;
+        let mut scene = Self { tool, world, usual: FIRST };
+        let moment = scene.moment();
+        let within = |error| format!("first run killed after {moment:?}: {error}");
+        scene.round(&Kill::After(moment), false, tally).map_err(within)?;
         scene.change()?;
         scene.usual = scene.undisturbed()?;
         Ok(scene)
@@ -162,7 +178,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn drained(&mut self, at: (&'static str, u64), tally: &mut Tally) -> Result<bool, String> {
         let dir = self.world.dir.clone();
         self.world.forget().map_err(|error| unwritable(&error))?;
-        for patience in ["25s", "1ms"] {
+        for patience in ["0s", "25s"] {
             tally.round();
             let config = NARROW_CONFIG.replace("DRAIN", patience);
             std::fs::write(dir.join("narrow.toml"), config).map_err(|error| unwritable(&error))?;
