@@ -159,12 +159,13 @@ class Stores(unittest.TestCase):
         self.assertNotEqual(self.judge(self.old, True), [])
 
     def test_a_store_that_was_never_made_is_lost_only_if_it_was_there(self):
-        with tempfile.TemporaryDirectory() as nothing:
-            for path in (os.path.join(nothing, "no.db"), os.path.join(nothing, "empty.db")):
-                self.assertEqual(check_store.check(path, self.docs, nothing)["violations"], [])
-                with self.assertRaises((OSError, sqlite3.Error)):
-                    check_store.check(path, self.docs, self.old)
-                open(os.path.join(nothing, "empty.db"), "w").close()
+        nothing, missing, empty = (os.path.join(self.folder.name, name) for name in ("nothing", "no.db", "empty.db"))
+        os.mkdir(nothing)
+        open(empty, "w").close()
+        for path in (missing, empty):
+            self.assertEqual(check_store.check(path, self.docs, nothing)["violations"], [])
+            with self.assertRaises((OSError, sqlite3.Error)):
+                check_store.check(path, self.docs, self.old)
 
     def test_a_torn_file_is_found(self):
         self.db.commit()
