@@ -32,7 +32,7 @@ pub struct JsonlOptions {
     pub vectors: VectorFormat,
     /// Whether lines stand in listing order. Lines of records that were put aside are left out.
     pub ordered: bool,
-    /// Whether an existing file is replaced.
+    /// Whether a file is replaced that is there and not this pipeline's output.
     pub overwrite: bool,
     /// How many units are committed together. Each commit waits for the disk once.
     pub grouping: Grouping,
@@ -94,7 +94,7 @@ impl JsonlSink {
         options: JsonlOptions,
     ) -> Result<Self, Fault> {
         let target = output::open(path, committed, options.overwrite)?;
-        let claimed = (committed.is_some() && !options.overwrite) || matches!(target, Target::Stream(_));
+        let claimed = committed.is_some() || matches!(target, Target::Stream(_));
         let (spools, committed) = match &target {
             Target::File(file) => {
                 let length = file.metadata().map_err(write_fault)?.len();
@@ -254,7 +254,7 @@ impl Writing {
         let length = file.metadata().map_err(write_fault)?.len();
         if length < self.committed {
             return Err(Fault::new(FaultKind::Guarded, "somebody else cut the output short")
-                .hint("put it back, or start over with --overwrite"));
+                .hint("put it back, or give the pipeline another `name` to start over"));
         }
         if !self.unknown && length > self.committed {
             file.set_len(self.committed).map_err(write_fault)?;

@@ -55,10 +55,11 @@ pub(crate) fn open(path: &Path, committed: Option<Committed>, overwrite: bool) -
     let file = file.map_err(|error| during(write_fault(error)))?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| {
-            refuse("another process is writing to it", "wait for it, or choose another path with -o")
+            refuse("another process is writing to it", "wait for it, or set another `path` in [sink]")
         })
         .map_err(during)?;
-    if overwrite {
+    // What this pipeline wrote is never replaced: its ledger calls those items done and would not write them again.
+    if overwrite && committed.is_none() {
         file.set_len(0).map_err(|error| during(write_fault(error)))?;
     } else {
         recover(&file, committed).map_err(during)?;
@@ -72,13 +73,14 @@ pub(crate) fn open(path: &Path, committed: Option<Committed>, overwrite: bool) -
 
 /// Cuts off what was appended but never committed, if the rest is what was committed.
 fn recover(file: &File, committed: Option<Committed>) -> Result<(), Fault> {
-    const HINT: &str = "choose another path with -o, or start over with --overwrite";
+    const HINT: &str = "put back what was there, or give the pipeline another `name` to start over";
     let length = file.metadata().map_err(write_fault)?.len();
     let Some(Committed { length: known, tail }) = committed else {
         return if length == 0 {
             Ok(())
         } else {
-            Err(refuse("it exists and is not this pipeline's output", HINT))
+            let hint = "set another `path` in [sink], or `overwrite = true` there to replace it";
+            Err(refuse("it exists and is not this pipeline's output", hint))
         };
     };
     if length < known {

@@ -210,6 +210,25 @@ async fn what_is_not_ours_is_left_alone() {
 }
 
 #[tokio::test]
+async fn an_output_of_ours_is_continued_even_where_others_may_be_replaced() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path(), "theirs\n").unwrap();
+    let options = || JsonlOptions { overwrite: true, ..text_only() };
+    for ordinal in 0..2 {
+        let committed = fixture.ledger.committed();
+        let mut sink =
+            JsonlSink::open(&fixture.path(), committed, fixture.ledger.clone(), options()).unwrap();
+        sink.commit(&cx(), &mut commit(vec![unit(ordinal, &["line"])])).await.unwrap();
+        sink.finish(&cx()).await.unwrap();
+    }
+    assert_eq!(fixture.texts(), ["line", "line"]);
+    fs::write(fixture.path(), "theirs\n").unwrap();
+    let again =
+        JsonlSink::open(&fixture.path(), fixture.ledger.committed(), fixture.ledger.clone(), options());
+    assert_eq!(kind(again), FaultKind::Guarded);
+}
+
+#[tokio::test]
 async fn a_retry_doubles_nothing() {
     for plan in [Plan::Refuse(FaultKind::StorageBusy), Plan::TakeSilently] {
         let fixture = Fixture::new();
