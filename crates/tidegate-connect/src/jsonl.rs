@@ -139,7 +139,7 @@ pub(crate) fn other_input() -> Fault {
         FaultKind::Guarded,
         "the input is not the one that was read before: going on would mix the two",
     )
-    .hint("put the old input back, or start over with --overwrite")
+    .hint("put the old input back, or give this one to a pipeline with another `name`")
 }
 
 #[async_trait]

@@ -112,7 +112,7 @@ pub(crate) fn write_fault(error: io::Error) -> Fault {
                 .hint("free some space; the run goes on by itself")
         }
         Some(Errno::ROFS | Errno::ACCESS | Errno::PERM | Errno::NOENT | Errno::NOTDIR | Errno::ISDIR) => {
-            Fault::new(FaultKind::Config, "the output cannot be written").hint("choose another path with -o")
+            Fault::new(FaultKind::Config, "the output cannot be written").hint("set another `path` in [sink]")
         }
         _ if error.kind() == io::ErrorKind::BrokenPipe => {
             Fault::new(FaultKind::Cancelled, "the reader of the output has gone")

@@ -165,6 +165,7 @@ fn run_id() -> Arc<str> {
 fn remembered(config: &Config) -> Result<Settings, Fault> {
     let mut config = config.clone();
     config.source.make_absolute();
+    config.sink.make_absolute();
     let internal = |error| Fault::new(FaultKind::Internal, "the settings are not JSON").cause(error);
     let source = serde_json::to_vec(&config.source.paths()).map_err(internal)?;
     let kind = config.source.kind().name();

@@ -32,7 +32,7 @@ url = "sqlite:store.db"
 "#;
 
 const RUN: &[&str] = &["run", "pipeline.toml", "--json"];
-const RETRY: &[&str] = &["quarantine", "retry", "--all", "--config", "pipeline.toml", "--json"];
+const RETRY: &[&str] = &["quarantine", "retry", "--all", "--config", "../pipeline.toml", "--json"];
 
 /// Kills while lines are appended, to a new file and to one that is there, and runs that end after them. Whether the
 /// point was passed.
@@ -67,8 +67,11 @@ pub(crate) fn retrying(
     tally.round();
     tool.json(dir, RUN, ENDED)?;
     world.mend_all().map_err(|error| unwritable(&error))?;
-    let killed = struck(tool, dir, RETRY, kill, tally)?;
-    let again = tool.run(dir, RETRY)?;
+    // From another folder, because nobody remembers where an output was begun from.
+    let elsewhere = dir.join("elsewhere");
+    std::fs::create_dir_all(&elsewhere).map_err(|error| unwritable(&error))?;
+    let killed = struck(tool, &elsewhere, RETRY, kill, tally)?;
+    let again = tool.run(&elsewhere, RETRY)?;
     if again.code != Some(0) {
         return Err(format!("the retry ended with {:?}: {}", again.code, again.stderr));
     }

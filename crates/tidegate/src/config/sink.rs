@@ -15,6 +15,22 @@ pub enum Sink {
     Jsonl(JsonlSink),
 }
 
+impl Sink {
+    /// Makes the path of an output absolute, as seen from the current folder.
+    pub fn make_absolute(&mut self) {
+        let Self::Jsonl(sink) = self else { return };
+        if sink.path == "-" {
+            return;
+        }
+        // The file need not exist yet, so links on the way to it stay.
+        if let Some(absolute) =
+            std::path::absolute(&sink.path).ok().and_then(|path| path.to_str().map(str::to_owned))
+        {
+            sink.path = absolute;
+        }
+    }
+}
+
 /// How vectors are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -40,7 +56,7 @@ pub struct JsonlSink {
     pub vectors: Vectors,
     /// Write lines in the order of the source.
     pub ordered: bool,
-    /// Replace a file that another pipeline or program wrote.
+    /// Replace a file that another pipeline or program wrote; one that this pipeline wrote is continued.
     pub overwrite: bool,
 }
 
