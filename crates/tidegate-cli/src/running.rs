@@ -120,7 +120,14 @@ fn tell(config: &Config, asked: &Asked, (finished, terminal): (&Finished, &Termi
         return Ok(());
     }
     let shown = Summary { report: &report, sweep: finished.sweep, read_bytes: finished.read_bytes };
-    terminal.say(summary(shown, terminal.paint_err).trim_end());
+    let passed_over = match finished.skipped {
+        0 => String::new(),
+        n => format!(
+            "\n  left out   {} files or folders: hidden, ignored or without text",
+            tidegate_observe::count(n)
+        ),
+    };
+    terminal.say(&format!("{}{passed_over}", summary(shown, terminal.paint_err).trim_end()));
     Ok(())
 }
 

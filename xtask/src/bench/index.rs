@@ -50,7 +50,7 @@ pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
 
 fn once(tool: &Tool, dir: &Path, corpus: &Path) -> Result<(Value, Cost), String> {
     let mut command = tool.command(dir);
-    command.arg("index").arg(corpus).args(["--store", "bench.db", "--json"]);
+    command.arg("index").arg(corpus).args(["--hidden", "--no-gitignore", "--store", "bench.db", "--json"]);
     let (printed, cost) = measure::run(&mut command, &[0, 3])?;
     let report = serde_json::from_str(&printed).map_err(|error| format!("the report is no JSON: {error}"))?;
     Ok((report, cost))
