@@ -186,3 +186,23 @@ fn a_pipe_named_by_the_user_does_not_hang() {
     let ran = live.end();
     assert!(matches!(ran.code(), Some(2 | 3)), "{ran:?}");
 }
+
+#[test]
+fn a_file_over_the_limit_is_stored_once_the_limit_is_raised() {
+    let world = World::new();
+    world.write("docs/large.txt", "largeword ".repeat(1_000));
+    let tries = || {
+        world.index_to(3, &["docs", "--max-file-size", "1KB"]);
+        assert_eq!(world.quarantine(), owned(&[("docs/large.txt", "fetch", "too_large")]));
+        world.run(&["quarantine", "list", "--json"]).json()[0]["attempts"].as_u64().unwrap()
+    };
+    // While a file is new, its times do not prove that it did not change, and it is tried again.
+    let mut before = tries();
+    until("a file old enough to be known by its times", || {
+        let now = tries();
+        (std::mem::replace(&mut before, now) == now).then_some(())
+    });
+    let report = world.index(&["docs"]);
+    assert_eq!(report["records"]["stored"], 1);
+    assert_eq!((world.quarantine(), world.holders("largeword")), (vec![], vec!["docs/large.txt".to_owned()]));
+}

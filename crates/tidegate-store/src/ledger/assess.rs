@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use tidegate_core::{ContentHash, Fault, Verdict, Version};
+use tidegate_core::{ContentHash, Fault, FaultKind, SourceItem, Verdict, Version};
 
 use super::Terms;
 use crate::error::Doing;
@@ -19,6 +19,20 @@ pub(super) fn create_seen(conn: &Connection) -> Result<(), Fault> {
     .doing("opening the ledger")
 }
 
+/// An item as it was listed.
+pub(super) struct Listed {
+    key: Arc<str>,
+    version: Version,
+    /// Whether the listing itself says that it cannot be read.
+    faulty: bool,
+}
+
+impl Listed {
+    pub(super) fn of(item: &SourceItem) -> Self {
+        Self { key: item.key.clone(), version: item.version.clone(), faulty: item.fault.is_some() }
+    }
+}
+
 /// What is stored about one key.
 struct Known {
     version: String,
@@ -30,32 +44,29 @@ struct Known {
 pub(super) fn assess(
     conn: &Connection,
     terms: &Terms,
-    items: &[(Arc<str>, Version)],
+    items: &[Listed],
 ) -> Result<(Vec<Verdict>, Vec<Arc<str>>), Fault> {
     let doing = "looking up items";
     let mut see = conn.prepare_cached("INSERT OR IGNORE INTO temp.seen(key) VALUES (?1)").doing(doing)?;
     let mut verdicts = Vec::with_capacity(items.len());
     let mut stale = Vec::new();
-    for (key, version) in items {
-        let new = see.execute([key.as_ref()]).doing(doing)? == 1;
+    for item in items {
+        let new = see.execute([item.key.as_ref()]).doing(doing)? == 1;
         if !new && !terms.relist {
             verdicts.push(Verdict::Duplicate);
             continue;
         }
-        let (verdict, out_of_date) = judge(conn, terms, (key, version)).doing(doing)?;
+        let (verdict, out_of_date) = judge(conn, terms, item).doing(doing)?;
         verdicts.push(verdict);
         if out_of_date {
-            stale.push(key.clone());
+            stale.push(item.key.clone());
         }
     }
     Ok((verdicts, stale))
 }
 
-fn judge(
-    conn: &Connection,
-    terms: &Terms,
-    (key, version): (&str, &Version),
-) -> rusqlite::Result<(Verdict, bool)> {
+fn judge(conn: &Connection, terms: &Terms, item: &Listed) -> rusqlite::Result<(Verdict, bool)> {
+    let Listed { key, version, faulty } = item;
     let pipeline = terms.lease.pipeline;
     let stored = conn
         .prepare_cached(
@@ -83,7 +94,9 @@ fn judge(
     if let Some((other, fingerprint, class)) = aside
         && same(&other, &fingerprint)
     {
-        let again = terms.retry.selects(key, &class);
+        // The limit on sizes is no part of the fingerprint; where it was raised, the listing no longer objects.
+        let fits_now = class == FaultKind::TooLarge.name() && !faulty;
+        let again = fits_now || terms.retry.selects(key, &class);
         return Ok((if again { go } else { Verdict::StillQuarantined }, false));
     }
     match stored {

@@ -234,7 +234,7 @@ impl Ledger for PipelineLedger {
         if self.terms.outcomes_only && items.iter().all(|item| item.position.is_some()) {
             return Ok(vec![Verdict::Go { known: None }; items.len()]); // what was done lies before the position
         }
-        let items: Vec<_> = items.iter().map(|item| (item.key.clone(), item.version.clone())).collect();
+        let items: Vec<_> = items.iter().map(assess::Listed::of).collect();
         let terms = self.terms.clone();
         let (verdicts, stale) = self.reader.call(move |conn| assess::assess(conn, &terms, &items)).await?;
         if !stale.is_empty() {
