@@ -65,7 +65,13 @@ fn a_file_of_somebody_else_is_not_written_over() {
     assert!(ran.err.contains("out.jsonl") && ran.err.contains("overwrite"), "{}", ran.err);
     assert_eq!(world.read("out.jsonl"), "a letter\n");
     world.write("p.toml", format!("{}overwrite = true\n", pipeline("out.jsonl", false)));
-    world.run(&["run", "p.toml"]).ended(0);
+    for _ in 0..2 {
+        world.run(&["run", "p.toml"]).ended(0);
+        assert_eq!(lines(&world, "out.jsonl").len(), 3, "its own lines must stay");
+    }
+    // An input that is another than before would be mixed with what is there.
+    world.write("rows.jsonl", "{\"id\": \"z\", \"text\": \"another file altogether\"}\n");
+    world.run(&["run", "p.toml"]).ended(1).says("not the one that was read before").says("hint: ");
     assert_eq!(lines(&world, "out.jsonl").len(), 3);
 }
 
