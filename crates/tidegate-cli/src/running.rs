@@ -46,7 +46,7 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
             let job = Job::open(config, options).await?;
             let finished = drive(job, (&stop, &mut signals), terminal).await;
             let over = watch.is_none() || stop.level() > Stop::Go || finished.fault.is_some();
-            if over || tells_something(&finished, runs) {
+            if watch.is_none() || finished.fault.is_some() || tells_something(&finished, runs) {
                 tell(config, asked, (&finished, terminal))?;
             }
             if over {

@@ -105,7 +105,7 @@ fn every_bad_document_is_put_aside_and_every_good_one_stored() {
     assert_eq!(report["records"]["quarantined"], bad.len());
     assert_eq!(report["records"]["stored"], good.len());
     for (word, holder) in &good {
-        assert_eq!(&world.holders(word), &[holder.clone()]);
+        assert_eq!(world.holders(word), std::slice::from_ref(holder));
     }
     assert_eq!(world.holders("outsideword"), [""; 0]);
 
@@ -125,7 +125,7 @@ fn an_unreadable_file_is_put_aside() {
     let world = World::new();
     world.write("docs/a.md", "aword");
     world.write("docs/secret.md", "secretword");
-    std::fs::set_permissions(world.path("docs/secret.md"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(world.path("docs/secret.md"), std::fs::Permissions::from_mode(0o000)).unwrap();
     world.index_to(3, &["docs"]);
     assert_eq!(world.quarantine(), owned(&[("docs/secret.md", "fetch", "unreadable")]));
 }

@@ -1,5 +1,7 @@
 //! The command as it is used: the real binary in folders of their own, from the outside.
 
+#![expect(clippy::unwrap_used, reason = "this is a test throughout: what cannot be done fails it")]
+
 mod bad_input;
 mod full_disk;
 mod nothing_twice;

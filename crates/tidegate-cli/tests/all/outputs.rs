@@ -42,7 +42,7 @@ fn records_go_to_a_file_with_the_fields_asked_for() {
     assert!(out[3]["key"].as_str().unwrap().ends_with("rows.jsonl#r3"));
     assert!(out[3]["text"].as_str().unwrap().starts_with("row3 "));
     let vector = out[3]["vector"].as_str().unwrap();
-    assert!(vector.len() > 1_000 && vector.len() % 4 == 0, "{vector}");
+    assert!(vector.len() > 1_000 && vector.len().is_multiple_of(4), "{vector}");
     // Again: nothing is added, nothing is written anew.
     let before = world.read("out.jsonl");
     world.run(&["run", "p.toml"]).ended(0);
@@ -212,4 +212,34 @@ fn a_pipeline_from_another_folder_means_its_own_folder() {
     assert_eq!(lines(&world, "job/out.jsonl").len(), 2);
     assert!(world.path("job/tidegate.db").exists());
     let _ = Live::of(&mut world.command(&["--version"])).end().ended(0);
+}
+
+#[test]
+fn a_followed_file_goes_into_the_store_once_over_kills() {
+    let world = World::new();
+    world.write("p.toml", "[source]\ntype = \"tail\"\npaths = [\"log.txt\"]\n");
+    world.write("log.txt", "");
+    let mut log = std::fs::File::options().append(true).open(world.path("log.txt")).unwrap();
+    let mut documents = 0;
+    for round in 0..3 {
+        for _ in 0..100 {
+            writeln!(log, "{}", paragraph(&format!("line{documents}x"), 30)).unwrap();
+            documents += 1;
+        }
+        let mut live = world.start(&["run", "p.toml"]);
+        let word = format!("line{}x", documents - 1);
+        if round == 1 {
+            live.wait_for(""); // killed at once
+        } else {
+            until("the last line in the store", || {
+                assert!(live.runs(), "{}", live.err());
+                let found = world.path("tidegate.db").exists() && !world.holders(&word).is_empty();
+                found.then_some(())
+            });
+        }
+        live.signal(Signal::KILL);
+        live.end();
+    }
+    let status = world.run(&["status", "--json"]).ended(0).json();
+    assert_eq!((&status["documents"], &status["chunks"]), (&documents.into(), &documents.into()));
 }

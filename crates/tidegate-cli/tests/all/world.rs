@@ -161,10 +161,14 @@ impl Ran {
     }
 }
 
+/// What was read so far, and the thread that reads on.
+type Reading = (Arc<Mutex<Vec<u8>>>, Option<JoinHandle<()>>);
+
 /// A run that goes on.
 pub(crate) struct Live {
     child: Child,
-    readers: [(Arc<Mutex<Vec<u8>>>, Option<JoinHandle<()>>); 2],
+    /// Of standard output and of standard error.
+    readers: [Reading; 2],
 }
 
 impl Live {
@@ -247,7 +251,7 @@ impl Drop for Live {
     }
 }
 
-fn collect(mut from: impl Read + Send + 'static) -> (Arc<Mutex<Vec<u8>>>, Option<JoinHandle<()>>) {
+fn collect(mut from: impl Read + Send + 'static) -> Reading {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let into = kept.clone();
     let reader = std::thread::spawn(move || {
