@@ -72,6 +72,19 @@ async fn early_documents_are_done_early() {
     assert!(late <= 4, "a document was overtaken by {late}: {order:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_commit_does_not_linger_for_company_that_cannot_come() {
+    let linger = std::time::Duration::from_secs(60);
+    let grouping = Grouping { items: 1_000, linger, ..Grouping::default() };
+    let store = Store { grouping, ..Store::default() };
+    let options = Options { in_flight: 4, ..Options::default() };
+    let started = tokio::time::Instant::now();
+    let flow = flow_with(Docs::new(files(20, 100)), &store, options).each("look", 4, slow(5));
+    let (ended, _) = go_until(flow, &StopHandle::new()).await;
+    assert_eq!(ended.report.records.stored, 20);
+    assert!(started.elapsed() < linger, "{:?}", started.elapsed());
+}
+
 async fn groups_of(grouping: Grouping, (count, pause): (usize, u64)) -> Vec<usize> {
     let store = Store::default();
     let sizes = Arc::new(Mutex::new(Vec::new()));
