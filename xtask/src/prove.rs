@@ -21,9 +21,9 @@ const SPEC: Spec = Spec {
 usage: cargo xtask prove crash [--kills N] [--seed S] [--bin PATH] [--keep] [--mutants]
        cargo xtask prove sim [--seeds N] [--seed S] [--mutants]
 
-crash   kills `tidegate index` at every named point and at random moments while documents change
-        between the runs, lets it go on, and has a checker that shares no code with the store judge
-        the file. --mutants plants known bugs and demands that each is caught.
+crash   kills `tidegate` at every named point and at random moments while documents change between
+        the runs, lets it go on, and has checkers that share no code with the store judge the files.
+        --mutants plants known bugs, demands that each is caught, and prints the list.
 sim     runs the engine in virtual time with faults drawn from each seed.
 
     --kills N   random kills beside those at named points (default 60)

@@ -1,8 +1,11 @@
 //! Builds the `tidegate` binary and runs it as a user would.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::shell::{cargo, root, run, target};
@@ -115,16 +118,39 @@ fn apart(built: &Path) -> Result<PathBuf, String> {
     Ok(place)
 }
 
+/// No command that is judged here takes longer; one that does hangs.
+const LONGEST: Duration = Duration::from_secs(600);
+
 /// Runs a command to its end.
 pub(crate) fn finish(command: &mut Command) -> Result<Ran, String> {
-    let output = command
-        .output()
-        .map_err(|error| format!("cannot start {}: {error}", crate::shell::shown(command)))?;
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.map_err(|error| format!("cannot start {}: {error}", crate::shell::shown(command)))?;
+    end(child)
+}
+
+/// Waits for the end of a process; one that hangs is killed.
+pub(crate) fn end(child: Child) -> Result<Ran, String> {
+    let id = pid(&child)?;
+    let (sender, receiver) = sync_channel(1);
+    let reader = std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let ended = receiver.recv_timeout(LONGEST);
+    if ended.is_err() {
+        let _ = kill_process(id, Signal::KILL);
+    }
+    let _ = reader.join();
+    let output = ended.map_err(|_| format!("it hung for {} s and was killed", LONGEST.as_secs()))?;
+    let output = output.map_err(|error| format!("waiting for it: {error}"))?;
     Ok(Ran {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// The id of a process.
+pub(crate) fn pid(child: &Child) -> Result<Pid, String> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    pid.ok_or_else(|| "a process without an id".to_owned())
 }
 
 /// An error that says so if a crate is not part of this workspace yet.

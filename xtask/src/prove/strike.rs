@@ -5,9 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Signal, WaitOptions, kill_process, waitpid};
 
-use crate::tool::{Ran, Tool, finish, tail};
+use crate::tool::{Ran, Tool, end, finish, pid, tail};
 
 /// How a process is killed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) fn strike(tool: &Tool, dir: &Path, words: &[&str], kill: &Kill) -> Re
             // A channel nobody sends on is a timer that no lint mistakes for a sleep in a test.
             let (_sender, timer) = sync_channel::<()>(1);
             let _ = timer.recv_timeout(*moment);
-            let _ = kill_process(id(&child)?, Signal::KILL);
+            let _ = kill_process(pid(&child)?, Signal::KILL);
             unless_killed(&end(child)?, &[])
         }
     }
@@ -81,7 +81,7 @@ impl Stopped {
         let mut command = tool.command(dir);
         command.args(words).env(PLAN, format!("{}:{}:STOP", at.0, at.1));
         let child = start(&mut command)?;
-        let waited = waitpid(Some(id(&child)?), WaitOptions::UNTRACED);
+        let waited = waitpid(Some(pid(&child)?), WaitOptions::UNTRACED);
         let stopped = waited.ok().flatten().is_some_and(|(_, status)| status.stopped());
         if stopped { Ok(Self(Some(child))) } else { Err(format!("it never passed {}", at.0)) }
     }
@@ -89,7 +89,7 @@ impl Stopped {
     /// Lets it go on to its end.
     pub(crate) fn go_on(mut self) -> Result<Ran, String> {
         let child = self.0.take().ok_or("a process that is gone")?;
-        let _ = kill_process(id(&child)?, Signal::CONT);
+        let _ = kill_process(pid(&child)?, Signal::CONT);
         end(child)
     }
 }
@@ -106,20 +106,6 @@ impl Drop for Stopped {
 fn start(command: &mut Command) -> Result<Child, String> {
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     child.map_err(|error| format!("cannot start: {error}"))
-}
-
-fn id(child: &Child) -> Result<Pid, String> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    pid.ok_or_else(|| "a process without an id".to_owned())
-}
-
-fn end(child: Child) -> Result<Ran, String> {
-    let output = child.wait_with_output().map_err(|error| format!("waiting: {error}"))?;
-    Ok(Ran {
-        code: output.status.code(),
-        stdout: String::new(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
 }
 
 fn unless_killed(ran: &Ran, also: &[i32]) -> Result<bool, String> {
