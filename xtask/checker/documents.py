@@ -1,5 +1,6 @@
 """What the documents of a crash proof say must be in a store. Reads files only."""
 
+import json
 import os
 import re
 
@@ -26,7 +27,16 @@ class Documents:
                     self.bad.add(relative)
                     continue
                 with open(path, encoding="utf-8") as file:
+                    if name.endswith(".jsonl"):
+                        self.add_lines(relative, file)
+                        continue
                     self.good[relative] = markers(file.read())
+
+    def add_lines(self, relative, file):
+        """Each line is a document by itself, named by its id."""
+        for line in file:
+            row = json.loads(line)
+            self.good[f"{relative}#{row['id']}"] = markers(row["text"])
 
     def all_markers(self):
         """Every marker of every good document, as often as it occurs."""

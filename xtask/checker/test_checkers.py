@@ -142,6 +142,17 @@ class Stores(unittest.TestCase):
         self.db.execute("UPDATE chunk SET text = ? WHERE text LIKE ?", [marker(6), f"%{marker(4)}%"])
         self.assertNotEqual(self.judge(self.old), [], "a mix")
 
+    def test_each_line_of_a_file_of_lines_is_a_document(self):
+        with open(os.path.join(self.docs, "rows.jsonl"), "w", encoding="utf-8") as file:
+            for row in ({"id": "r1", "text": marker(20)}, {"id": "r2", "text": marker(21)}):
+                file.write(json.dumps(row) + "\n")
+        records = {"seen": 6, "stored": 5, "quarantined": 1}
+        self.db.execute("UPDATE run SET report = ?", [json.dumps({"records": records})])
+        self.store("rows.jsonl#r1", 20)
+        self.assertNotEqual(self.judge(), [], "a line is lost")
+        self.store("rows.jsonl#r2", 21)
+        self.assertEqual(self.judge(), [])
+
     def test_a_document_that_moves_is_never_gone(self):
         self.write(self.old, "e.txt", 7, 8)
         self.write(self.docs, "f.txt", 7, 8)

@@ -11,6 +11,7 @@ pub(crate) mod checker;
 pub(crate) mod crash;
 mod mutants;
 mod outputs;
+mod rows;
 mod scene;
 pub(crate) mod sim;
 mod strike;

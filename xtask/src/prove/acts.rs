@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::crash::{Tally, unwritable};
 use super::outputs;
+use super::rows;
 use super::scene::Scene;
 use super::strike::Kill;
 use crate::tool::Tool;
@@ -21,6 +22,8 @@ pub(crate) enum Act {
     Large,
     /// Chunks go to a JSON Lines file, which is begun and then continued.
     Lines,
+    /// Lines of JSON become documents, first and after some of them changed.
+    Rows,
     /// Mended documents are tried again and go to a file that is there.
     Retried,
     /// A run is asked to stop.
@@ -37,6 +40,7 @@ impl Act {
         Self::Renamed,
         Self::Large,
         Self::Lines,
+        Self::Rows,
         Self::Retried,
         Self::Drained,
         Self::Fenced,
@@ -59,6 +63,9 @@ impl Act {
             Self::Large => &["store.stage.after"],
             Self::Lines => {
                 &["jsonl.append.middle", "jsonl.append.synced", "jsonl.commit.after", "store.commit.after"]
+            }
+            Self::Rows => {
+                &["store.commit.begin", "store.commit.after", "store.sweep.before", "journal.append.before"]
             }
             Self::Retried => &["jsonl.append.middle", "jsonl.commit.after"],
             // Where the run is asked to stop; where it is killed is `engine.drain`.
@@ -101,6 +108,7 @@ impl<'a> Cast<'a> {
         let kill = Kill::Point(at.0, at.1);
         match act {
             Act::Lines => outputs::appending(self.tool, &self.apart()?, self.seed, &kill, tally),
+            Act::Rows => rows::rounds(self.tool, &self.apart()?, self.seed, &kill, tally),
             Act::Retried => outputs::retrying(self.tool, &self.apart()?, self.seed, &kill, tally),
             Act::Changed => {
                 let scene = self.scene()?;

@@ -122,7 +122,7 @@ mod tests {
         for mutant in MUTANTS {
             assert!(mutant.act.points().contains(&mutant.point), "{}", mutant.name);
         }
-        for act in Act::ALL.iter().filter(|act| **act != Act::Retried) {
+        for act in Act::ALL.iter().filter(|act| !matches!(act, Act::Rows | Act::Retried)) {
             assert!(MUTANTS.iter().any(|mutant| mutant.act == *act), "{act:?}");
         }
         for family in ["store.commit", "store.stage", "journal", "jsonl"] {

@@ -34,14 +34,20 @@ pub(crate) struct World {
 impl World {
     /// A new world in an empty folder.
     pub(crate) fn new(dir: &Path, seed: u64) -> std::io::Result<Self> {
-        let mut world = Self { dir: dir.to_path_buf(), random: Random::new(seed), made: 0 };
-        std::fs::create_dir_all(world.docs())?;
+        let mut world = Self::bare(dir, seed)?;
         for _ in 0..DOCUMENTS {
             world.add()?;
         }
         for _ in 0..3 {
             world.add_bad()?;
         }
+        Ok(world)
+    }
+
+    /// A world without documents.
+    pub(crate) fn bare(dir: &Path, seed: u64) -> std::io::Result<Self> {
+        let world = Self { dir: dir.to_path_buf(), random: Random::new(seed), made: 0 };
+        std::fs::create_dir_all(world.docs())?;
         Ok(world)
     }
 
@@ -143,7 +149,8 @@ impl World {
         Ok(out)
     }
 
-    fn snapshot(&self) -> std::io::Result<()> {
+    /// Keeps a copy of all documents.
+    pub(crate) fn snapshot(&self) -> std::io::Result<()> {
         let _ = std::fs::remove_dir_all(self.old());
         copy_tree(&self.docs(), &self.old())
     }
@@ -243,7 +250,8 @@ impl World {
         Ok(out)
     }
 
-    fn paragraphs(&mut self, n: u64) -> String {
+    /// So many paragraphs, each with its marker.
+    pub(crate) fn paragraphs(&mut self, n: u64) -> String {
         let mut text = String::new();
         for _ in 0..n {
             let _ = write!(text, "{}\n\n", self.paragraph());
