@@ -203,6 +203,9 @@ impl Sink for JsonlSink {
         } else {
             self.delivered.extend(commit.units.iter().filter_map(name_of));
         }
+        if killpoint::planted("length-lazy") {
+            commit.lengths.clear();
+        }
         // Set before the call, so that a commit whose future is dropped counts as unknown.
         let was_unknown = std::mem::replace(&mut self.unknown, true);
         if killpoint::planted("length-late") {
@@ -225,6 +228,11 @@ impl Sink for JsonlSink {
 
     async fn finish(&mut self, _cx: &Cx) -> Result<(), Fault> {
         self.spools.clear();
+        if let (true, Target::File(file)) = (killpoint::planted("length-lazy"), &self.target) {
+            let tail = output::tail_of(file, self.committed).map_err(write_fault)?;
+            let lengths = vec![(OUTPUT.to_owned(), self.committed), (OUTPUT_TAIL.to_owned(), tail)];
+            self.ledger.commit(&Commit { lengths, ..Commit::default() }).await?;
+        }
         match &self.target {
             Target::File(file) if !self.unknown => file.set_len(self.committed).map_err(write_fault),
             _ => Ok(()),

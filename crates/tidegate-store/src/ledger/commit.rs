@@ -248,6 +248,7 @@ pub(crate) fn remove_source(
     let Some(doc) = doc else { return Ok(false) };
     let vectors = document::remove_chunks(conn, doc)?;
     document::drop_codes(conn, &vectors)?;
+    split(conn, "sweep-split")?;
     conn.prepare_cached("DELETE FROM source WHERE id = ?1")
         .and_then(|mut delete| delete.execute([doc]))
         .doing(DOING)?;
