@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tidegate_connect::{
     Committed, FieldSelection, FilesStats, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_TAIL, VectorFormat, Watch,
 };
-use tidegate_core::report::{Chunks, EmbeddedCounts, Report};
-use tidegate_core::{ContentHash, Embedder, Fault, FaultKind, Ledger, Sink, Sweep};
+use tidegate_core::report::{Chunks, EmbeddedCounts, Report, RunState};
+use tidegate_core::{ContentHash, Coverage, Embedder, Fault, FaultKind, Ledger, Sink, Sweep, SweepPolicy};
 use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
 use tidegate_model::Builtin;
 use tidegate_store::{
@@ -43,6 +43,8 @@ pub struct Job {
     pool: Arc<Pool>,
     run: Arc<str>,
     pipeline: String,
+    /// Folders the pipeline was run on before that are not there any more.
+    gone: Vec<String>,
 }
 
 /// How a job ended.
@@ -102,7 +104,12 @@ impl Job {
         let (flow, embedded) = add_stages(flow, config, (&embedder, &store));
         let monitor = flow.monitor();
         let pipeline = config.pipeline.name.clone();
-        Ok(Self { flow, monitor, embedded, files: opened.files, ledger, store, pool, run, pipeline })
+        let gone = if matches!(config.sink, config::Sink::Store) {
+            gone_folders(&store, &pipeline)?
+        } else {
+            Vec::new()
+        };
+        Ok(Self { flow, monitor, embedded, files: opened.files, ledger, store, pool, run, pipeline, gone })
     }
 
     /// The live view of the run to come.
@@ -122,9 +129,20 @@ impl Job {
     /// # Cancel safety
     /// Dropping the future is like a crash: what is committed stays, the rest is pending.
     pub async fn run(self, stop: StopHandle) -> Finished {
-        let Self { flow, monitor, embedded, files, ledger, store, pool, run, pipeline } = self;
-        let Ended { mut report, mut fault, sweep } =
+        let Self { flow, monitor, embedded, files, ledger, store, pool, run, pipeline, gone } = self;
+        let Ended { mut report, mut fault, mut sweep } =
             tidegate_engine::run(flow, run.clone(), (pool, stop, monitor.clone())).await;
+        if report.state == RunState::Done && !gone.is_empty() {
+            match follow_moves(&ledger, gone).await {
+                Ok(moved) => {
+                    report.records.seen += moved;
+                    report.records.deleted += moved;
+                    sweep.deleted += moved;
+                    sweep.moved += moved;
+                }
+                Err(unswept) => fault = Some(unswept),
+            }
+        }
         report.chunks.written = monitor.committed();
         if let Some(counts) = embedded {
             report.embedded = EmbeddedCounts {
@@ -194,6 +212,29 @@ pub fn remembered_configs(store: &Store) -> Result<Vec<Config>, Fault> {
     };
     let configs: Result<Vec<Config>, Fault> = store.settings()?.into_iter().map(read).collect();
     Ok(configs?.into_iter().filter(|config| !matches!(config.source, config::Source::Stdin(_))).collect())
+}
+
+/// Folders a pipeline was run on earlier that are not there now: renamed, removed, or on a disk that is away.
+fn gone_folders(store: &Store, pipeline: &str) -> Result<Vec<String>, Fault> {
+    let mut gone = Vec::new();
+    for settings in store.settings()?.into_iter().filter(|settings| settings.pipeline == pipeline) {
+        // What another version remembered and this one cannot read is no reason not to run.
+        let Ok(config) = serde_json::from_str::<Config>(&settings.value) else { continue };
+        if let config::Source::Files(files) = &config.source {
+            let missing =
+                files.paths.iter().map(Path::new).filter(|path| path.is_absolute() && !path.exists());
+            gone.extend(missing.map(tidegate_connect::encode_key));
+        }
+    }
+    Ok(gone)
+}
+
+/// Removes documents of gone folders whose content this run met elsewhere: the folder was renamed. Everything else
+/// there stays, because nobody said that it is to go.
+async fn follow_moves(ledger: &PipelineLedger, gone: Vec<String>) -> Result<u64, Fault> {
+    let coverage = Coverage { covered: gone, unknown: Vec::new() };
+    let moved_only = SweepPolicy { allow_delete: false, max_share: 0.0, max_count: 0 };
+    Ok(ledger.sweep(&coverage, moved_only).await?.deleted)
 }
 
 fn open_store(config: &Config) -> Result<Store, Fault> {

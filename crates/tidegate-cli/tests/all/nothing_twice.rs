@@ -75,6 +75,22 @@ fn a_renamed_and_touched_folder_costs_nothing() {
 }
 
 #[test]
+fn a_renamed_root_is_followed_and_a_removed_one_is_kept() {
+    let world = World::new();
+    corpus(&world);
+    world.write("other/kept.txt", paragraph("keptword", 40));
+    world.index(&["docs"]);
+    world.index(&["other"]);
+    std::fs::rename(world.path("docs"), world.path("papers")).unwrap();
+    std::fs::remove_dir_all(world.path("other")).unwrap();
+    let report = world.index(&["papers"]);
+    assert_eq!((texts(&report), records(&report)), (0, [12, 6, 0, 0, 6, 0]));
+    assert_eq!(world.holders("part3"), ["papers/guide.md"]);
+    // Nobody said that what was in the other folder is to go.
+    assert_eq!(world.holders("keptword"), ["other/kept.txt"]);
+}
+
+#[test]
 fn of_an_edited_document_only_what_changed_is_embedded() {
     let world = World::new();
     corpus(&world);
