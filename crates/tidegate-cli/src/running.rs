@@ -14,6 +14,9 @@ use crate::exit::Exit;
 use crate::out::Out;
 use crate::terminal::Terminal;
 
+/// How long a followed folder waits for another run of its pipeline before it looks again.
+const PASS_PAUSE: Duration = Duration::from_millis(50);
+
 /// What is asked of a run beside its configuration.
 #[derive(Debug, Default)]
 pub struct Asked {
@@ -43,7 +46,17 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
         let mut runs = 0;
         loop {
             let options = JobOptions { retry: asked.retry.clone(), watch: watch.as_ref() };
-            let job = Job::open(config, options).await?;
+            let job = match Job::open(config, options).await {
+                Ok(job) => job,
+                // Between two passes another run may take the pipeline; what changed meanwhile is not missed.
+                Err(fault) if runs > 0 && fault.kind() == FaultKind::Guarded => {
+                    tokio::select! {
+                        () = signals.next() => return Ok(Exit::Done),
+                        () = tokio::time::sleep(PASS_PAUSE) => continue,
+                    }
+                }
+                Err(fault) => return Err(fault),
+            };
             let finished = drive(job, (&stop, &mut signals), terminal).await;
             let over = watch.is_none() || stop.level() > Stop::Go || finished.fault.is_some();
             if watch.is_none() || finished.fault.is_some() || tells_something(&finished, runs) {
