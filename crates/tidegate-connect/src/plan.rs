@@ -1,6 +1,7 @@
 //! What to list: the roots and the options, resolved once.
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,10 @@ pub struct FilesOptions {
     /// A file that changed less than this before it was looked at has no known version: its file system may not be
     /// able to show a further change. Two seconds is the coarsest clock in use (FAT).
     pub racy: Duration,
+    /// Files that belong to the run itself (the store, an output): never listed, under whatever name, and neither is
+    /// what stands beside them with their name and an ending of its own. Reading a store while it is open would
+    /// also drop the locks that protect it.
+    pub own: Vec<PathBuf>,
 }
 
 impl Default for FilesOptions {
@@ -47,6 +52,7 @@ impl Default for FilesOptions {
             links: true,
             max_file_size: 64 << 20,
             racy: Duration::from_secs(2),
+            own: Vec::new(),
         }
     }
 }
@@ -109,6 +115,15 @@ impl Root {
     }
 }
 
+/// What follows the name of a store in the files that go with it.
+const OWN_ENDINGS: [&[u8]; 4] = [b"-wal", b"-shm", b"-journal", b".new-"];
+
+/// A path with its folder resolved, whether or not the file is there yet.
+fn as_walked(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(std::fs::canonicalize(folder).ok()?.join(path.file_name()?))
+}
+
 fn unusable(given: &Path, error: std::io::Error) -> Fault {
     Fault::new(FaultKind::Config, format!("{} cannot be used", given.display()))
         .hint("check who may read it and the folders above it")
@@ -130,6 +145,8 @@ pub(crate) struct Plan {
     pub(crate) options: FilesOptions,
     pub(crate) globs: Globs,
     pub(crate) stats: Arc<FilesStats>,
+    /// The files of [`FilesOptions::own`], as the walk would come upon them.
+    own: Vec<PathBuf>,
 }
 
 impl Plan {
@@ -141,7 +158,27 @@ impl Plan {
         roots.sort_by(|a, b| a.path.cmp(&b.path));
         roots.dedup_by(|a, b| a.path == b.path);
         let globs = Globs::new(&options.include, &options.exclude)?;
-        Ok(Self { roots, options, globs, stats: Arc::default() })
+        let own = options.own.iter().filter_map(|path| as_walked(path)).collect();
+        Ok(Self { roots, options, globs, stats: Arc::default(), own })
+    }
+
+    /// Whether `path` is a file of the run itself, or one that goes with it (`store.db-wal`).
+    pub(crate) fn is_own(&self, path: &Path) -> bool {
+        self.own.iter().any(|own| {
+            let (Some(name), Some(mine)) = (path.file_name(), own.file_name()) else { return false };
+            let ending = name.as_bytes().strip_prefix(mine.as_bytes());
+            path.parent() == own.parent()
+                && ending.is_some_and(|rest| {
+                    rest.is_empty() || OWN_ENDINGS.iter().any(|end| rest.starts_with(end))
+                })
+        })
+    }
+
+    /// Whether `meta` is a file of the run itself under another name.
+    pub(crate) fn is_own_link(&self, meta: &Metadata) -> bool {
+        self.own.iter().any(|own| {
+            std::fs::metadata(own).is_ok_and(|mine| (mine.dev(), mine.ino()) == (meta.dev(), meta.ino()))
+        })
     }
 
     /// The root that `path` lies below, or is; the innermost, because that is the one that lists it.
@@ -162,7 +199,9 @@ impl Plan {
         let name = path.file_name().unwrap_or(OsStr::new(""));
         let relative = path.strip_prefix(&root.path).unwrap_or(path);
         let stats = &self.stats;
-        let counter = if !self.options.hidden && name.as_bytes().starts_with(b".") {
+        let counter = if !folder && self.is_own(path) {
+            &stats.excluded
+        } else if !self.options.hidden && name.as_bytes().starts_with(b".") {
             &stats.hidden
         } else if folder && skip::is_tool_folder(name) {
             &stats.tool_folders

@@ -130,6 +130,7 @@ impl Walk {
         let found = std::fs::metadata(&path);
         let item = match found {
             Ok(meta) if meta.is_dir() => self.open_folder(&path, &meta, false),
+            Ok(meta) if self.plan.is_own(&path) || self.plan.is_own_link(&meta) => None,
             Ok(meta) => Some(self.file(&path, &meta)),
             // A file named by the user is gone; reading it says so in the way that removes it.
             Err(error) if !folder && open::is_gone(&error) => {
@@ -164,6 +165,12 @@ impl Walk {
         let again = folder && ((here.linked && link) || self.leads_back(found.as_ref().ok()?));
         if again || (link && !self.plan.options.links) {
             self.plan.stats.links.add(1);
+            return None;
+        }
+        if let Ok(meta) = &found
+            && (link || meta.nlink() > 1)
+            && self.plan.is_own_link(meta)
+        {
             return None;
         }
         match found {

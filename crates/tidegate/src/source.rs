@@ -38,7 +38,7 @@ impl Opened {
             return Ok(Self { source, files: Some(watch.stats()), stream: false, relists: true });
         }
         match &config.source {
-            config::Source::Files(files) => Self::files(files),
+            config::Source::Files(files) => Self::files(files, own_files(config)),
             config::Source::Jsonl(jsonl) => {
                 let format = rows(ConfigRows::Jsonl, (&jsonl.text_field, jsonl.id_field.as_ref()));
                 let options = RowOptions { format, max_line: size(jsonl.max_line), prefix: None, stream };
@@ -57,8 +57,8 @@ impl Opened {
         }
     }
 
-    fn files(files: &config::Files) -> Result<Self, Fault> {
-        let source = Files::open(&paths(&files.paths), files_options(files))?;
+    fn files(files: &config::Files, own: Vec<PathBuf>) -> Result<Self, Fault> {
+        let source = Files::open(&paths(&files.paths), files_options(files, own))?;
         let stats = source.stats();
         Ok(Self { source: Kind::Plain(Box::new(source)), files: Some(stats), stream: false, relists: false })
     }
@@ -104,14 +104,27 @@ impl Kind {
 pub fn watch(config: &Config) -> Result<Option<Watch>, Fault> {
     match &config.source {
         config::Source::Files(files) if files.watch => {
-            let options = WatchOptions { files: files_options(files), ..WatchOptions::default() };
+            let options =
+                WatchOptions { files: files_options(files, own_files(config)), ..WatchOptions::default() };
             Ok(Some(Watch::open(&paths(&files.paths), options)?))
         }
         _ => Ok(None),
     }
 }
 
-fn files_options(files: &config::Files) -> FilesOptions {
+/// What a run writes itself must not be read by it.
+fn own_files(config: &Config) -> Vec<PathBuf> {
+    let url = &config.store.url;
+    let mut own = vec![PathBuf::from(url.strip_prefix("sqlite:").unwrap_or(url))];
+    if let config::Sink::Jsonl(sink) = &config.sink
+        && sink.path != "-"
+    {
+        own.push(PathBuf::from(&sink.path));
+    }
+    own
+}
+
+fn files_options(files: &config::Files, own: Vec<PathBuf>) -> FilesOptions {
     FilesOptions {
         include: files.include.clone(),
         exclude: files.exclude.clone(),
@@ -119,6 +132,7 @@ fn files_options(files: &config::Files) -> FilesOptions {
         gitignore: files.gitignore,
         links: files.links,
         max_file_size: files.max_file_size.bytes(),
+        own,
         ..FilesOptions::default()
     }
 }

@@ -157,3 +157,25 @@ fn a_mass_deletion_needs_to_be_said() {
     assert_eq!(world.holders("mark149"), [""; 0]);
     assert_eq!(world.holders("mark9"), ["docs/new/009.txt"]);
 }
+
+#[test]
+fn what_a_run_writes_is_not_what_it_reads() {
+    let world = World::new();
+    corpus(&world);
+    for _ in 0..2 {
+        let report = world.run(&["index", ".", "--store", "docs/notes.txt.store", "--json"]).ended(0).json();
+        assert_eq!(report["records"]["seen"], 6, "the store is no document");
+    }
+    std::fs::hard_link(world.path("docs/notes.txt.store"), world.path("docs/link.md")).unwrap();
+    let report = world.run(&["index", ".", "--store", "docs/notes.txt.store", "--json"]).ended(0).json();
+    assert_eq!(report["records"]["seen"], 6, "nor under another name");
+
+    world.write(
+        "lines.toml",
+        "[source]\ntype = \"files\"\npaths = [\"docs\"]\nexclude = [\"*.store*\", \"link.md\"]\n[sink]\ntype = \"jsonl\"\npath = \"docs/out.txt\"\n",
+    );
+    world.run(&["run", "lines.toml"]).ended(0);
+    let lines = world.read("docs/out.txt").lines().count();
+    world.run(&["run", "lines.toml"]).ended(0);
+    assert_eq!(world.read("docs/out.txt").lines().count(), lines, "nor is the output");
+}
