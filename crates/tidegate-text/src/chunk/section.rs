@@ -91,9 +91,15 @@ impl Headings {
 
     fn path(&self) -> Vec<Arc<str>> {
         let first = self.open.first().map(|(_, text)| text);
-        let title = self.title.iter().filter(|title| Some(*title) != first);
+        let title = self.title.iter().filter(|title| !first.is_some_and(|first| same_words(title, first)));
         title.cloned().chain(self.open.iter().map(|(_, text)| text.clone())).collect()
     }
+}
+
+/// Whether two headings differ in nothing but white space: pages write their title with plain spaces and their first
+/// heading with spaces that do not break.
+fn same_words(a: &str, b: &str) -> bool {
+    a.split_whitespace().eq(b.split_whitespace())
 }
 
 /// A heading on one line and not longer than its share.

@@ -202,3 +202,11 @@ fn work_grows_with_the_text_and_not_with_its_square() {
         assert!(once <= 700_000, "{unit:?}: {once}");
     }
 }
+
+#[test]
+fn a_title_is_not_said_again_with_other_spaces() {
+    let page = "<html><head><title>30.1. Reliability</title></head><body><h1>30.1.\u{a0}Reliability</h1><p>Text of it.</p></body></html>";
+    let doc = crate::parse("a.html", page.as_bytes(), &crate::ParseOptions::default()).unwrap();
+    let plans: Vec<_> = chunk(&doc, &Words, &ChunkOptions::default()).collect();
+    assert_eq!(plans[0].place.heading.len(), 1, "{:?}", plans[0].place.heading);
+}
