@@ -90,7 +90,7 @@ pub(crate) fn hits(answer: &Value) -> Result<&Vec<Value>, String> {
 }
 
 fn questions() -> Result<Vec<(String, String)>, String> {
-    let path = "examples/corpus/questions.jsonl";
+    let path = "examples/questions.jsonl";
     let mut out = Vec::new();
     for line in read(path)?.lines() {
         let entry: Value = serde_json::from_str(line).map_err(|error| format!("{path}: {error}"))?;
