@@ -19,6 +19,7 @@ mod out;
 mod running;
 mod search_args;
 mod terminal;
+mod typed;
 
 use std::process::ExitCode;
 

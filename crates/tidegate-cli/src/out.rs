@@ -40,11 +40,19 @@ impl Out {
         self.text("\n")
     }
 
-    /// Hands everything written so far to the reader.
+    /// Hands everything written so far to the reader, at the end.
     ///
     /// # Errors
     /// As [`Self::text`].
     pub fn finish(mut self) -> Result<(), Fault> {
+        self.flush()
+    }
+
+    /// Hands everything written so far to the reader, who may be waiting for it.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn flush(&mut self) -> Result<(), Fault> {
         if self.closed {
             return Ok(());
         }

@@ -44,6 +44,7 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
         let stop = StopHandle::new();
         let mut signals = Signals::listen()?;
         let mut runs = 0;
+        let mut aside = 0;
         loop {
             let options = JobOptions { retry: asked.retry.clone(), watch: watch.as_ref() };
             let job = match Job::open(config, options).await {
@@ -59,7 +60,7 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
             };
             let finished = drive(job, (&stop, &mut signals), terminal).await;
             let over = watch.is_none() || stop.level() > Stop::Go || finished.fault.is_some();
-            if watch.is_none() || finished.fault.is_some() || tells_something(&finished, runs) {
+            if watch.is_none() || finished.fault.is_some() || tells_something(&finished, (runs, aside)) {
                 tell(config, asked, (&finished, terminal))?;
             }
             if over {
@@ -69,6 +70,7 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
                 terminal.say("following for changes; Ctrl-C stops");
             }
             runs += 1;
+            aside = finished.report.records.quarantined;
         }
     });
     // A compute thread may still hold a job whose result nobody wants; it is not waited for.
@@ -76,10 +78,12 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
     result
 }
 
-/// The first pass of a followed folder is always reported; later passes when they did something.
-fn tells_something(finished: &Finished, runs: u64) -> bool {
+/// The first pass of a followed folder is always reported; later passes when they did something, or when more is in
+/// quarantine than after the pass before. That the same documents are still there is no news.
+fn tells_something(finished: &Finished, (runs, aside): (u64, u64)) -> bool {
     let records = finished.report.records;
-    runs == 0 || records.stored + records.deleted > 0
+    let failed = finished.report.stages.iter().any(|stage| stage.failed > 0);
+    runs == 0 || records.stored + records.deleted > 0 || records.quarantined > aside || failed
 }
 
 /// Drives a job to its end, showing progress and passing signals on.
@@ -132,15 +136,13 @@ fn tell(config: &Config, asked: &Asked, (finished, terminal): (&Finished, &Termi
         terminal.say(&nothing_found(config, finished.skipped));
         return Ok(());
     }
-    let shown = Summary { report: &report, sweep: finished.sweep, read_bytes: finished.read_bytes };
-    let passed_over = match finished.skipped {
-        0 => String::new(),
-        n => format!(
-            "\n  left out   {} files or folders: hidden, ignored or without text",
-            tidegate_observe::count(n)
-        ),
+    let shown = Summary {
+        report: &report,
+        sweep: finished.sweep,
+        read_bytes: finished.read_bytes,
+        left_out: finished.skipped,
     };
-    terminal.say(&format!("{}{passed_over}", summary(shown, terminal.paint_err).trim_end()));
+    terminal.say(summary(shown, terminal.paint_err).trim_end());
     Ok(())
 }
 
@@ -151,7 +153,8 @@ fn nothing_found(config: &Config, skipped: u64) -> String {
     match skipped {
         0 => format!("nothing to index: no documents in {place}"),
         n => format!(
-            "nothing to index: no documents in {place} ({n} files passed over: hidden, ignored or without text)"
+            "nothing to index: no documents in {place} ({} passed over: hidden, ignored or without text)",
+            tidegate_observe::files_or_folders(n)
         ),
     }
 }

@@ -1,17 +1,23 @@
 //! How wide standard output is.
 
+use std::io::IsTerminal as _;
 use std::ops::RangeInclusive;
 
-/// Columns where nothing says how many there are.
+/// Columns of a terminal that does not say how many it has.
 const USUAL: usize = 100;
 /// Narrower than this, nothing can be laid out; wider, no line reads well.
 const SENSIBLE: RangeInclusive<usize> = 40..=160;
 
-/// Columns of standard output: `COLUMNS` if set, else what the terminal says, else 100; from 40 to 160.
+/// Columns of standard output: `COLUMNS` if set, else what the terminal says, else 100; from 40 to 160. What is no
+/// terminal has no columns that could run out: a program that reads a table wants all of it.
 #[must_use]
 pub fn columns(env: &dyn Fn(&str) -> Option<String>) -> usize {
     let set = env("COLUMNS").and_then(|columns| columns.trim().parse().ok());
-    let columns = set.filter(|columns| *columns > 0).or_else(of_terminal).unwrap_or(USUAL);
+    let set = set.filter(|columns| *columns > 0);
+    if set.is_none() && !std::io::stdout().is_terminal() {
+        return usize::MAX;
+    }
+    let columns = set.or_else(of_terminal).unwrap_or(USUAL);
     columns.clamp(*SENSIBLE.start(), *SENSIBLE.end())
 }
 

@@ -18,6 +18,8 @@ pub struct Summary<'a> {
     pub sweep: Sweep,
     /// Bytes read from the source.
     pub read_bytes: u64,
+    /// Files and folders that were passed over.
+    pub left_out: u64,
 }
 
 /// A summary for a person: what became of the documents, how fast, what bound the run, what to do next.
@@ -31,10 +33,12 @@ pub fn summary(summary: Summary<'_>, paint: Paint) -> String {
         }
     };
     row("documents", documents(summary, paint));
+    row("left out", left_out(summary.left_out));
     row("chunks", chunks(report));
     row("embedded", embedded(report));
     row("calls", calls(report));
     row("speed", speed(summary));
+    row("memory", memory(report));
     row("bound by", bound(report));
     for hint in hints(summary) {
         let _ = writeln!(out, "{} {hint}", paint.warn("hint:"));
@@ -82,6 +86,19 @@ fn documents(summary: Summary<'_>, paint: Paint) -> String {
     }
 }
 
+fn left_out(n: u64) -> String {
+    match n {
+        0 => String::new(),
+        n => format!("{}: hidden, ignored or without text", files_or_folders(n)),
+    }
+}
+
+/// "1 file or folder", "6 files or folders".
+#[must_use]
+pub fn files_or_folders(n: u64) -> String {
+    if n == 1 { "1 file or folder".to_owned() } else { format!("{} files or folders", count(n)) }
+}
+
 fn chunks(report: &Report) -> String {
     let chunks = report.chunks;
     match (chunks.written, chunks.reused) {
@@ -125,19 +142,24 @@ fn calls(report: &Report) -> String {
     text
 }
 
+/// Only documents that were worked on say how fast the work is.
 fn speed(summary: Summary<'_>) -> String {
     let report = summary.report;
-    let mut parts = Vec::new();
-    if report.seconds > 0.0 && report.records.seen > 0 {
-        parts.push(format!("{} documents/s", rate(report.records.seen as f64 / report.seconds)));
-        if summary.read_bytes > 0 {
-            parts.push(format!("{}/s", bytes((summary.read_bytes as f64 / report.seconds) as u64)));
-        }
+    if report.seconds <= 0.0 || report.records.stored == 0 {
+        return String::new();
     }
-    if report.peak_memory_bytes > 0 {
-        parts.push(format!("peak memory {}", bytes(report.peak_memory_bytes)));
+    let documents = format!("{} documents/s", rate(report.records.stored as f64 / report.seconds));
+    match summary.read_bytes {
+        0 => documents,
+        read => format!("{documents}, {}/s", bytes((read as f64 / report.seconds) as u64)),
     }
-    parts.join(", ")
+}
+
+fn memory(report: &Report) -> String {
+    match report.peak_memory_bytes {
+        0 => String::new(),
+        peak => format!("{} at the peak", bytes(peak)),
+    }
 }
 
 fn bound(report: &Report) -> String {
@@ -212,14 +234,19 @@ mod tests {
     #[test]
     fn a_run_is_told_in_a_few_lines() {
         let sweep = Sweep { deleted: 1, moved: 1, ..Sweep::default() };
-        let text = summary(Summary { report: &report(), sweep, read_bytes: 42_000_000 }, Paint::default());
+        let text = summary(
+            Summary { report: &report(), sweep, read_bytes: 42_000_000, left_out: 1 },
+            Paint::default(),
+        );
         assert_eq!(
             text,
             "done (12.3 s, run r1)\n  \
              documents  1,234 seen: 1,200 stored, 30 unchanged, 1 deleted (1 of them moved), 3 quarantined\n  \
+             left out   1 file or folder: hidden, ignored or without text\n  \
              chunks     24,400 written, 300 of them with a known vector\n  \
              embedded   24,100 texts, 5,200,000 tokens; 300 from the journal\n  \
-             speed      100 documents/s, 3.40 MB/s, peak memory 85.0 MB\n  \
+             speed      97.2 documents/s, 3.40 MB/s\n  \
+             memory     85.0 MB at the peak\n  \
              bound by   embed: its workers were busiest\n\
              hint: 3 documents were put aside; `tidegate quarantine list` says why\n"
         );
@@ -228,8 +255,10 @@ mod tests {
     #[test]
     fn a_run_without_work_says_so() {
         let empty = Report { run: "r2".to_owned(), seconds: 0.02, ..Report::default() };
-        let text =
-            summary(Summary { report: &empty, sweep: Sweep::default(), read_bytes: 0 }, Paint::default());
+        let text = summary(
+            Summary { report: &empty, sweep: Sweep::default(), read_bytes: 0, left_out: 0 },
+            Paint::default(),
+        );
         assert_eq!(text, "nothing to do: the source is empty (0.02 s, run r2)\n");
     }
 
@@ -244,12 +273,13 @@ mod tests {
             ..Report::default()
         };
         let sweep = Sweep { refused: 500, known: 900, ..Sweep::default() };
-        let text = summary(Summary { report: &stopped, sweep, read_bytes: 0 }, Paint::default());
+        let text =
+            summary(Summary { report: &stopped, sweep, read_bytes: 0, left_out: 2_000 }, Paint::default());
         assert_eq!(
             text,
             "stopped; run it again to go on: the disk is full[0m (1 min 1 s, run r3)\n  \
              documents  300 seen: 299 pending\n  \
-             speed      4.92 documents/s\n\
+             left out   2,000 files or folders: hidden, ignored or without text\n\
              hint: 500 of 900 documents are gone from the source but were kept, because so many at once is more \
              often an unmounted disk; `--allow-delete` removes them\n\
              hint: the outcomes do not add up to what was seen; please report this with the --json report\n"

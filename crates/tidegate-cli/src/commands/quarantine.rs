@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::out::Out;
 use crate::running::{self, Asked};
 use crate::terminal::{Terminal, now_ms};
+use crate::typed;
 
 /// Looks at what was put aside, tries it again, or lets go of it.
 pub fn run(command: &Quarantine, global: &Global, terminal: &Terminal) -> Result<Exit, Fault> {
@@ -41,9 +42,12 @@ fn list(url: &str, filters: &Filters, (global, terminal): (&Global, &Terminal)) 
 
 fn show(url: &str, source: &str, (global, terminal): (&Global, &Terminal)) -> Result<Exit, Fault> {
     let store = Store::open(url, OpenMode::Read)?;
-    let mut items = store.quarantine_show(source)?;
-    if let (true, Some(absolute)) = (items.is_empty(), absolute(source)) {
-        items = store.quarantine_show(&absolute)?;
+    let mut items = Vec::new();
+    for key in typed::keys(source) {
+        items = store.quarantine_show(&key)?;
+        if !items.is_empty() {
+            break;
+        }
     }
     if items.is_empty() {
         return Err(not_there(source));
@@ -68,21 +72,41 @@ fn retry(url: &str, chosen: &Chosen, (global, terminal): (&Global, &Terminal)) -
         terminal.say("nothing in the quarantine matches");
         return Ok(Exit::Done);
     }
-    let pipelines: BTreeSet<&str> = items.iter().map(|item| item.pipeline.as_str()).collect();
     let mut configs = remembered_configs(&store)?;
-    configs.retain(|config| pipelines.contains(config.pipeline.name.as_str()));
+    configs.retain(|config| items.iter().any(|item| covers(config, item)));
     if configs.is_empty() {
         return Err(Fault::new(FaultKind::Config, "the sources cannot be read again by themselves")
             .hint("`tidegate quarantine drop` them, then index the same input once more"));
     }
     drop(store);
+    let left = items.iter().filter(|item| !configs.iter().any(|config| covers(config, item))).count();
+    if left > 0 {
+        terminal.say(&format!("{left} of {} came from sources that cannot be read again", items.len()));
+    }
     let keys = items.iter().map(|item| item.source.clone()).collect();
     let asked = Asked { json: global.json, retry: RetrySelection::Keys(keys) };
     let mut exit = Exit::Done;
     for config in configs {
-        exit = worse(exit, run_again(url, config, (&asked, terminal))?);
+        // One source that is gone does not keep the others from being tried.
+        let ended = run_again(url, config, (&asked, terminal)).unwrap_or_else(|fault| terminal.fail(&fault));
+        exit = worse(exit, ended);
     }
     Ok(exit)
+}
+
+/// Whether a run of these settings would meet the item: it is one of the paths, below one, or a row in one.
+fn covers(config: &Config, item: &Quarantined) -> bool {
+    if config.pipeline.name != item.pipeline {
+        return false;
+    }
+    let below = |path: &String| {
+        let path = typed::encoded(path);
+        let rest = item.source.strip_prefix(path.trim_end_matches('/'));
+        let row = item.source.strip_prefix(&path.replace('#', "%23"));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            || row.is_some_and(|rest| rest.starts_with('#'))
+    };
+    config.source.paths().iter().any(below)
 }
 
 fn run_again(url: &str, mut config: Config, (asked, terminal): (&Asked, &Terminal)) -> Result<Exit, Fault> {
@@ -117,11 +141,6 @@ fn drop_chosen(url: &str, chosen: &Chosen, terminal: &Terminal) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// People type paths as they see them; keys are absolute.
-fn absolute(source: &str) -> Option<String> {
-    std::fs::canonicalize(source).ok()?.into_os_string().into_string().ok()
-}
-
 fn not_there(source: &str) -> Fault {
     Fault::new(FaultKind::Config, format!("{source} is not in the quarantine"))
         .hint("`tidegate quarantine list` names what is")
@@ -136,7 +155,7 @@ fn chosen_of(store: &Store, chosen: &Chosen) -> Result<Vec<Quarantined>, Fault> 
     let mut keys = BTreeSet::new();
     for source in &chosen.sources {
         let known = |key: &str| items.iter().any(|item| item.source == key);
-        let key = [Some(source.clone()), absolute(source)].into_iter().flatten().find(|key| known(key));
+        let key = typed::keys(source).into_iter().find(|key| known(key));
         keys.insert(key.ok_or_else(|| not_there(source))?);
     }
     items.retain(|item| keys.contains(&item.source));

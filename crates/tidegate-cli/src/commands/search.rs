@@ -107,10 +107,11 @@ fn many(index: &Index, (file, options): (&Path, &SearchOptions), out: &mut Out) 
     let mut lines = open(file)?;
     let mut number = 0;
     loop {
+        let place = format!("{}:{}:1", file.display(), number + 1);
         let mut line = String::new();
-        let read = std::io::Read::take(&mut lines, LONGEST_QUERY)
-            .read_line(&mut line)
-            .map_err(|error| config_fault(format!("{} cannot be read", file.display())).cause(error))?;
+        let read = std::io::Read::take(&mut lines, LONGEST_QUERY).read_line(&mut line).map_err(|error| {
+            config_fault("the line cannot be read".to_owned()).cause(error).during(&place)
+        })?;
         if read == 0 {
             return Ok(());
         }
@@ -122,10 +123,12 @@ fn many(index: &Index, (file, options): (&Path, &SearchOptions), out: &mut Out) 
             config_fault("the line is not a query".to_owned())
                 .hint(r#"write one object a line: {"id": 1, "text": "what to look for"}"#)
                 .cause(error)
-                .during(format!("{}:{number}:1", file.display()))
+                .during(&place)
         })?;
-        let found = index.search(&question.text, options)?;
+        let found = index.search(&question.text, options).map_err(|fault| fault.during(&place))?;
         out.json(&Answered { id: &question.id, answer: Answer::of(&found) })?;
+        // A program that asks one question after the other waits for each answer.
+        out.flush()?;
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "this is a test throughout: what cannot be done fails it")]
 
+mod aside;
 mod bad_input;
 mod full_disk;
 mod nothing_twice;
