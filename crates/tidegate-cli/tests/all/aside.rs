@@ -25,7 +25,7 @@ fn only_sources_of_what_is_chosen_are_read_again_and_one_that_is_gone_stops_no_o
     let world = World::new();
     for folder in ["one", "three", "two"] {
         world.write(&format!("{folder}/bad.json"), "{\"a\": ");
-        world.index_to(3, &[folder]);
+        world.index_to(3, &[folder, "--name", folder]);
     }
     world.write("one/bad.json", "{\"a\": \"mendedword\"}");
     world.write("two/bad.json", "{\"a\": \"mendedword\"}");
