@@ -169,7 +169,8 @@ fn create(path: &Path) -> Result<(), Fault> {
     name.push(format!(".new-{}-{}", std::process::id(), crate::process::random_hex()));
     let fresh = path.with_file_name(name);
     let made = build(&fresh).map_err(|fault| fault.during(doing.clone()));
-    let moved = made.and_then(|()| put_in_place(&fresh, path).map_err(io));
+    let moved =
+        made.and_then(|()| set_aside_stale(path).and_then(|()| put_in_place(&fresh, path)).map_err(io));
     let _ = std::fs::remove_file(&fresh); // there only if something failed, or as the second name of a link
     moved
 }
@@ -179,6 +180,27 @@ fn build(fresh: &Path) -> Result<(), Fault> {
     schema::migrate(&mut conn, schema::MIGRATIONS)?;
     conn.pragma_update(None, "journal_mode", "wal").doing("switching to a write-ahead log")?;
     conn.close().map_err(|(_, error)| crate::error::fault(error))
+}
+
+/// Moves the log of a store that is not there any more out of the way: SQLite would replay it into the new one.
+/// It is kept, under another name, because it may be all that is left of that store.
+fn set_aside_stale(path: &Path) -> std::io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0) {
+        return Ok(()); // another process was faster, and the log is its own
+    }
+    for ending in ["-wal", "-journal"] {
+        let stale = beside(path, ending);
+        if stale.exists() {
+            std::fs::rename(
+                &stale,
+                beside(path, &format!("{ending}.stale-{}", crate::process::random_hex())),
+            )?;
+        }
+    }
+    match std::fs::remove_file(beside(path, "-shm")) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Moves `fresh` to `path` unless another process has put a store there meanwhile.

@@ -22,12 +22,13 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
-    /// Absent if opened for reading.
-    writer: Option<Writer>,
     /// Answers journal look-ups; started by the first.
     lookups: Mutex<Option<Arc<Reader>>>,
     /// Connections not in use.
     idle: Mutex<Vec<Connection>>,
+    /// Absent if opened for reading. Dropped after every reader, because only the last connection to a file can
+    /// take its log away: the store is then one file, which may be copied and moved.
+    writer: Option<Writer>,
 }
 
 impl Store {

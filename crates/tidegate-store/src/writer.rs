@@ -199,6 +199,10 @@ impl Thread {
         for lease in std::mem::take(&mut self.leases) {
             self.give_back(&lease);
         }
+        if let Some(conn) = self.conn.take() {
+            // Closing does this only where no other process has the file open.
+            let _ = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
     }
 
     /// Collects what is queued behind `first` into one group.

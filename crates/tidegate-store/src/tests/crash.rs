@@ -153,3 +153,45 @@ async fn a_full_disk_costs_nothing_that_was_there() {
     ledger.commit(&commit(vec![stored(&format!("k{at}"), "v1", at, &[&large])])).await.unwrap();
     assert_eq!(store.status().unwrap().documents, at + 2);
 }
+
+#[tokio::test]
+async fn a_closed_store_is_one_file() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    ledger.commit(&commit(vec![stored("a", "v1", 0, &["lunar sea"])])).await.unwrap();
+    tidegate_core::Journal::lookup(&world.store, &[tidegate_core::ContentHash::of(b"x")]).await.unwrap();
+    world.search("lunar");
+    ledger.close().await.unwrap();
+    let World { dir, store } = world;
+    let path = store.path().to_path_buf();
+    drop(store);
+    let beside = |ending: &str| std::path::PathBuf::from(format!("{}{ending}", path.display()));
+    assert!(std::fs::metadata(beside("-wal")).map_or(0, |meta| meta.len()) == 0, "the log was left behind");
+    let copy = dir.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    assert_eq!(Store::open(copy.to_str().unwrap(), OpenMode::Read).unwrap().status().unwrap().documents, 1);
+}
+
+#[tokio::test]
+async fn the_log_of_a_store_that_was_removed_is_not_replayed_into_a_new_one() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    ledger.commit(&commit(vec![stored("a", "v1", 0, &["lunar sea"])])).await.unwrap();
+    let path = world.store.path().to_path_buf();
+    let log = std::path::PathBuf::from(format!("{}-wal", path.display()));
+    let kept = std::fs::read(&log).unwrap();
+    assert!(!kept.is_empty());
+    drop(ledger);
+    let World { dir: _dir, store } = world;
+    drop(store);
+    // As a kill and an `rm` of the main file leave it.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&log, &kept).unwrap();
+    let fresh = Store::open(path.to_str().unwrap(), OpenMode::Write).unwrap();
+    fresh.check().unwrap();
+    assert_eq!(fresh.status().unwrap().documents, 0);
+    let names = std::fs::read_dir(path.parent().unwrap()).unwrap();
+    let stale =
+        names.filter_map(Result::ok).any(|entry| entry.file_name().to_string_lossy().contains("-wal.stale-"));
+    assert!(stale, "what may be all that is left of a store is kept");
+}
