@@ -58,7 +58,7 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
                 }
                 Err(fault) => return Err(fault),
             };
-            let finished = drive(job, (&stop, &mut signals), terminal).await;
+            let finished = drive(job, (&stop, &mut signals), (terminal, runs > 0)).await;
             let over = watch.is_none() || stop.level() > Stop::Go || finished.fault.is_some();
             if watch.is_none() || finished.fault.is_some() || tells_something(&finished, (runs, aside)) {
                 tell(config, asked, (&finished, terminal))?;
@@ -86,8 +86,15 @@ fn tells_something(finished: &Finished, (runs, aside): (u64, u64)) -> bool {
     runs == 0 || records.stored + records.deleted > 0 || records.quarantined > aside || failed
 }
 
-/// Drives a job to its end, showing progress and passing signals on.
-async fn drive(job: Job, (stop, signals): (&StopHandle, &mut Signals), terminal: &Terminal) -> Finished {
+/// Drives a job to its end, showing progress and passing signals on. A job that follows may have no end for days, so
+/// what it puts aside is told when it is.
+async fn drive(
+    job: Job,
+    (stop, signals): (&StopHandle, &mut Signals),
+    (terminal, follows): (&Terminal, bool),
+) -> Finished {
+    let monitor = job.monitor();
+    let mut aside = 0;
     let every = match terminal.progress {
         ProgressMode::Bar => Duration::from_millis(100),
         _ => Duration::from_secs(1),
@@ -101,7 +108,14 @@ async fn drive(job: Job, (stop, signals): (&StopHandle, &mut Signals), terminal:
             biased;
             () = signals.next() => stop_further(stop, terminal),
             finished = &mut running => break finished,
-            _ = ticks.tick() => progress.tick(),
+            _ = ticks.tick() => {
+                progress.tick();
+                let now = monitor.records().quarantined;
+                if follows && now > aside {
+                    terminal.say("something was put aside; `tidegate quarantine list` says what and why");
+                    aside = now;
+                }
+            }
         }
     };
     progress.finish();

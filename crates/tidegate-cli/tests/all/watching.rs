@@ -55,6 +55,7 @@ fn a_bad_file_does_not_end_it_and_a_mended_one_is_stored() {
     live.wait_for("following for changes");
     world.write("docs/bad.json", "{\"a\": ");
     until("it in the quarantine", || (world.quarantine().len() == 1).then_some(()));
+    live.wait_for("something was put aside");
     world.write("docs/bad.json", "{\"a\": \"mendedword\"}");
     visible(&world, &mut live, "mendedword", &["docs/bad.json"]);
     until("it out of the quarantine", || world.quarantine().is_empty().then_some(()));
