@@ -78,7 +78,7 @@ fn each_answer_is_there_before_the_next_question() {
     let mut command = world.command(&["search", "--queries", "-"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut ask, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    let (send, receive) = std::sync::mpsc::channel();
+    let (send, receive) = std::sync::mpsc::sync_channel(8);
     let reader = std::thread::spawn(move || {
         for line in BufReader::new(answers).lines() {
             let _ = send.send(line.unwrap());
