@@ -7,7 +7,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// Writes a path as a key. Bytes that are not UTF-8, control characters (a file name may hold escape sequences that
-/// a terminal would obey) and `%` itself are percent-encoded; everything else stays readable.
+/// a terminal would obey), `%` itself, and `#`, which sets off the rows of a file, are percent-encoded; everything else
+/// stays readable.
 ///
 /// ```
 /// use std::path::Path;
@@ -21,7 +22,7 @@ pub fn encode_key(path: &Path) -> String {
     let mut key = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c == '%' || c.is_control() {
+            if c == '%' || c == '#' || c.is_control() {
                 let mut utf8 = [0; 4];
                 escape(&mut key, c.encode_utf8(&mut utf8).as_bytes());
             } else {

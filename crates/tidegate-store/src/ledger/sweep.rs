@@ -19,6 +19,9 @@ struct Range {
     from: String,
     /// Exclusive; `None` means to the end.
     to: Option<String>,
+    /// Whether keys of rows (`file#row`) count. A listing of a folder knows its files, not the rows that another
+    /// source made of one of them.
+    rows: bool,
 }
 
 impl Range {
@@ -26,11 +29,12 @@ impl Range {
     /// prefix covers everything.
     fn of(prefix: &str) -> Self {
         if prefix.is_empty() {
-            return Self { equal: String::new(), from: String::new(), to: None };
+            return Self { equal: String::new(), from: String::new(), to: None, rows: true };
         }
         let stem = prefix.strip_suffix(['/', '#']).unwrap_or(prefix);
         let (separator, next) = if prefix.ends_with('#') { ('#', '$') } else { ('/', '0') };
         Self {
+            rows: prefix.contains('#'),
             equal: prefix.to_owned(),
             from: format!("{stem}{separator}"),
             to: Some(format!("{stem}{next}")),
@@ -121,8 +125,9 @@ fn find(
                  WHERE other.pipeline = :pipeline AND other.content_hash = s.content_hash AND other.id <> s.id)
              FROM source s
              WHERE s.pipeline = :pipeline AND (s.uri = :equal OR s.uri >= :from AND (:to IS NULL OR s.uri < :to))
+               AND (:rows OR instr(s.uri, '#') = 0)
                AND NOT EXISTS (SELECT 1 FROM temp.seen WHERE key = s.uri)",
-            named_params! {":pipeline": pipeline, ":equal": range.equal, ":from": range.from, ":to": range.to},
+            named_params! {":pipeline": pipeline, ":equal": range.equal, ":from": range.from, ":to": range.to, ":rows": range.rows},
         )
         .doing(DOING)?;
         aside.extend(vanished_quarantine(conn, (pipeline, run), range)?);
@@ -148,8 +153,9 @@ fn find(
 fn count(conn: &Connection, pipeline: i64, range: &Range) -> Result<u64, Fault> {
     conn.query_row(
         "SELECT count(*) FROM source
-         WHERE pipeline = :pipeline AND (uri = :equal OR uri >= :from AND (:to IS NULL OR uri < :to))",
-        named_params! {":pipeline": pipeline, ":equal": range.equal, ":from": range.from, ":to": range.to},
+         WHERE pipeline = :pipeline AND (uri = :equal OR uri >= :from AND (:to IS NULL OR uri < :to))
+           AND (:rows OR instr(uri, '#') = 0)",
+        named_params! {":pipeline": pipeline, ":equal": range.equal, ":from": range.from, ":to": range.to, ":rows": range.rows},
         |row| row.get(0),
     )
     .doing(DOING)
@@ -166,13 +172,15 @@ fn vanished_quarantine(
         .prepare_cached(
             "SELECT uri FROM quarantine
              WHERE pipeline = :pipeline AND (uri = :equal OR uri >= :from AND (:to IS NULL OR uri < :to))
+               AND (:rows OR instr(uri, '#') = 0)
                AND NOT EXISTS (SELECT 1 FROM temp.seen WHERE key = uri) AND run IS NOT :run",
         )
         .doing(DOING)?;
     select
         .query_map(
             named_params! {
-                ":pipeline": pipeline, ":run": run, ":equal": range.equal, ":from": range.from, ":to": range.to
+                ":pipeline": pipeline, ":run": run, ":equal": range.equal, ":from": range.from, ":to": range.to,
+                ":rows": range.rows
             },
             |row| row.get(0),
         )

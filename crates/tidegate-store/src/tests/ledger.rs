@@ -421,3 +421,16 @@ async fn the_settings_of_each_source_are_remembered_once() {
     found.sort_by(|x, y| x.name.cmp(&y.name));
     assert_eq!(found, [settings("a", "3"), settings("b", "2")]);
 }
+
+#[tokio::test]
+async fn a_listing_of_a_folder_says_nothing_of_rows_made_of_its_files() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    ledger.commit(&commit(vec![stored("/rw/p.jsonl#7", "v1", 0, &["lunar sea"])])).await.unwrap();
+    drop(ledger);
+    let covered = |prefix: &str| Coverage { covered: vec![prefix.to_owned()], unknown: Vec::new() };
+    let ledger = world.run("r2").await;
+    assert_eq!(ledger.sweep(&covered("/rw/"), SweepPolicy::default()).await.unwrap().deleted, 0);
+    assert_eq!(ledger.sweep(&covered("/rw/p.jsonl#"), SweepPolicy::default()).await.unwrap().deleted, 1);
+    world.assert_sound();
+}
