@@ -11,8 +11,8 @@ const SPEC: Spec = Spec {
     help: "\
 usage: cargo xtask demo [QUESTION…]
 
-Builds the release binary, indexes the documents this repository ships (examples/corpus, docs and the
-README) into target/demo.db, and asks them a question. Prints the commands it runs.
+Builds the release binary, indexes the documents this repository ships (examples/corpus, docs and
+ARCHITECTURE.md) into target/demo.db, and asks them a question. Prints the commands it runs.
 ",
     values: &[],
     flags: &[],

@@ -10,8 +10,8 @@ use crate::tool::{Tool, count};
 /// At least this share of the shipped questions must find their document among the first five hits.
 const LEAST_FOUND: f64 = 0.8;
 
-/// What README.md indexes: the shipped documents, and the project's own.
-pub(crate) const SOURCES: &[&str] = &["examples/corpus", "docs", "README.md"];
+/// What the README's command indexes: the shipped documents and the project's own; not the README, which quotes an answer.
+pub(crate) const SOURCES: &[&str] = &["examples/corpus", "docs", "ARCHITECTURE.md"];
 
 /// Indexes, indexes again, asks every question.
 pub(crate) fn check(tool: &Tool) -> Result<String, String> {
