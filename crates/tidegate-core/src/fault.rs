@@ -32,6 +32,10 @@ pub enum FaultKind {
     Validation,
     /// The remote service refused this very record.
     Refused,
+    /// The service answered this very record with something that is no answer, more than once.
+    BadResponse,
+    /// The answer was cut short: a length limit, a filter, a stream without its end.
+    Incomplete,
     /// Not a regular file, or a link that leaves the root.
     NotAFile,
     /// The item exists but this user may not read it, or reading it fails.
@@ -52,6 +56,8 @@ pub enum FaultKind {
     RateLimited,
     /// An answer did not come in time.
     Timeout,
+    /// The service will not answer this lane until somebody acts: a bad key, no money, a model that does not exist.
+    Blocked,
 
     // The system's fault.
     /// The disk or a quota is full.
@@ -68,6 +74,8 @@ pub enum FaultKind {
     Config,
     /// A guard refused a dangerous operation.
     Guarded,
+    /// The money or tokens that the run may spend are used up.
+    Budget,
     /// The run was told to stop.
     Cancelled,
     /// A defect in tidegate itself.
@@ -87,6 +95,8 @@ impl FaultKind {
             Self::Empty => "empty",
             Self::Validation => "validation",
             Self::Refused => "refused",
+            Self::BadResponse => "bad_response",
+            Self::Incomplete => "incomplete",
             Self::NotAFile => "not_a_file",
             Self::Unreadable => "unreadable",
             Self::Duplicate => "duplicate",
@@ -95,12 +105,14 @@ impl FaultKind {
             Self::Unavailable => "unavailable",
             Self::RateLimited => "rate_limited",
             Self::Timeout => "timeout",
+            Self::Blocked => "blocked",
             Self::StorageFull => "storage_full",
             Self::StorageBusy => "storage_busy",
             Self::StorageBroken => "storage_broken",
             Self::Fenced => "fenced",
             Self::Config => "config",
             Self::Guarded => "guarded",
+            Self::Budget => "budget",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }
@@ -252,6 +264,8 @@ pub fn advise(fault: &Fault) -> Advice {
         | K::Empty
         | K::Validation
         | K::Refused
+        | K::BadResponse
+        | K::Incomplete
         | K::NotAFile
         | K::Unreadable
         | K::Duplicate
@@ -261,7 +275,14 @@ pub fn advise(fault: &Fault) -> Advice {
             Advice::Hold(fault.0.wait.unwrap_or(HOLD))
         }
         K::StorageFull => Advice::Hold(fault.0.wait.unwrap_or(HOLD_FULL)),
-        K::StorageBroken | K::Fenced | K::Config | K::Guarded | K::Cancelled | K::Internal => Advice::StopRun,
+        K::StorageBroken
+        | K::Fenced
+        | K::Config
+        | K::Guarded
+        | K::Blocked
+        | K::Budget
+        | K::Cancelled
+        | K::Internal => Advice::StopRun,
     }
 }
 

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod budget;
+pub mod codec;
 pub mod context;
 pub mod counters;
 pub mod document;
@@ -23,18 +24,23 @@ pub mod sink;
 pub mod source;
 pub mod stage;
 pub mod tether;
+pub mod wire;
 
 pub use budget::{Budget, Permit};
+pub use codec::{
+    Charge, Codec, Listener, Quota, QuotaUnit, Refusal, RefusalKind, Reply, Shape, StreamCodec, Usage,
+};
 pub use context::{Compute, Cx, Stop};
 pub use document::{Block, BlockKind, Document, Place};
 pub use embed::{Embedder, Task, Tokenizer};
 pub use fault::{Advice, Fault, FaultKind, advise};
 pub use hash::ContentHash;
 pub use item::{ItemOutcome, Outcome, Position, SourceItem, Unit, Version};
-pub use journal::Journal;
+pub use journal::{Journal, Kept, Replies};
 pub use ledger::{Coverage, Ledger, Sweep, SweepPolicy, Verdict};
 pub use record::{Body, Embedded, Fields, Passage, Record, TraceId};
 pub use sink::{Commit, Sink};
 pub use source::{Fetch, Fetched, Listing, Source};
 pub use stage::{Batch, Cpu, Each, Emit, Emitted, Grouping, Window};
 pub use tether::{Book, Tether, UnitId};
+pub use wire::{Answer, Head, HttpRequest, Incoming, Pieces, Transport, WireFault, WireFaultKind};

@@ -1,0 +1,12 @@
+//! Outbound calls: the one place that paces, retries, bisects, breaks, hedges and journals them.
+//!
+//! This crate must not contain wire formats, providers or prices (codecs know those), nor SQL, nor anything of the
+//! engine: it is handed a codec, a transport and a journal, and calls.
+
+#![forbid(unsafe_code)]
+
+pub mod lane;
+
+pub use lane::{
+    Admission, Concurrency, Denied, FailureKind, LaneName, LaneSettings, Limit, Outcome, Priority,
+};
