@@ -225,34 +225,6 @@ impl Store {
         };
         self.writer()?.call(Kind::Other, work).await
     }
-
-    /// Deletes vectors that nothing points to, and returns how many. They were paid for: only ever on request.
-    ///
-    /// # Errors
-    /// Storage faults.
-    pub async fn prune_journal(&self) -> Result<u64, Fault> {
-        let mut pruned = 0;
-        loop {
-            let step = self.writer()?.call(Kind::Other, prune_step).await?;
-            pruned += step;
-            if step == 0 {
-                return Ok(pruned);
-            }
-        }
-    }
-}
-
-/// Deletes some orphans; a large prune must not make other writers wait.
-fn prune_step(conn: &Connection) -> Result<u64, Fault> {
-    conn.execute(
-        "DELETE FROM journal WHERE id IN (
-             SELECT id FROM journal j
-             WHERE NOT EXISTS (SELECT 1 FROM chunk WHERE vector = j.id)
-               AND NOT EXISTS (SELECT 1 FROM staging WHERE vector = j.id) LIMIT 5000)",
-        [],
-    )
-    .map(|count| count as u64)
-    .doing("pruning the journal")
 }
 
 fn classes(conn: &Connection) -> Result<Vec<ClassCount>, Fault> {

@@ -17,7 +17,8 @@ pub(crate) struct Migration {
 }
 
 /// Every step, oldest first. A released step is never edited; a change of the schema is a new step.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration { to: 1, sql: VERSION_1 }];
+pub(crate) const MIGRATIONS: &[Migration] =
+    &[Migration { to: 1, sql: VERSION_1 }, Migration { to: 2, sql: VERSION_2 }];
 
 /// The version this program writes.
 pub(crate) fn latest() -> i32 {
@@ -129,4 +130,12 @@ CREATE TABLE position(pipeline INTEGER PRIMARY KEY REFERENCES pipeline(id), valu
 
 -- Ids of the latest transactions: after a commit whose result is unknown, presence here decides.
 CREATE TABLE batch(n INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL);
+";
+
+const VERSION_2: &str = "
+-- Replies as their codecs write them, paid for once and kept until pruned.
+CREATE TABLE reply(
+  id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, model TEXT NOT NULL, input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL, cost REAL NOT NULL, created INTEGER NOT NULL, reply BLOB NOT NULL);
+CREATE INDEX reply_created ON reply(created);
 ";

@@ -8,7 +8,7 @@ use tidegate_core::{
 };
 
 use super::world::*;
-use crate::{OpenMode, PipelineRun, RetrySelection, Store};
+use crate::{OpenMode, PipelineRun, Prune, RetrySelection, Store};
 
 fn go(known: Option<&str>) -> Verdict {
     Verdict::Go { known: known.map(|version| ContentHash::of(version.as_bytes())) }
@@ -66,7 +66,7 @@ async fn a_document_is_replaced_whole() {
     ledger.commit(&commit(vec![stored("a", "v3", 0, &[])])).await.unwrap();
     world.assert_sound();
     assert!(world.found("moon").is_empty());
-    assert_eq!(world.store.prune_journal().await.unwrap(), 3);
+    assert_eq!(world.store.prune_journal(Prune::default()).await.unwrap().vectors, 3);
 }
 
 #[tokio::test]

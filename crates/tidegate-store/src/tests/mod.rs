@@ -4,5 +4,6 @@ mod crash;
 mod hostile;
 mod ledger;
 mod model;
+mod paid;
 mod search;
 mod world;
