@@ -92,6 +92,9 @@ pub enum Command {
     /// Look at documents that were put aside, try them again, or let go of them
     #[command(subcommand, after_help = help::QUARANTINE)]
     Quarantine(Quarantine),
+    /// See what was paid for and kept, and make room
+    #[command(subcommand, after_help = help::JOURNAL)]
+    Journal(Journal),
     /// Print the JSON Schema of pipeline.toml
     #[command(after_help = help::SCHEMA)]
     Schema,
@@ -186,6 +189,36 @@ pub struct DropArgs {
     /// Which.
     #[command(flatten)]
     pub chosen: Chosen,
+}
+
+/// `tidegate journal`.
+#[derive(Debug, Subcommand)]
+pub enum Journal {
+    /// Show what is kept of each model: entries, size, tokens, cost
+    Stats,
+    /// Take entries out that nothing points to; they are paid again if they are wanted again
+    Prune(PruneArgs),
+}
+
+/// `tidegate journal prune`: what may go must be said.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["older_than", "max_size", "unused"]))]
+pub struct PruneArgs {
+    /// Only entries written longer ago than this, such as 90d
+    #[arg(long, value_name = "TIME")]
+    pub older_than: Option<tidegate::config::Period>,
+    /// The oldest, until the rest takes no more than this, such as 2GB
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<tidegate::config::Size>,
+    /// Everything that nothing points to, whatever its age: all replies, and vectors of texts that are gone
+    #[arg(long, conflicts_with_all = ["older_than", "max_size"])]
+    pub unused: bool,
+    /// Only entries of this model, as `stats` names it
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Say what would go, and take nothing out
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `tidegate config`.

@@ -67,6 +67,16 @@ Examples:
   tidegate quarantine drop notes/broken.json
   tidegate quarantine drop --all";
 
+/// `tidegate journal --help`.
+pub const JOURNAL: &str = "\
+Examples:
+  tidegate journal stats
+  tidegate journal prune --older-than 90d --dry-run
+  tidegate journal prune --max-size 2GB
+  tidegate journal prune --unused --model openai:text-embedding-3-small
+
+Vectors that a stored chunk points to never go. The file keeps its size; the room is used again.";
+
 /// `tidegate schema --help`.
 pub const SCHEMA: &str = "\
 Examples:

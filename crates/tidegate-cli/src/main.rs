@@ -58,6 +58,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
         Command::Search(args) => commands::search::run(args, global, terminal),
         Command::Run(args) => commands::run::run(args, global, terminal),
         Command::Status => commands::status::run(global, terminal),
+        Command::Journal(args) => commands::journal::run(args, global, terminal),
         Command::Quarantine(args) => commands::quarantine::run(args, global, terminal),
     }
 }

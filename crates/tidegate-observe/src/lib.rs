@@ -9,6 +9,7 @@
 mod clean;
 mod color;
 mod columns;
+mod journal;
 mod logs;
 mod memory;
 mod progress;
@@ -23,6 +24,7 @@ mod units;
 pub use clean::{clean, clean_block};
 pub use color::{ColorMode, Paint};
 pub use columns::columns;
+pub use journal::{JournalRow, journal, money};
 pub use logs::{LogOptions, init_logs};
 pub use memory::peak_memory_bytes;
 pub use progress::{Progress, ProgressMode};

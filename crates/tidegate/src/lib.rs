@@ -30,4 +30,6 @@ pub use tidegate_core as core;
 pub use tidegate_engine::{Monitor, StopHandle};
 pub use tidegate_store::RetrySelection;
 pub use tidegate_store::search::{Filter, Hit, Mode, Parts, snippet};
-pub use tidegate_store::{OpenMode, PipelineStatus, Quarantined, RunRow, Status, Store};
+pub use tidegate_store::{
+    JournalStats, ModelStats, OpenMode, PipelineStatus, Prune, Pruned, Quarantined, RunRow, Status, Store,
+};

@@ -4,6 +4,7 @@ pub mod completions;
 pub mod config;
 pub mod index;
 pub mod init;
+pub mod journal;
 pub mod killpoints;
 pub mod quarantine;
 pub mod run;

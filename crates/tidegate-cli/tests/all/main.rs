@@ -5,6 +5,7 @@
 mod aside;
 mod bad_input;
 mod full_disk;
+mod journal;
 mod nothing_twice;
 mod outputs;
 mod rows;
