@@ -41,6 +41,7 @@ impl Exit {
         }
         match report.state {
             RunState::Aborted => Self::Aborted,
+            RunState::Budget => Self::Budget,
             RunState::Failed => fault.map_or(Self::Failed, Self::of_fault),
             RunState::Stopped => Self::Resumable,
             RunState::Done if report.records.pending > 0 => Self::Resumable,
@@ -54,9 +55,14 @@ impl Exit {
         use FaultKind as K;
         match fault.kind() {
             K::Config => Self::Usage,
-            K::Unavailable | K::RateLimited | K::Timeout | K::StorageFull | K::StorageBusy | K::Changing => {
-                Self::Resumable
-            }
+            K::Budget => Self::Budget,
+            K::Unavailable
+            | K::RateLimited
+            | K::Timeout
+            | K::Blocked
+            | K::StorageFull
+            | K::StorageBusy
+            | K::Changing => Self::Resumable,
             K::Cancelled => Self::Aborted,
             _ => Self::Failed,
         }

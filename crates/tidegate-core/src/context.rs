@@ -1,6 +1,8 @@
 //! What every stage, source and sink is handed: the run, the compute pool, and word of a stop.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
@@ -33,13 +35,39 @@ pub struct Cx {
     /// Where CPU work goes.
     pub compute: Arc<dyn Compute>,
     stop: watch::Receiver<Stop>,
+    /// Microseconds that whoever works under this context waited for a limit since it was last asked.
+    waited: Arc<AtomicU64>,
 }
 
 impl Cx {
     /// A context for `run`, whose stop is announced on `stop`.
     #[must_use]
     pub fn new(run: Arc<str>, compute: Arc<dyn Compute>, stop: watch::Receiver<Stop>) -> Self {
-        Self { run, compute, stop }
+        Self { run, compute, stop, waited: Arc::default() }
+    }
+
+    /// The same context with a count of waits of its own, for one worker.
+    #[must_use]
+    pub fn for_worker(&self) -> Self {
+        Self { waited: Arc::default(), ..self.clone() }
+    }
+
+    /// Says that of the work in progress `wait` was spent waiting for a limit: of a lane, not of this machine.
+    pub fn note_wait(&self, wait: Duration) {
+        let us = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(us, Ordering::Relaxed);
+    }
+
+    /// What was noted since this was last asked.
+    #[must_use]
+    pub fn take_waited(&self) -> Duration {
+        Duration::from_micros(self.waited.swap(0, Ordering::Relaxed))
+    }
+
+    /// Where word of a stop arrives, for whoever waits beside the run.
+    #[must_use]
+    pub fn stop_signal(&self) -> watch::Receiver<Stop> {
+        self.stop.clone()
     }
 
     /// How far a stop has gone.

@@ -39,6 +39,8 @@ pub enum RunState {
     Done,
     /// Stopped on request or held too long; the next run goes on.
     Stopped,
+    /// Stopped before it would have spent more than it may; what was done is kept, the next run goes on.
+    Budget,
     /// Aborted by a second signal; the next run goes on.
     Aborted,
     /// Could not go on.
@@ -101,6 +103,15 @@ pub struct Calls {
     pub rate_limited: u64,
     /// Calls given up.
     pub failed: u64,
+    /// Of those sent, second tries begun because the first one took long.
+    #[serde(default)]
+    pub hedged: u64,
+    /// Answers from the journal, which cost nothing.
+    #[serde(default)]
+    pub from_journal: u64,
+    /// Tokens sent and answered, as the services counted them.
+    #[serde(default)]
+    pub tokens: u64,
     /// Money spent, in the currency of the price table.
     pub cost: f64,
 }

@@ -17,6 +17,7 @@ use crate::tasks::guarded;
 /// One worker of a grouped stage. `turn` lets one worker gather at a time, so that several idle workers do not
 /// share out what belongs into one group.
 pub(crate) async fn work(lane: Lane, stage: Arc<dyn Batch>, (hold, turn): (Arc<Hold>, Arc<Mutex<()>>)) {
+    let lane = lane.for_worker();
     loop {
         let group = {
             let _gathering = turn.lock().await;
@@ -81,7 +82,7 @@ async fn handle(lane: &Lane, stage: &dyn Batch, hold: &Hold, group: Vec<Record>)
         }
         let started = Instant::now();
         let result = guarded(stage.run(&lane.cx, &mut todo.records)).await;
-        lane.counters().work.record(started.elapsed());
+        lane.tried(started);
         let fault = match result {
             Ok(mut answers) if answers.len() == todo.records.len() => {
                 if planted("answers shifted by one") {

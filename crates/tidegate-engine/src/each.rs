@@ -11,6 +11,7 @@ use crate::tasks::guarded;
 
 /// One worker of an asynchronous stage.
 pub(crate) async fn work(lane: Lane, stage: Arc<dyn Each>, hold: Arc<Hold>) {
+    let lane = lane.for_worker();
     while let Some(records) = lane.next(1, u64::MAX).await {
         for record in records {
             one(&lane, &*stage, &hold, record).await;
@@ -27,7 +28,7 @@ async fn one(lane: &Lane, stage: &dyn Each, hold: &Hold, mut record: Record) {
         }
         let started = Instant::now();
         let result = guarded(stage.run(&lane.cx, &mut record)).await;
-        lane.counters().work.record(started.elapsed());
+        lane.tried(started);
         let fault = match result {
             Ok(emitted) => {
                 hold.lift(&lane.monitor);

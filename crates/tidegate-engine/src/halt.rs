@@ -23,13 +23,16 @@ pub(crate) struct Verdict {
 }
 
 impl Halt {
-    /// Nothing can go on.
+    /// Nothing can go on; or, where a service will not go on for us, what does not need it is finished.
     pub(crate) fn stop(&self, fault: &Fault) {
-        self.conclude(
-            fault,
-            if fault.kind() == FaultKind::Cancelled { RunState::Stopped } else { RunState::Failed },
-        );
-        self.stop.abort();
+        let (state, finish) = match fault.kind() {
+            FaultKind::Blocked => (RunState::Stopped, true),
+            FaultKind::Budget => (RunState::Budget, true),
+            FaultKind::Cancelled => (RunState::Stopped, false),
+            _ => (RunState::Failed, false),
+        };
+        self.conclude(fault, state);
+        if finish { self.stop.drain() } else { self.stop.abort() }
     }
 
     /// A stage was held too long: the others finish what they can.

@@ -94,6 +94,20 @@ impl Lane {
         }
     }
 
+    /// The same for one worker, whose waits for limits are counted apart from the others'.
+    pub(crate) fn for_worker(self) -> Self {
+        Self { cx: self.cx.for_worker(), ..self }
+    }
+
+    /// Counts a try that began at `started`: what it waited for a limit is no work.
+    pub(crate) fn tried(&self, started: tokio::time::Instant) {
+        let waited = self.cx.take_waited();
+        self.counters().work.record(started.elapsed().saturating_sub(waited));
+        if !waited.is_zero() {
+            self.counters().wait_limit.record(waited);
+        }
+    }
+
     pub(crate) fn urgency(&self, records: &[Record]) -> u64 {
         let ordinal = records.first().map_or(0, |record| record.ordinal);
         (64u64.saturating_sub(self.depth) << 48) | (ordinal & ((1 << 48) - 1))

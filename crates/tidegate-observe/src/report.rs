@@ -51,6 +51,7 @@ fn head(report: &Report, paint: Paint) -> String {
         RunState::Done if report.records.seen == 0 => paint.bold("nothing to do: the source is empty"),
         RunState::Done => paint.bold("done"),
         RunState::Stopped => paint.warn("stopped; run it again to go on"),
+        RunState::Budget => paint.warn("stopped at the budget; run it again with a higher one to go on"),
         RunState::Aborted => paint.warn("aborted; run it again to go on"),
         RunState::Failed => paint.error("failed; run it again to go on once the cause is gone"),
     };

@@ -150,3 +150,45 @@ async fn a_stop_never_becomes_weaker() {
     stop.drain();
     assert_eq!(stop.level(), Stop::Abort);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_is_blocked_or_out_of_money_lets_the_rest_be_finished() {
+    for (kind, state) in [(FaultKind::Blocked, RunState::Stopped), (FaultKind::Budget, RunState::Budget)] {
+        let store = Store::default();
+        let stage = move |record: &mut Record| match record.ordinal {
+            0..4 => Ok(Emitted::Keep),
+            _ => Err(Fault::new(kind, "no more")),
+        };
+        // What the first records still wait for takes longer than the others need to be refused.
+        let flow = flow(Docs::new(docs(30, 1)), &store).each("call", 1, Arc::new(Slow(ms(10), stage))).each(
+            "look",
+            4,
+            slow(500),
+        );
+        let ended = go(flow).await;
+        let records = ended.report.records;
+        assert_eq!((ended.report.state, records.stored, records.quarantined), (state, 4, 0), "{kind:?}");
+        assert_eq!(ended.fault.unwrap().kind(), kind);
+        assert_eq!(store.docs().len(), 4);
+    }
+}
+
+/// Works for 10 ms after it waited 30 ms for a limit.
+struct Limited;
+
+#[async_trait::async_trait]
+impl tidegate_core::Each for Limited {
+    async fn run(&self, cx: &tidegate_core::Cx, _: &mut Record) -> Result<Emitted, Fault> {
+        tokio::time::sleep(ms(40)).await;
+        cx.note_wait(ms(30));
+        Ok(Emitted::Keep)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_limit_is_no_work() {
+    let ended = go(flow(Docs::new(docs(20, 1)), &Store::default()).each("call", 3, Arc::new(Limited))).await;
+    let stage = ended.report.stages.iter().find(|stage| stage.name == "call").unwrap();
+    assert!((stage.wait_limit_s - 0.6).abs() < 0.01, "{stage:?}");
+    assert!((stage.work_s - 0.2).abs() < 0.05, "{stage:?}");
+}
