@@ -1,44 +1,42 @@
-"""Chunking at about 256 tokens: chonkie and LangChain, by characters and by exact tokens."""
+"""Chunking at 256 tokens without overlap: chonkie and LangChain, by characters and by exact tokens.
 
+usage: chunk.py estimated|exact LIST VOCABULARY
+
+Exact tokens are those of the vocabulary that tidegate counts with too, by Hugging Face's tokenizer in one thread.
+"""
+
+import os
 import sys
 from importlib.metadata import version
 
-from common import contest, documents
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from chonkie import RecursiveChunker
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+from tokenizers import BertWordPieceTokenizer
+
+from common import contest, listed
 
 TOKENS = 256
-# Four characters to a token is what English prose has on average.
+# Four characters to a token is what English prose has on average, and what tidegate estimates with.
 CHARACTERS = 4 * TOKENS
 
-texts = documents(sys.argv[1], ".txt", ".md")
+like, texts, vocabulary = sys.argv[1], [text.decode() for text in listed(sys.argv[2])], sys.argv[3]
+chonkie = f"chonkie {version('chonkie')} recursive"
+langchain = f"langchain {version('langchain-text-splitters')} recursive"
 
-
-def counted(name, work, some=texts):
-    total = sum(work(text) for text in some)
-    contest(name, some, work, chunks=total)
-
-
-def langchain():
-    from langchain_text_splitters import RecursiveCharacterTextSplitter
-
-    name = f"langchain-text-splitters {version('langchain-text-splitters')}"
+if like == "estimated":
     splitter = RecursiveCharacterTextSplitter(chunk_size=CHARACTERS, chunk_overlap=0)
-    counted(f"{name} characters", lambda text: len(splitter.split_text(text)))
-    try:
-        exact = RecursiveCharacterTextSplitter.from_tiktoken_encoder("cl100k_base", chunk_size=TOKENS, chunk_overlap=0)
-    except Exception as error:  # the encoder's table is downloaded, which an offline machine cannot
-        print(f"langchain with exact tokens: not measured ({type(error).__name__})", file=sys.stderr)
-        return
-    # A twentieth of the texts: exact counting is slow enough to measure on few.
-    counted(f"{name} tokens", lambda text: len(exact.split_text(text)), texts[::20])
+    contest(f"{langchain}, characters", like, texts, lambda text: len(splitter.split_text(text)))
+    chunker = RecursiveChunker(tokenizer="character", chunk_size=CHARACTERS)
+    contest(f"{chonkie}, characters", like, texts, lambda text: len(chunker.chunk(text)))
+else:
+    tokenizer = BertWordPieceTokenizer(vocabulary, lowercase=True)
 
+    def count(text):
+        return len(tokenizer.encode(text, add_special_tokens=False).ids)
 
-def chonkie():
-    from chonkie import RecursiveChunker
-
-    name = f"chonkie {version('chonkie')}"
-    recursive = RecursiveChunker(tokenizer="character", chunk_size=CHARACTERS)
-    counted(f"{name} recursive", lambda text: len(recursive.chunk(text)), texts[::5])
-
-
-langchain()
-chonkie()
+    splitter = RecursiveCharacterTextSplitter(chunk_size=TOKENS, chunk_overlap=0, length_function=count)
+    contest(f"{langchain}, WordPiece", like, texts, lambda text: len(splitter.split_text(text)))
+    chunker = RecursiveChunker(tokenizer=tokenizer._tokenizer, chunk_size=TOKENS)
+    contest(f"{chonkie}, WordPiece", like, texts, lambda text: len(chunker.chunk(text)))

@@ -16,6 +16,7 @@ mod peers;
 mod quality;
 mod search;
 mod startup;
+mod versus;
 
 const SPEC: Spec = Spec {
     help: "\

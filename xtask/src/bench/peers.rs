@@ -27,14 +27,14 @@ pub(super) fn environment() -> Result<PathBuf, String> {
     Ok(interpreter)
 }
 
-/// Runs a peer's script over a folder; it prints one line of JSON per contestant.
-pub(super) fn script(name: &str, corpus: &Path) -> Result<Vec<Value>, String> {
+/// Runs a peer's script; it prints one line of JSON per contestant.
+pub(super) fn script(name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
     let mut command = Command::new(environment()?);
-    command.arg(root().join("bench/peers").join(name)).arg(corpus);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").arg(root().join("bench/peers").join(name)).args(words);
     lines(&output(&mut command)?)
 }
 
-/// Runs an example of a crate of ours over a folder, likewise.
+/// Runs an example of a crate of ours, likewise.
 pub(super) fn example(package: &str, name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
     require(package)?;
     if !root().join("crates").join(package).join(format!("examples/{name}.rs")).exists() {
@@ -63,6 +63,14 @@ pub(super) fn files(corpus: &Path, extensions: &[&str]) -> Result<Vec<String>, S
     }
     out.sort();
     Ok(out)
+}
+
+/// Writes paths into a file, one on each line, so that every contestant is given the same files in the same order.
+/// Returns the file's own path.
+pub(super) fn list(place: &Path, paths: &[String]) -> Result<String, String> {
+    let lines: String = paths.iter().map(|path| format!("{path}\n")).collect();
+    std::fs::write(place, lines).map_err(|error| format!("{}: {error}", place.display()))?;
+    Ok(place.to_string_lossy().into_owned())
 }
 
 /// Lines of JSON; what else is printed is shown as it is.
