@@ -147,7 +147,7 @@ fn tell(config: &Config, asked: &Asked, (finished, terminal): (&Finished, &Termi
         return out.finish();
     }
     if report.records.seen == 0 && finished.fault.is_none() {
-        terminal.say(&nothing_found(config, finished.skipped));
+        terminal.say(&nothing_found(config, finished));
         return Ok(());
     }
     let shown = Summary {
@@ -155,21 +155,20 @@ fn tell(config: &Config, asked: &Asked, (finished, terminal): (&Finished, &Termi
         sweep: finished.sweep,
         read_bytes: finished.read_bytes,
         left_out: finished.skipped,
+        leaving_links: finished.leaving,
     };
     terminal.say(summary(shown, terminal.paint_err).trim_end());
     Ok(())
 }
 
-fn nothing_found(config: &Config, skipped: u64) -> String {
+fn nothing_found(config: &Config, finished: &Finished) -> String {
     let paths = config.source.paths().join(", ");
     let place =
         if paths.is_empty() { "the input".to_owned() } else { tidegate_observe::clean(&paths).into_owned() };
-    match skipped {
-        0 => format!("nothing to index: no documents in {place}"),
-        n => format!(
-            "nothing to index: no documents in {place} ({} passed over: hidden, ignored or without text)",
-            tidegate_observe::files_or_folders(n)
-        ),
+    let left_out = tidegate_observe::left_out(finished.skipped, finished.leaving);
+    match &*left_out {
+        "" => format!("nothing to index: no documents in {place}"),
+        what => format!("nothing to index: no documents in {place} (left out: {what})"),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::key::encode_key;
 use crate::open;
 use crate::plan::{Plan, folder_prefix};
 use crate::rules::Rules;
-use crate::walk::Walk;
+use crate::walk::{Led, Walk, resolve};
 
 /// Changed paths remembered at most; beyond that everything is listed again.
 const MOST: usize = 100_000;
@@ -174,7 +174,7 @@ impl Changes {
             self.compare_folder(folder);
         } else if self.folders.contains(&path) {
             self.compare_folder(&path);
-        } else if std::fs::symlink_metadata(&path).is_err_and(|error| open::is_gone(&error)) {
+        } else if is_gone(&plan, &path) {
             return Ok(gone(&plan, &path));
         } else {
             self.start(Walk::below(plan, &path));
@@ -194,6 +194,14 @@ impl Changes {
             self.folders.remove(&known);
         }
         self.compare.insert(folder.to_path_buf());
+    }
+}
+
+/// Whether there is nothing at a path, or a link that leads out, which is as much as nothing.
+fn is_gone(plan: &Plan, path: &Path) -> bool {
+    match std::fs::symlink_metadata(path) {
+        Err(error) => open::is_gone(&error),
+        Ok(meta) => meta.is_symlink() && matches!(resolve(plan, path), Ok(Led::Out)),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::files::FIRST;
 use crate::key::decode_key;
 use crate::open::{self, Stamp};
 use crate::plan::Plan;
-use crate::walk::too_large;
+use crate::walk::{Led, resolve, too_large};
 
 /// How often a file that changes under the reader is read before it is left to the next run.
 const TRIES: u32 = 2;
@@ -156,7 +156,10 @@ impl Job {
                 if !self.plan.options.links {
                     return Err(Miss::Fault(open::not_a_file()));
                 }
-                crate::walk::resolve(&self.plan, &self.path).map_err(Miss::Fault)?;
+                // A link that was put in its place since leads out: listing would leave it out now.
+                if let Led::Out = resolve(&self.plan, &self.path).map_err(Miss::Fault)? {
+                    return Err(Miss::Gone);
+                }
                 let target = std::fs::canonicalize(&self.path)?;
                 Ok(self.open_plain(&target)?)
             }

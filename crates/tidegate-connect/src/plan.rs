@@ -72,16 +72,16 @@ pub struct FilesStats {
     pub tool_folders: Counter,
     /// Links not followed: switched off, or leading back to where they stand.
     pub links: Counter,
+    /// Links that lead out of the given paths, to a device or a file that nobody asked for.
+    pub leaving: Counter,
 }
 
 impl FilesStats {
     /// Everything passed over.
     #[must_use]
     pub fn skipped(&self) -> u64 {
-        [&self.hidden, &self.ignored, &self.excluded, &self.no_text, &self.tool_folders, &self.links]
-            .map(Counter::get)
-            .iter()
-            .sum()
+        let for_its_name = [&self.hidden, &self.ignored, &self.excluded, &self.no_text, &self.tool_folders];
+        for_its_name.into_iter().chain([&self.links, &self.leaving]).map(Counter::get).sum()
     }
 }
 

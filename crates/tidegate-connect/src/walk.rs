@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -18,6 +18,9 @@ use crate::open::{self, Stamp};
 use crate::plan::{Plan, Root, folder_prefix};
 use crate::rules::Rules;
 use crate::skip;
+
+/// Links that lead to links, at most; the system gives up after as many.
+const MOST_HOPS: usize = 40;
 
 /// What one step came upon.
 pub(crate) enum Step {
@@ -155,7 +158,16 @@ impl Walk {
             }
         };
         let link = meta.is_symlink();
-        let found = if link { resolve(&self.plan, path) } else { Ok(meta) };
+        let mut leaves = false;
+        let found = match link.then(|| resolve(&self.plan, path)) {
+            None => Ok(meta),
+            Some(Ok(Led::To(target))) => Ok(target),
+            Some(Ok(Led::Out)) => {
+                leaves = true;
+                Ok(meta)
+            }
+            Some(Err(fault)) => Err(fault),
+        };
         let folder = found.as_ref().is_ok_and(Metadata::is_dir);
         let here = self.stack.last()?;
         if self.plan.passes_over(&self.plan.roots[self.root], path, folder, &here.rules) {
@@ -165,6 +177,10 @@ impl Walk {
         let again = folder && ((here.linked && link) || self.leads_back(found.as_ref().ok()?));
         if again || (link && !self.plan.options.links) {
             self.plan.stats.links.add(1);
+            return None;
+        }
+        if leaves {
+            self.plan.stats.leaving.add(1);
             return None;
         }
         if let Ok(meta) = &found
@@ -256,10 +272,22 @@ impl Walk {
     }
 }
 
-/// What a link leads to, if that lies inside the roots.
-pub(crate) fn resolve(plan: &Plan, link: &Path) -> Result<Metadata, Fault> {
+/// Where a path with links in it leads.
+pub(crate) enum Led {
+    /// To something inside the roots.
+    To(Metadata),
+    /// Out of the roots, whether or not anything is there: never followed.
+    Out,
+}
+
+/// Where a link leads.
+pub(crate) fn resolve(plan: &Plan, link: &Path) -> Result<Led, Fault> {
     let bad = |message: &str| Fault::new(FaultKind::NotAFile, message).hint("remove or exclude the link");
-    let target = std::fs::canonicalize(link).map_err(|error| match error.kind() {
+    let target = match std::fs::canonicalize(link) {
+        Err(error) if open::is_gone(&error) && points_out(plan, link) => return Ok(Led::Out),
+        found => found,
+    };
+    let target = target.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => bad("a link that leads nowhere"),
         _ if rustix::io::Errno::from_io_error(&error) == Some(rustix::io::Errno::LOOP) => {
             bad("a link that leads to itself")
@@ -267,10 +295,30 @@ pub(crate) fn resolve(plan: &Plan, link: &Path) -> Result<Metadata, Fault> {
         _ => open::read_fault(error),
     })?;
     if plan.root_of(&target).is_none() {
-        return Err(Fault::new(FaultKind::NotAFile, "a link that leaves the folder")
-            .hint("name its target as a path of its own, or exclude the link"));
+        return Ok(Led::Out);
     }
-    std::fs::metadata(&target).map_err(open::read_fault)
+    std::fs::metadata(&target).map(Led::To).map_err(open::read_fault)
+}
+
+/// Whether a link that leads nowhere would lead out of the roots if its target were there.
+fn points_out(plan: &Plan, link: &Path) -> bool {
+    let mut at = link.to_path_buf();
+    for _ in 0..MOST_HOPS {
+        let Ok(target) = std::fs::read_link(&at) else { return false };
+        let Some(Ok(folder)) = at.parent().map(std::fs::canonicalize) else { return false };
+        at = folder;
+        for part in target.components() {
+            match part {
+                Component::ParentDir => drop(at.pop()),
+                Component::CurDir => {}
+                part => at.push(part),
+            }
+        }
+        if plan.root_of(&at).is_none() {
+            return true;
+        }
+    }
+    false
 }
 
 fn faulty(path: &Path, fault: Fault) -> SourceItem {

@@ -18,8 +18,10 @@ pub struct Summary<'a> {
     pub sweep: Sweep,
     /// Bytes read from the source.
     pub read_bytes: u64,
-    /// Files and folders that were passed over.
+    /// Files, folders and links that were passed over.
     pub left_out: u64,
+    /// How many of them are links that lead out of the given paths.
+    pub leaving_links: u64,
 }
 
 /// A summary for a person: what became of the documents, how fast, what bound the run, what to do next.
@@ -33,7 +35,7 @@ pub fn summary(summary: Summary<'_>, paint: Paint) -> String {
         }
     };
     row("documents", documents(summary, paint));
-    row("left out", left_out(summary.left_out));
+    row("left out", left_out(summary.left_out, summary.leaving_links));
     row("chunks", chunks(report));
     row("embedded", embedded(report));
     row("calls", calls(report));
@@ -87,17 +89,22 @@ fn documents(summary: Summary<'_>, paint: Paint) -> String {
     }
 }
 
-fn left_out(n: u64) -> String {
-    match n {
-        0 => String::new(),
-        n => format!("{}: hidden, ignored or without text", files_or_folders(n)),
-    }
-}
-
-/// "1 file or folder", "6 files or folders".
+/// What was passed over, of which so many were links that lead out of the given paths: "6 files or folders: hidden,
+/// ignored or without text; 2 links that leave the folder". Empty if nothing was.
 #[must_use]
-pub fn files_or_folders(n: u64) -> String {
-    if n == 1 { "1 file or folder".to_owned() } else { format!("{} files or folders", count(n)) }
+pub fn left_out(all: u64, leaving_links: u64) -> String {
+    let passed_over = match all.saturating_sub(leaving_links) {
+        0 => None,
+        1 => Some("1 file or folder".to_owned()),
+        n => Some(format!("{} files or folders", count(n))),
+    };
+    let links = match leaving_links {
+        0 => None,
+        1 => Some("1 link that leaves the folder".to_owned()),
+        n => Some(format!("{} links that leave the folder", count(n))),
+    };
+    let passed_over = passed_over.map(|files| format!("{files}: hidden, ignored or without text"));
+    [passed_over, links].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn chunks(report: &Report) -> String {
@@ -236,14 +243,14 @@ mod tests {
     fn a_run_is_told_in_a_few_lines() {
         let sweep = Sweep { deleted: 1, moved: 1, ..Sweep::default() };
         let text = summary(
-            Summary { report: &report(), sweep, read_bytes: 42_000_000, left_out: 1 },
+            Summary { report: &report(), sweep, read_bytes: 42_000_000, left_out: 3, leaving_links: 2 },
             Paint::default(),
         );
         assert_eq!(
             text,
             "done (12.3 s, run r1)\n  \
              documents  1,234 seen: 1,200 stored, 30 unchanged, 1 deleted (1 of them moved), 3 quarantined\n  \
-             left out   1 file or folder: hidden, ignored or without text\n  \
+             left out   1 file or folder: hidden, ignored or without text; 2 links that leave the folder\n  \
              chunks     24,400 written, 300 of them with a known vector\n  \
              embedded   24,100 texts, 5,200,000 tokens; 300 from the journal\n  \
              speed      97.2 documents/s, 3.40 MB/s\n  \
@@ -257,7 +264,7 @@ mod tests {
     fn a_run_without_work_says_so() {
         let empty = Report { run: "r2".to_owned(), seconds: 0.02, ..Report::default() };
         let text = summary(
-            Summary { report: &empty, sweep: Sweep::default(), read_bytes: 0, left_out: 0 },
+            Summary { report: &empty, sweep: Sweep::default(), read_bytes: 0, left_out: 0, leaving_links: 0 },
             Paint::default(),
         );
         assert_eq!(text, "nothing to do: the source is empty (0.02 s, run r2)\n");
@@ -274,8 +281,10 @@ mod tests {
             ..Report::default()
         };
         let sweep = Sweep { refused: 500, known: 900, ..Sweep::default() };
-        let text =
-            summary(Summary { report: &stopped, sweep, read_bytes: 0, left_out: 2_000 }, Paint::default());
+        let text = summary(
+            Summary { report: &stopped, sweep, read_bytes: 0, left_out: 2_000, leaving_links: 0 },
+            Paint::default(),
+        );
         assert_eq!(
             text,
             "stopped; run it again to go on: the disk is full[0m (1 min 1 s, run r3)\n  \

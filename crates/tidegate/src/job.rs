@@ -56,8 +56,10 @@ pub struct Finished {
     pub fault: Option<Fault>,
     /// What removal of vanished documents did.
     pub sweep: Sweep,
-    /// Files passed over because they hold no text or were left out by a rule.
+    /// Files passed over because they hold no text or were left out by a rule, and links not followed.
     pub skipped: u64,
+    /// How many of `skipped` are links that lead out of the given paths.
+    pub leaving: u64,
     /// Bytes read from the source.
     pub read_bytes: u64,
 }
@@ -156,8 +158,8 @@ impl Job {
         if let Err(unrecorded) = close(&store, ledger, (&pipeline, &report)).await {
             fault.get_or_insert(unrecorded.during("closing the run"));
         }
-        let skipped = files.map_or(0, |stats| stats.skipped());
-        Finished { report, fault, sweep, skipped, read_bytes: monitor.read_bytes() }
+        let (skipped, leaving) = files.map_or((0, 0), |stats| (stats.skipped(), stats.leaving.get()));
+        Finished { report, fault, sweep, skipped, leaving, read_bytes: monitor.read_bytes() }
     }
 }
 

@@ -40,8 +40,6 @@ fn bad(world: &World) -> Vec<(&'static str, &'static str, &'static str)> {
     let noise: Vec<u8> = (0..4_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     world.write("docs/noise.txt", noise);
     world.write("docs/nul.txt", "text \0 with \0 zero \0 bytes");
-    world.write("outside.txt", "outsideword");
-    symlink(world.path("outside.txt"), world.path("docs/outside.md")).unwrap();
     symlink(world.path("docs/self.md"), world.path("docs/self.md")).unwrap();
     symlink("nowhere", world.path("docs/dangling.md")).unwrap();
     rustix::fs::mknodat(
@@ -60,7 +58,6 @@ fn bad(world: &World) -> Vec<(&'static str, &'static str, &'static str)> {
         ("docs/deep.json", "parse", "too_deep"),
         ("docs/noise.txt", "parse", "encoding"),
         ("docs/nul.txt", "parse", "encoding"),
-        ("docs/outside.md", "fetch", "not_a_file"),
         ("docs/photo.md", "parse", "unsupported"),
         ("docs/pipe.md", "fetch", "not_a_file"),
         ("docs/self.md", "fetch", "not_a_file"),
@@ -107,7 +104,6 @@ fn every_bad_document_is_put_aside_and_every_good_one_stored() {
     for (word, holder) in &good {
         assert_eq!(world.holders(word), std::slice::from_ref(holder));
     }
-    assert_eq!(world.holders("outsideword"), [""; 0]);
 
     // The same again: nothing is tried again, and it is still said.
     let again = world.index_to(3, &["docs"]);
@@ -115,6 +111,27 @@ fn every_bad_document_is_put_aside_and_every_good_one_stored() {
     assert_eq!(world.quarantine(), owned(&bad));
     let listed = world.run(&["quarantine", "list", "--class", "too_deep"]).ended(0);
     assert!(listed.out.contains("deep.html") && !listed.out.contains("photo.md"), "{}", listed.out);
+}
+
+#[test]
+fn links_that_leave_the_folder_are_left_out_and_said() {
+    let world = World::new();
+    world.write("docs/a.md", "aword");
+    world.write("more/outside.md", "outsideword");
+    symlink(world.path("more/outside.md"), world.path("docs/file.md")).unwrap();
+    symlink(world.path("more"), world.path("docs/folder")).unwrap();
+    world.run(&["index", "docs"]).ended(0).says("2 links that leave the folder");
+    assert_eq!(world.holders("outsideword"), [""; 0]);
+    assert_eq!(world.quarantine(), owned(&[]));
+
+    // A good document of which such a link takes the place is removed, as any other that is left out.
+    std::fs::remove_file(world.path("docs/a.md")).unwrap();
+    symlink(world.path("more/outside.md"), world.path("docs/a.md")).unwrap();
+    assert_eq!(world.index(&["docs"])["records"]["deleted"], 1);
+
+    // What is named is followed.
+    assert_eq!(world.index(&["docs/folder"])["records"]["stored"], 1);
+    assert_eq!(world.holders("outsideword"), ["more/outside.md"]);
 }
 
 #[test]

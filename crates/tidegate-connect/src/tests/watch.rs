@@ -211,6 +211,16 @@ async fn a_root_that_is_away_is_an_outage_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_link_that_leaves_is_as_good_as_gone() {
+    let mut followed = Followed::new(&["a.md"]);
+    followed.until_end().await;
+    let outside = folder(&["secret.md"]);
+    std::os::unix::fs::symlink(outside.path().join("secret.md"), followed.path("a.md~")).unwrap();
+    fs::rename(followed.path("a.md~"), followed.path("a.md")).unwrap();
+    followed.until_seen("-a.md").await;
+}
+
+#[tokio::test]
 async fn a_stop_ends_the_wait() {
     let mut followed = Followed::new(&["a.md"]);
     followed.until_end().await;
