@@ -24,12 +24,14 @@ pub struct Asked {
     pub json: bool,
     /// Quarantined items to try again.
     pub retry: RetrySelection,
+    /// End when what is there is read: follow nothing, neither folders nor growing files.
+    pub once: bool,
 }
 
 impl Asked {
     /// What the global options ask.
     pub fn of(global: &Global) -> Self {
-        Self { json: global.json, retry: RetrySelection::None }
+        Self { json: global.json, retry: RetrySelection::None, once: false }
     }
 }
 
@@ -39,14 +41,14 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
         .enable_all()
         .build()
         .map_err(|error| Fault::new(FaultKind::Unavailable, "the runtime cannot be started").cause(error))?;
-    let watch = tidegate::watch(config)?;
+    let watch = if asked.once { None } else { tidegate::watch(config)? };
     let result = runtime.block_on(async {
         let stop = StopHandle::new();
         let mut signals = Signals::listen()?;
         let mut runs = 0;
         let mut aside = 0;
         loop {
-            let options = JobOptions { retry: asked.retry.clone(), watch: watch.as_ref() };
+            let options = JobOptions { retry: asked.retry.clone(), watch: watch.as_ref(), once: asked.once };
             let job = match Job::open(config, options).await {
                 Ok(job) => job,
                 // Between two passes another run may take the pipeline; what changed meanwhile is not missed.

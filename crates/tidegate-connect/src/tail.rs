@@ -33,21 +33,29 @@ pub struct TailOptions {
     pub poll: Duration,
     /// How long to wait for more before saying that there is none now.
     pub idle: Duration,
+    /// Ends when what is there is read, instead of waiting for more.
+    pub once: bool,
 }
 
 impl Default for TailOptions {
     fn default() -> Self {
-        Self { rows: RowOptions::default(), poll: Duration::from_millis(250), idle: Duration::from_secs(1) }
+        Self {
+            rows: RowOptions::default(),
+            poll: Duration::from_millis(250),
+            idle: Duration::from_secs(1),
+            once: false,
+        }
     }
 }
 
-/// Lists the lines of a growing file, without end. A last line without its line feed is not a line yet, unless the
+/// Lists the lines of a growing file, without end unless told otherwise. A last line without its line feed is not a line yet, unless the
 /// file is rotated away. Keys are `PATH#GENERATION@OFFSET`; the generation counts how often the file began anew.
 pub struct Tail {
     /// Away while a step runs on the compute pool.
     follower: Option<Follower>,
     poll: Duration,
     idle: Duration,
+    once: bool,
 }
 
 /// Where a file was left.
@@ -108,7 +116,7 @@ impl Tail {
         let mut rows = Rows::new(row_prefix(&prefix.unwrap_or_else(|| encode_key(&path))), format, max_line);
         rows.set_naming(Naming::Offset(0));
         let follower = Follower { path, rows, max_line, generation: 0, resume: None, open: None };
-        Ok(Self { follower: Some(follower), poll: options.poll, idle: options.idle })
+        Ok(Self { follower: Some(follower), poll: options.poll, idle: options.idle, once: options.once })
     }
 
     /// Goes on after `position`. If the file was rotated away meanwhile, the rest of the old one is read first, as
@@ -122,6 +130,12 @@ impl Tail {
         follower.begin(place.generation);
         follower.resume = Some(place);
         Ok(())
+    }
+
+    /// Whether the file being read was rotated away, so that its successor is still to be read.
+    fn is_at_a_rotation(&self) -> bool {
+        let open = self.follower.as_ref().and_then(|follower| follower.open.as_ref());
+        open.is_some_and(|open| open.ends_after_rotation > 0)
     }
 }
 
@@ -150,8 +164,11 @@ impl Source for Tail {
             if !items.is_empty() {
                 return Ok(Listing::Items(items));
             }
-            if more {
+            if more || (self.once && self.is_at_a_rotation()) {
                 continue;
+            }
+            if self.once {
+                return Ok(Listing::End(None));
             }
             if waited >= self.idle {
                 break;

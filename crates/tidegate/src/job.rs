@@ -71,6 +71,8 @@ pub struct JobOptions<'a> {
     pub retry: RetrySelection,
     /// Folders being followed ([`crate::watch`]), instead of a source of its own.
     pub watch: Option<&'a Watch>,
+    /// Ends when what is there is read, also where the source is a growing file.
+    pub once: bool,
 }
 
 impl Job {
@@ -81,7 +83,7 @@ impl Job {
     /// pipeline or where an output would be overwritten, storage faults.
     pub async fn open(config: &Config, options: JobOptions<'_>) -> Result<Self, Fault> {
         // Sources first: a mistyped path must not leave an empty store behind.
-        let opened = Opened::new(config, options.watch)?;
+        let opened = Opened::new(config, options.watch, options.once)?;
         let store = open_store(config)?;
         let embedder: Arc<dyn Embedder> = Arc::new(Builtin);
         let (run, fingerprint) = (run_id(), config.fingerprint());

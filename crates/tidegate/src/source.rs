@@ -29,8 +29,9 @@ pub(crate) enum Kind {
 }
 
 impl Opened {
-    /// Opens what the configuration names; followed folders are taken from `watch`.
-    pub(crate) fn new(config: &Config, watch: Option<&Watch>) -> Result<Self, Fault> {
+    /// Opens what the configuration names; followed folders are taken from `watch`. `once` ends a growing file with
+    /// what is there.
+    pub(crate) fn new(config: &Config, watch: Option<&Watch>, once: bool) -> Result<Self, Fault> {
         // Rows on their way to the store are documents, known by key; rows on their way to a file are a stream.
         let stream = !matches!(config.sink, config::Sink::Store);
         if let Some(watch) = watch {
@@ -53,7 +54,7 @@ impl Opened {
                 let source = Box::new(StdinRows::new(std::io::stdin(), options)?);
                 Ok(Self { source: Kind::Plain(source), files: None, stream: false, relists: false })
             }
-            config::Source::Tail(tail) => Self::tail(tail),
+            config::Source::Tail(tail) => Self::tail(tail, once),
         }
     }
 
@@ -63,14 +64,14 @@ impl Opened {
         Ok(Self { source: Kind::Plain(Box::new(source)), files: Some(stats), stream: false, relists: false })
     }
 
-    fn tail(tail: &config::Tail) -> Result<Self, Fault> {
+    fn tail(tail: &config::Tail, once: bool) -> Result<Self, Fault> {
         let [path] = &tail.paths[..] else {
             return Err(Fault::new(FaultKind::Config, "following needs exactly one file")
                 .hint("run one pipeline for each file"));
         };
         let format = rows(tail.format, (&tail.text_field, tail.id_field.as_ref()));
         let rows = RowOptions { format, max_line: size(tail.max_line), prefix: None, stream: true };
-        let source = Tail::open(Path::new(path), TailOptions { rows, ..TailOptions::default() })?;
+        let source = Tail::open(Path::new(path), TailOptions { rows, once, ..TailOptions::default() })?;
         Ok(Self { source: Kind::Tail(source), files: None, stream: true, relists: false })
     }
 }

@@ -84,7 +84,7 @@ fn retry(url: &str, chosen: &Chosen, (global, terminal): (&Global, &Terminal)) -
         terminal.say(&format!("{left} of {} came from sources that cannot be read again", items.len()));
     }
     let keys = items.iter().map(|item| item.source.clone()).collect();
-    let asked = Asked { json: global.json, retry: RetrySelection::Keys(keys) };
+    let asked = Asked { json: global.json, retry: RetrySelection::Keys(keys), once: true };
     let mut exit = Exit::Done;
     for config in configs {
         // One source that is gone does not keep the others from being tried.
@@ -111,9 +111,6 @@ fn covers(config: &Config, item: &Quarantined) -> bool {
 
 fn run_again(url: &str, mut config: Config, (asked, terminal): (&Asked, &Terminal)) -> Result<Exit, Fault> {
     config.store.url = url.to_owned();
-    if let config::Source::Files(files) = &mut config.source {
-        files.watch = false;
-    }
     running::run(&config, asked, terminal)
 }
 

@@ -1,6 +1,8 @@
 //! What was put aside, named as people see it, and tried again.
 
-use crate::world::World;
+use rustix::process::Signal;
+
+use crate::world::{World, until};
 
 #[test]
 fn what_was_put_aside_is_found_under_the_name_that_is_seen() {
@@ -37,6 +39,24 @@ fn only_sources_of_what_is_chosen_are_read_again_and_one_that_is_gone_stops_no_o
     assert_ne!(ran.code(), Some(0), "{ran:?}");
     assert!(ran.err.contains("three"), "{}", ran.err);
     assert_eq!(world.holders("mendedword"), ["one/bad.json", "two/bad.json"]);
+}
+
+#[test]
+fn a_retry_of_a_followed_file_ends() {
+    let world = World::new();
+    world.write("p.toml", "[source]\ntype = \"tail\"\npaths = [\"log\"]\nformat = \"jsonl\"\n");
+    world.write("log", "{\"text\": \"lantern\"}\nnot json\n");
+    let mut live = world.start(&["run", "p.toml"]);
+    until("the line in the store", || {
+        let there = world.path("tidegate.db").exists() && !world.holders("lantern").is_empty();
+        (there && !world.quarantine().is_empty()).then_some(())
+    });
+    live.signal(Signal::INT);
+    live.end();
+    world.write("log", world.read("log") + "{\"text\": \"harbour\"}\n");
+    world.run(&["quarantine", "retry", "--all"]).ended(0);
+    assert_eq!(world.holders("harbour").len(), 1, "what came since is read");
+    assert_eq!(world.quarantine().len(), 1, "what lies behind the position is not");
 }
 
 #[test]

@@ -104,6 +104,37 @@ async fn it_goes_on_where_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn told_to_read_once_it_ends_with_what_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, old) = (dir.path().join("log"), dir.path().join("log.1"));
+    let once = TailOptions { once: true, ..options() };
+    let all = async |tail: &mut Tail| {
+        let (mut all, mut last) = (Vec::new(), None);
+        loop {
+            match tail.list(&cx(), 2).await.unwrap() {
+                Listing::Items(items) => {
+                    last = items.last().unwrap().position.clone().or(last);
+                    all.extend(items.iter().map(show));
+                }
+                Listing::End(None) => return (all, last),
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let start = tokio::time::Instant::now();
+    assert_eq!(all(&mut Tail::open(&path, once.clone()).unwrap()).await.0, [""; 0], "not there yet");
+    append(&path, "a\nb\nunfinished");
+    let (lines, last) = all(&mut Tail::open(&path, once.clone()).unwrap()).await;
+    assert_eq!(lines, ["0@0 a", "0@2 b"]);
+    fs::rename(&path, &old).unwrap();
+    append(&path, "new\n");
+    let mut tail = Tail::open(&path, once).unwrap();
+    tail.resume(&last.unwrap()).unwrap();
+    assert_eq!(all(&mut tail).await.0, ["0@4 unfinished", "1@0 new"], "over a rotation");
+    assert_eq!(start.elapsed(), std::time::Duration::ZERO, "it waited for more");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_ends_the_wait() {
     let dir = tempfile::tempdir().unwrap();
     let slow = TailOptions { poll: std::time::Duration::from_secs(1 << 20), ..options() };
