@@ -91,6 +91,20 @@ fn a_renamed_root_is_followed_and_a_removed_one_is_kept() {
 }
 
 #[test]
+fn what_was_put_aside_in_a_folder_that_is_gone_stays_unless_it_moved() {
+    let world = World::new();
+    world.write("docs/cut.json", r#"{"a": "#);
+    world.write("other/zero.md", "");
+    world.index_to(3, &["docs"]);
+    world.index_to(3, &["other"]);
+    std::fs::rename(world.path("docs"), world.path("papers")).unwrap();
+    std::fs::rename(world.path("other"), world.path("away")).unwrap();
+    world.index_to(3, &["papers"]);
+    let names: Vec<String> = world.quarantine().into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["other/zero.md", "papers/cut.json"]);
+}
+
+#[test]
 fn of_an_edited_document_only_what_changed_is_embedded() {
     let world = World::new();
     corpus(&world);

@@ -92,8 +92,12 @@ pub(super) async fn sweep(
         sweep.deleted += remove(ledger, step).await?;
     }
     sweep.moved = counts.moved.min(sweep.deleted);
-    for uri in counts.aside.chunks(STEP) {
-        clear_quarantine(ledger, uri.to_vec()).await?;
+    // Where nothing may go but what moved, what was put aside stays by the same rule.
+    let moved_only = refuse || (!policy.allow_delete && allowed == 0);
+    let aside = counts.aside.into_iter().filter(|aside| aside.moved || !moved_only);
+    let keys: Vec<String> = aside.map(|aside| aside.uri).collect();
+    for keys in keys.chunks(STEP) {
+        clear_quarantine(ledger, keys.to_vec()).await?;
     }
     Ok(sweep)
 }
@@ -102,8 +106,15 @@ struct Counts {
     known: u64,
     vanished: u64,
     moved: u64,
-    /// Keys of vanished items that were in the quarantine.
-    aside: Vec<String>,
+    /// Vanished items that were in the quarantine.
+    aside: Vec<Aside>,
+}
+
+/// An item in the quarantine.
+struct Aside {
+    uri: String,
+    /// Whether this run met the same content under another key.
+    moved: bool,
 }
 
 /// Fills the temporary table of vanished items.
@@ -138,7 +149,7 @@ fn find(
             named_params! {":equal": range.equal, ":from": range.from, ":to": range.to},
         )
         .doing(DOING)?;
-        aside.retain(|uri| !range.covers(&Range::of(uri)));
+        aside.retain(|aside: &Aside| !range.covers(&Range::of(&aside.uri)));
     }
     let (vanished, moved) = conn
         .query_row(
@@ -167,10 +178,16 @@ fn vanished_quarantine(
     conn: &Connection,
     (pipeline, run): (i64, &str),
     range: &Range,
-) -> Result<Vec<String>, Fault> {
+) -> Result<Vec<Aside>, Fault> {
     let mut select = conn
         .prepare_cached(
-            "SELECT uri FROM quarantine
+            "SELECT uri, ifnull(payload_hash IN (
+                 SELECT other.payload_hash FROM quarantine other JOIN temp.seen ON seen.key = other.uri
+                 WHERE other.pipeline = :pipeline AND other.payload_hash IS NOT NULL), 0)
+               OR EXISTS(
+                 SELECT 1 FROM source other JOIN temp.seen ON seen.key = other.uri
+                 WHERE other.pipeline = :pipeline AND other.content_hash = quarantine.payload_hash)
+             FROM quarantine
              WHERE pipeline = :pipeline AND (uri = :equal OR uri >= :from AND (:to IS NULL OR uri < :to))
                AND (:rows OR instr(uri, '#') = 0)
                AND NOT EXISTS (SELECT 1 FROM temp.seen WHERE key = uri) AND run IS NOT :run",
@@ -182,7 +199,7 @@ fn vanished_quarantine(
                 ":pipeline": pipeline, ":run": run, ":equal": range.equal, ":from": range.from, ":to": range.to,
                 ":rows": range.rows
             },
-            |row| row.get(0),
+            |row| Ok(Aside { uri: row.get(0)?, moved: row.get(1)? }),
         )
         .and_then(Iterator::collect)
         .doing(DOING)

@@ -6,4 +6,5 @@ mod ledger;
 mod model;
 mod paid;
 mod search;
+mod sweep;
 mod world;

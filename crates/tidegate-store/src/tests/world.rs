@@ -128,6 +128,15 @@ pub(super) fn quarantined(key: &str, version: &str, ordinal: u64) -> Unit {
     Unit { items: vec![ItemOutcome { failure: Some(failure), ..item }], records: Vec::new(), staged: 0 }
 }
 
+/// The unit of an item with this content.
+pub(super) fn with_content(mut unit: Unit, content: &str) -> Unit {
+    unit.items[0].content = Some(ContentHash::of(content.as_bytes()));
+    if let Some(failure) = &mut unit.items[0].failure {
+        failure.exhibit = Body::Text(content.into());
+    }
+    unit
+}
+
 pub(super) fn plain(key: &str, version: &str, ordinal: u64, what: Outcome) -> Unit {
     Unit { items: vec![outcome(item(key, version), ordinal, what)], records: Vec::new(), staged: 0 }
 }
