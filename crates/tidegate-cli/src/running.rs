@@ -48,7 +48,12 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
         let mut runs = 0;
         let mut aside = 0;
         loop {
-            let options = JobOptions { retry: asked.retry.clone(), watch: watch.as_ref(), once: asked.once };
+            let options = JobOptions {
+                retry: asked.retry.clone(),
+                watch: watch.as_ref(),
+                once: asked.once,
+                peak_memory: Some(peak_memory_bytes),
+            };
             let job = match Job::open(config, options).await {
                 Ok(job) => job,
                 // Between two passes another run may take the pipeline; what changed meanwhile is not missed.
@@ -135,17 +140,16 @@ fn stop_further(stop: &StopHandle, terminal: &Terminal) {
 
 /// Prints the report, where the result of the run itself does not go to standard output.
 fn tell(config: &Config, asked: &Asked, (finished, terminal): (&Finished, &Terminal)) -> Result<(), Fault> {
-    let mut report = finished.report.clone();
-    report.peak_memory_bytes = peak_memory_bytes();
+    let report = &finished.report;
     if asked.json {
         if writes_to_stdout(config) {
-            let line = serde_json::to_string(&report)
+            let line = serde_json::to_string(report)
                 .map_err(|error| Fault::new(FaultKind::Internal, "the report is not JSON").cause(error))?;
             terminal.stderr.write_lines(&format!("{line}\n"));
             return Ok(());
         }
         let mut out = Out::stdout();
-        out.json(&report)?;
+        out.json(report)?;
         return out.finish();
     }
     if report.records.seen == 0 && finished.fault.is_none() {
@@ -153,7 +157,7 @@ fn tell(config: &Config, asked: &Asked, (finished, terminal): (&Finished, &Termi
         return Ok(());
     }
     let shown = Summary {
-        report: &report,
+        report,
         sweep: finished.sweep,
         read_bytes: finished.read_bytes,
         left_out: finished.skipped,

@@ -43,6 +43,7 @@ pub struct Job {
     pool: Arc<Pool>,
     run: Arc<str>,
     pipeline: String,
+    peak_memory: Option<fn() -> u64>,
     /// Folders the pipeline was run on before that are not there any more.
     gone: Vec<String>,
 }
@@ -50,7 +51,7 @@ pub struct Job {
 /// How a job ended.
 #[derive(Debug)]
 pub struct Finished {
-    /// The report, complete but for the process's peak memory, which whoever owns the process knows.
+    /// The report, as it is kept in the store's list of runs.
     pub report: Report,
     /// What it could not go on from, if it did not simply finish.
     pub fault: Option<Fault>,
@@ -73,6 +74,9 @@ pub struct JobOptions<'a> {
     pub watch: Option<&'a Watch>,
     /// Ends when what is there is read, also where the source is a growing file.
     pub once: bool,
+    /// Tells the most memory that this process ever used, in bytes, for the report. It is the process's figure, which
+    /// whoever owns the process can vouch for; without it the report says 0.
+    pub peak_memory: Option<fn() -> u64>,
 }
 
 impl Job {
@@ -113,7 +117,8 @@ impl Job {
         } else {
             Vec::new()
         };
-        Ok(Self { flow, monitor, embedded, files: opened.files, ledger, store, pool, run, pipeline, gone })
+        let (files, peak_memory) = (opened.files, options.peak_memory);
+        Ok(Self { flow, monitor, embedded, files, ledger, store, pool, run, pipeline, peak_memory, gone })
     }
 
     /// The live view of the run to come.
@@ -133,7 +138,8 @@ impl Job {
     /// # Cancel safety
     /// Dropping the future is like a crash: what is committed stays, the rest is pending.
     pub async fn run(self, stop: StopHandle) -> Finished {
-        let Self { flow, monitor, embedded, files, ledger, store, pool, run, pipeline, gone } = self;
+        let Self { flow, monitor, embedded, files, ledger, store, pool, run, pipeline, peak_memory, gone } =
+            self;
         let Ended { mut report, mut fault, mut sweep } =
             tidegate_engine::run(flow, run.clone(), (pool, stop, monitor.clone())).await;
         if report.state == RunState::Done && !gone.is_empty() {
@@ -157,6 +163,7 @@ impl Job {
             report.chunks =
                 Chunks { reused: counts.from_journal.get().min(report.chunks.written), ..report.chunks };
         }
+        report.peak_memory_bytes = peak_memory.map_or(0, |peak| peak());
         if let Err(unrecorded) = close(&store, ledger, (&pipeline, &report)).await {
             fault.get_or_insert(unrecorded.during("closing the run"));
         }

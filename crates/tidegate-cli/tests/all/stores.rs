@@ -143,11 +143,14 @@ fn status_tells_what_is_there() {
     let world = World::new();
     world.write("docs/a.md", "aword");
     world.write("docs/zero.md", "");
-    world.index_to(3, &["docs"]);
+    let report = world.index_to(3, &["docs"]);
     let json = world.run(&["status", "--json"]).ended(0).json();
     assert_eq!((&json["documents"], &json["chunks"]), (&1.into(), &1.into()));
     assert_eq!(json["pipelines"][0]["name"], "default");
     assert_eq!(json["runs"][0]["state"], "done");
+    let kept = &json["runs"][0]["report"];
+    assert_eq!(kept["peak_memory_bytes"], report["peak_memory_bytes"], "what was said is what is kept");
+    assert!(kept["peak_memory_bytes"].as_u64().unwrap() > 1_000_000, "{kept}");
     assert_eq!(json["quarantine"][0]["class"], "empty");
     let text = world.run(&["status"]).ended(0).out;
     for word in ["tidegate.db", "default", "empty"] {
