@@ -8,7 +8,7 @@ use tidegate::{Index, Mode, SearchOptions};
 use crate::world::{World, paragraph};
 
 const PARTS: usize = 6;
-const VERSIONS: usize = 60;
+const VERSIONS: usize = 200;
 
 /// A version of the document: every chunk holds the word "everywhere" and the version's own.
 fn version(n: usize) -> String {
