@@ -25,6 +25,9 @@ pub enum Exit {
     Resumable = 75,
     /// Aborted by a second signal.
     Aborted = 130,
+    /// The reader of standard output went away. Shells show 141 for a program that SIGPIPE ended, and people and
+    /// scripts know what to make of it; that the rest is pending makes it no success.
+    ReaderGone = 141,
 }
 
 impl From<Exit> for ExitCode {

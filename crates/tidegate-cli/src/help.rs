@@ -15,7 +15,8 @@ Exit codes:
   4    stopped at the budget
   70   the accounting does not add up: a defect, please report it
   75   stopped or held too long; run it again to go on
-  130  aborted by a second signal; run it again to go on";
+  130  aborted by a second signal; run it again to go on
+  141  the reader of standard output went away, as `head` does; run it again to go on";
 
 /// `tidegate index --help`.
 pub const INDEX: &str = "\

@@ -70,6 +70,9 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
             if watch.is_none() || finished.fault.is_some() || tells_something(&finished, (runs, aside)) {
                 tell(config, asked, (&finished, terminal))?;
             }
+            if over && reader_gone(config, &finished) {
+                return Ok(Exit::ReaderGone);
+            }
             if over {
                 return Ok(exit_of(&finished, watch.as_ref(), terminal));
             }
@@ -141,6 +144,9 @@ fn stop_further(stop: &StopHandle, terminal: &Terminal) {
 /// Prints the report, where the result of the run itself does not go to standard output.
 fn tell(config: &Config, asked: &Asked, (finished, terminal): (&Finished, &Terminal)) -> Result<(), Fault> {
     let report = &finished.report;
+    if !asked.json && reader_gone(config, finished) {
+        return Ok(());
+    }
     if asked.json {
         if writes_to_stdout(config) {
             let line = serde_json::to_string(report)
@@ -180,6 +186,14 @@ fn nothing_found(config: &Config, finished: &Finished) -> String {
 
 fn writes_to_stdout(config: &Config) -> bool {
     matches!(&config.sink, config::Sink::Jsonl(sink) if sink.path == "-")
+}
+
+/// Whether the run ended because nobody reads standard output any more. Whoever closed it has what they wanted, so
+/// this is no error to be told.
+fn reader_gone(config: &Config, finished: &Finished) -> bool {
+    let stopped = finished.report.state == RunState::Stopped && finished.report.records.add_up();
+    let cancelled = finished.fault.as_ref().is_some_and(|fault| fault.kind() == FaultKind::Cancelled);
+    stopped && cancelled && writes_to_stdout(config)
 }
 
 fn exit_of(finished: &Finished, watch: Option<&Watch>, terminal: &Terminal) -> Exit {

@@ -112,7 +112,7 @@ fn killed_anywhere_and_run_again_every_line_is_there_once() {
 }
 
 #[test]
-fn standard_output_is_a_sink_too_and_may_be_closed() {
+fn standard_output_is_a_sink_too() {
     let world = World::new();
     world.write("rows.jsonl", rows(400));
     world.write("p.toml", pipeline("-", true));
@@ -121,17 +121,37 @@ fn standard_output_is_a_sink_too_and_may_be_closed() {
     assert_eq!(out.len(), 400);
     assert!(out.iter().all(|line| line["vector"].is_string()), "the report got among the records");
     assert!(ran.err.contains(r#""stored":400"#), "{}", ran.err);
+}
 
-    // A reader that takes one line and goes.
-    let mut command = world.command(&["run", "p.toml", "--store", "other.db"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+/// Runs a pipeline whose reader takes a little and goes; what was said on standard error.
+fn with_a_short_reader(world: &World, args: &[&str]) -> String {
+    let mut child = world.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     let mut first = [0; 64];
     assert!(stdout.read(&mut first).unwrap() > 0);
     drop(stdout);
     let ended = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert!(!said.contains("panicked") && ended.status.code().is_some(), "{:?} {said}", ended.status);
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(141), "{said}");
+    said
+}
+
+#[test]
+fn a_reader_that_goes_is_no_error_and_leaves_the_rest_pending() {
+    let world = World::new();
+    world.write("rows.jsonl", rows(400)); // many times what a pipe holds
+    world.write("p.toml", pipeline("-", true));
+    let said = with_a_short_reader(&world, &["run", "p.toml"]);
+    for word in ["error", "hint", "stopped", "panicked"] {
+        assert!(!said.contains(word), "{said}");
+    }
+    // Who asks for the report gets it.
+    let said = with_a_short_reader(&world, &["run", "p.toml", "--json", "--store", "other.db"]);
+    let report: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert!(report["records"]["pending"].as_u64().unwrap() > 0, "{report}");
+    let delivered = report["records"]["stored"].as_u64().unwrap();
+    let rest = world.run(&["run", "p.toml", "--store", "other.db"]).ended(0);
+    assert_eq!(delivered + rest.out.lines().count() as u64, 400);
 }
 
 /// The lines of `out.jsonl` by the number in their text.
