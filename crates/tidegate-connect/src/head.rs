@@ -62,6 +62,13 @@ impl<R: Read> Headed<R> {
     }
 }
 
+impl Mark {
+    /// How many bytes it covers.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes
+    }
+}
+
 fn mark_of(head: &[u8]) -> Mark {
     Mark { bytes: head.len(), hash: ContentHash::of(head).to_hex()[..16].to_owned() }
 }

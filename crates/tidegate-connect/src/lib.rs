@@ -19,6 +19,7 @@ mod open;
 mod output;
 mod plan;
 mod pump;
+mod rotated;
 mod row;
 mod rows;
 mod rules;

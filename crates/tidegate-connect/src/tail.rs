@@ -22,6 +22,7 @@ use crate::key::{encode_key, row_prefix};
 use crate::lines::Lines;
 use crate::nearest::no_such_path;
 use crate::open;
+use crate::rotated::{self, Left};
 use crate::rows::{Listed, Naming, Rows};
 
 /// How a growing file is followed.
@@ -60,17 +61,17 @@ pub struct Tail {
 
 /// Where a file was left.
 #[derive(Debug, Serialize, Deserialize)]
-struct Place {
+pub(crate) struct Place {
     #[serde(rename = "g")]
     generation: u64,
     #[serde(rename = "o")]
-    offset: u64,
+    pub(crate) offset: u64,
     #[serde(rename = "l")]
     line: u64,
     #[serde(rename = "i")]
-    inode: u64,
+    pub(crate) inode: u64,
     #[serde(flatten)]
-    mark: Mark,
+    pub(crate) mark: Mark,
 }
 
 struct Follower {
@@ -83,7 +84,7 @@ struct Follower {
 }
 
 /// The file being read.
-struct Following {
+pub(crate) struct Following {
     id: (u64, u64),
     reader: Headed<File>,
     lines: Lines,
@@ -248,16 +249,14 @@ impl Follower {
     /// Opens the file, or the one that was left when it was rotated away; `false` if there is none now.
     fn open_file(&mut self, listed: &mut Listed) -> io::Result<bool> {
         if let Some(place) = self.resume.take() {
-            if let Some(open) = self.find(&place)? {
-                self.open = Some(open);
-                return Ok(true);
+            match rotated::find(&self.path, &place, self.max_line)? {
+                Left::There(open) => {
+                    self.open = Some(*open);
+                    return Ok(true);
+                }
+                Left::AllRead => {}
+                Left::Lost => listed.items.push(self.rows.broken(place.line + 1, place.offset, lost())),
             }
-            let lost = Fault::new(
-                FaultKind::Unreadable,
-                "the file was rotated or cut, and what followed here is gone",
-            )
-            .hint("keep rotated files uncompressed beside the file until they are read");
-            listed.items.push(self.rows.broken(place.line + 1, place.offset, lost));
             self.begin(self.generation + 1);
         }
         match open::regular(&self.path) {
@@ -267,27 +266,11 @@ impl Follower {
         }
         Ok(true)
     }
+}
 
-    /// Finds the file that a place was in, under its name or under one that begins with it.
-    fn find(&self, place: &Place) -> io::Result<Option<Following>> {
-        let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else { return Ok(None) };
-        let name = name.to_string_lossy();
-        let mut paths = vec![self.path.clone()];
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(&*name) {
-                paths.push(entry.path());
-            }
-        }
-        for path in paths {
-            if std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file() && meta.ino() == place.inode)
-                && let Some(open) = Following::resumed(open::regular(&path)?, place, self.max_line)?
-            {
-                return Ok(Some(open));
-            }
-        }
-        Ok(None)
-    }
+fn lost() -> Fault {
+    Fault::new(FaultKind::Unreadable, "the file was rotated or cut, and what may have followed is gone")
+        .hint("keep rotated files uncompressed beside the file until they are read")
 }
 
 fn id_of(meta: &Metadata) -> (u64, u64) {
@@ -303,7 +286,7 @@ impl Following {
     }
 
     /// Reads a file from a place on; `None` if it is another file, or cut shorter.
-    fn resumed(file: File, place: &Place, max_line: usize) -> io::Result<Option<Self>> {
+    pub(crate) fn resumed(file: File, place: &Place, max_line: usize) -> io::Result<Option<Self>> {
         let mut open = Self::new(file, max_line)?;
         open.reader.read_head(place.offset)?;
         if !open.reader.carries(&place.mark) || !begins_a_line(&open.reader.inner, place.offset)? {

@@ -104,6 +104,41 @@ async fn it_goes_on_where_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_read_whole_is_not_missed_when_it_is_rotated_away() {
+    let first: String = (0..20).map(|n| format!("a line of the first file, number {n}\n")).collect();
+    let pack = |text: &str| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    };
+    let more = first.clone() + "one more\n";
+    let begun = "1@0 new";
+    let end = first.len();
+    let (read_on, lost) = (format!("0@{end} one more"), format!("0@{end} unreadable"));
+    let other = first.replace("first", "other") + "one more\n";
+    type Rotated<'a> = (&'a str, Vec<u8>, Vec<&'a str>);
+    let cases: [Rotated<'_>; 6] = [
+        ("log.1.gz", pack(&first), vec![begun]),
+        ("log.1.zst", zstd::encode_all(first.as_bytes(), 1).unwrap(), vec![begun]),
+        ("log.1.gz", pack(&more), vec![&lost, begun]), // lines followed, and are out of reach
+        ("log.1.gz", pack(&first[..end - 40]), vec![&lost, begun]),
+        ("log.1", more.clone().into_bytes(), vec![&read_on, begun]), // copied, then cut
+        ("log.1", other.into_bytes(), vec![&lost, begun]),           // another one
+    ];
+    for (name, content, expected) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        append(&path, &first);
+        let (_, last) = drain(&mut Tail::open(&path, options()).unwrap()).await;
+        fs::write(dir.path().join(name), content).unwrap();
+        fs::write(&path, "new\n").unwrap();
+        let mut tail = Tail::open(&path, options()).unwrap();
+        tail.resume(&last.unwrap()).unwrap();
+        assert_eq!(drain(&mut tail).await.0, expected, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn told_to_read_once_it_ends_with_what_is_there() {
     let dir = tempfile::tempdir().unwrap();
     let (path, old) = (dir.path().join("log"), dir.path().join("log.1"));
