@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::FlockOperation;
 use tidegate_core::{ContentHash, Fault, FaultKind, killpoint};
 
-use crate::open::write_fault;
+use crate::open::{is_gone, write_fault};
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 1 << 20;
+/// What to do about an output that is not what was committed.
+const HINT: &str = "put back what was there, or give the pipeline another `name` to start over";
 /// How much of the end of what is committed is compared at the start.
 const TAIL: u64 = 4 << 10;
 
@@ -51,6 +53,12 @@ pub(crate) fn open(path: &Path, committed: Option<Committed>, overwrite: bool) -
         let stream = OpenOptions::new().write(true).open(path).map_err(|error| during(write_fault(error)))?;
         return Ok(Target::Stream(Arc::new(Mutex::new(stream))));
     }
+    if let (Err(error), Some(Committed { length: known @ 1.., .. })) = (&found, committed)
+        && is_gone(error)
+    {
+        // Seen before it is made: a refusal must not leave an empty file that looks like an output.
+        return Err(during(refuse(&format!("it is gone, but {known} bytes were committed to it"), HINT)));
+    }
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     let file = file.map_err(|error| during(write_fault(error)))?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
@@ -73,7 +81,6 @@ pub(crate) fn open(path: &Path, committed: Option<Committed>, overwrite: bool) -
 
 /// Cuts off what was appended but never committed, if the rest is what was committed.
 fn recover(file: &File, committed: Option<Committed>) -> Result<(), Fault> {
-    const HINT: &str = "put back what was there, or give the pipeline another `name` to start over";
     let length = file.metadata().map_err(write_fault)?.len();
     let Some(Committed { length: known, tail }) = committed else {
         return if length == 0 {

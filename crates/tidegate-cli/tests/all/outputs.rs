@@ -123,6 +123,21 @@ fn standard_output_is_a_sink_too() {
     assert!(ran.err.contains(r#""stored":400"#), "{}", ran.err);
 }
 
+#[test]
+fn an_output_that_is_gone_is_refused_and_not_made() {
+    let world = World::new();
+    world.write("rows.jsonl", rows(2));
+    world.write("p.toml", pipeline("out.jsonl", true));
+    world.run(&["run", "p.toml"]).ended(0);
+    let content = world.read("out.jsonl");
+    std::fs::remove_file(world.path("out.jsonl")).unwrap();
+    world.run(&["run", "p.toml"]).ended(1).says("it is gone, but");
+    assert!(!world.path("out.jsonl").exists(), "a refusal left a file");
+    // Put back, it is gone on with.
+    world.write("out.jsonl", content);
+    world.run(&["run", "p.toml"]).ended(0);
+}
+
 /// Runs a pipeline whose reader takes a little and goes; what was said on standard error.
 fn with_a_short_reader(world: &World, args: &[&str]) -> String {
     let mut child = world.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -205,6 +205,7 @@ async fn what_is_not_ours_is_left_alone() {
     }
     fs::remove_file(fixture.path()).unwrap();
     assert_eq!(kind(fixture.open()), FaultKind::Guarded, "gone");
+    assert!(!fixture.path().exists(), "a refusal left a file");
     let folder = JsonlSink::open(fixture.dir.path(), None, fixture.ledger.clone(), text_only());
     assert_eq!(kind(folder), FaultKind::Config);
 }
