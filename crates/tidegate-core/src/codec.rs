@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 use crate::hash::ContentHash;
@@ -106,8 +107,8 @@ pub struct Charge {
     pub output_tokens: u64,
 }
 
-/// What an answer says was used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What an answer says was used. Kept with answers, so its fields keep their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens sent and paid, those read from the service's cache included.
     pub input_tokens: u64,

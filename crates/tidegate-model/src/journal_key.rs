@@ -18,6 +18,16 @@ pub fn embedding_key(identity: &str, dimensions: usize, task: Task, text: &str) 
     ])
 }
 
+/// The key of a reply of `kind` ("chat", "rerank", "http") that the model or service named `identity` gives to what
+/// `parts` say: all that decides the reply, and nothing else. The parts are a list: none may be left out where it is
+/// empty, or two questions could have one key.
+#[must_use]
+pub fn reply_key<T: AsRef<[u8]>>(kind: &str, identity: &str, parts: &[T]) -> ContentHash {
+    let mut all: Vec<&[u8]> = vec![b"tidegate reply 1", kind.as_bytes(), identity.as_bytes()];
+    all.extend(parts.iter().map(AsRef::as_ref));
+    ContentHash::of_parts(&all)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,19 +1,35 @@
-//! Models: the embedder that is built in, the tokenizer that measures text for it, and the journal keys of vectors.
+//! Models: the embedder that is built in, the tokenizers that measure text, the journal keys of vectors and replies,
+//! and what is known of remote models: their wire formats, limits, waits, refusals and prices.
 //!
 //! This crate must not contain I/O: no files, sockets, threads or clocks. What it needs is compiled in or handed
 //! in, and callers decide where it runs. Unsafe code is denied but for one call, in `wide`.
 
 #![deny(unsafe_code)]
 
+pub mod ask;
 pub mod builtin;
+pub mod endpoint;
 mod half;
+pub mod hint;
 pub mod journal_key;
 mod normalise;
 mod pool;
+pub mod price;
+pub mod profile;
+pub mod quota;
+pub mod refusal;
+pub mod secret;
+pub mod service;
 mod trie;
 mod wide;
 pub mod wordpiece;
 
+pub use ask::{Chat, ChatParams, Completion, Finish, Message, Ranked, Ranking, Role, Schema, Text};
 pub use builtin::Builtin;
-pub use journal_key::embedding_key;
+pub use endpoint::{AuthStyle, Endpoint};
+pub use journal_key::{embedding_key, reply_key};
+pub use price::Price;
+pub use profile::{Family, Profile, Profiles};
+pub use secret::Secret;
+pub use service::Service;
 pub use wordpiece::WordPiece;
