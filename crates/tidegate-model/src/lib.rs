@@ -8,11 +8,15 @@
 
 pub mod ask;
 pub mod builtin;
+pub mod embedding;
 pub mod endpoint;
+#[cfg(test)]
+mod golden;
 mod half;
 pub mod hint;
 pub mod journal_key;
 mod normalise;
+pub mod openai;
 mod pool;
 pub mod price;
 pub mod profile;
@@ -21,13 +25,16 @@ pub mod refusal;
 pub mod secret;
 pub mod service;
 mod trie;
+pub mod vector;
 mod wide;
 pub mod wordpiece;
 
 pub use ask::{Chat, ChatParams, Completion, Finish, Message, Ranked, Ranking, Role, Schema, Text};
 pub use builtin::Builtin;
+pub use embedding::{EmbedOptions, Embedding};
 pub use endpoint::{AuthStyle, Endpoint};
 pub use journal_key::{embedding_key, reply_key};
+pub use openai::OpenaiEmbed;
 pub use price::Price;
 pub use profile::{Family, Profile, Profiles};
 pub use secret::Secret;

@@ -132,3 +132,11 @@ fn escape(model: &str) -> String {
     }
     path
 }
+
+/// The fault of an item that cannot be written as JSON, which no text or number of ours is.
+pub(crate) fn unsendable(error: impl std::fmt::Display) -> tidegate_core::Fault {
+    tidegate_core::Fault::new(
+        tidegate_core::FaultKind::Validation,
+        format!("the request cannot be written: {error}"),
+    )
+}
