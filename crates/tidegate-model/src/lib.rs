@@ -8,6 +8,7 @@
 
 pub mod ask;
 pub mod builtin;
+pub mod chatting;
 pub mod embedding;
 pub mod endpoint;
 #[cfg(test)]
@@ -21,9 +22,11 @@ mod pool;
 pub mod price;
 pub mod profile;
 pub mod quota;
+pub mod ranker;
 pub mod refusal;
 pub mod secret;
 pub mod service;
+pub mod sse;
 mod trie;
 pub mod vector;
 mod wide;
@@ -31,12 +34,14 @@ pub mod wordpiece;
 
 pub use ask::{Chat, ChatParams, Completion, Finish, Message, Ranked, Ranking, Role, Schema, Text};
 pub use builtin::Builtin;
+pub use chatting::Chatting;
 pub use embedding::{EmbedOptions, Embedding};
 pub use endpoint::{AuthStyle, Endpoint};
 pub use journal_key::{embedding_key, reply_key};
-pub use openai::OpenaiEmbed;
+pub use openai::{OpenaiChat, OpenaiEmbed, OpenaiRerank};
 pub use price::Price;
 pub use profile::{Family, Profile, Profiles};
+pub use ranker::Ranker;
 pub use secret::Secret;
 pub use service::Service;
 pub use wordpiece::WordPiece;
