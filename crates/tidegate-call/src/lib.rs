@@ -8,5 +8,6 @@
 pub mod lane;
 
 pub use lane::{
-    Admission, Concurrency, Denied, FailureKind, LaneName, LaneSettings, Limit, Outcome, Priority,
+    Admission, BreakerState, CallCx, Cause, Concurrency, Denied, Extra, FailureKind, Lane, LaneCounters,
+    LaneName, LaneSettings, LaneView, Limit, LimitView, Money, Outcome, Priority, Spend, Ticket,
 };

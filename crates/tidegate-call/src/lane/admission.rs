@@ -25,7 +25,24 @@ pub struct Admission {
     /// When its answer is worth nothing any more.
     pub deadline: Option<Instant>,
     /// Whether this is a repeat or a hedge, which the lane's budget of extra calls pays for.
-    pub extra: bool,
+    pub extra: Extra,
+    /// What it will probably cost, in the currency of the price table; zero where no price is known.
+    pub cost: f64,
+}
+
+/// Whether a call is one more than was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Extra {
+    /// The first try.
+    #[default]
+    No,
+    /// A repeat after a failure. A bulk call waits until the budget of extra calls pays for it.
+    Retry,
+    /// A repeat after a refusal for want of room (429, 503, 529): weighs less.
+    Throttled,
+    /// A second try while the first still runs. It goes to the front of the line, and is never sent if its own
+    /// budget, one call in twenty, is used up.
+    Hedge,
 }
 
 /// Why a call was not let in.
@@ -52,6 +69,8 @@ pub enum Denied {
     Budget(Fault),
     /// The budget of extra calls is empty: a bulk call waits, an interactive one gives up.
     NoExtra,
+    /// The run was told to stop, and this call would have waited on.
+    Stopped(Fault),
 }
 
 /// How a sent call ended.

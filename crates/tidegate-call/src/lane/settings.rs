@@ -78,8 +78,10 @@ pub struct LaneSettings {
     pub concurrency: Concurrency,
     /// The share of a limit that is used: clocks differ, and a request counts when it arrives.
     pub share: f64,
-    /// The share of the limits kept for interactive calls while any of them wait.
-    pub interactive_share: f64,
+    /// The share of turns that bulk calls keep while interactive calls wait, so that they never starve.
+    pub bulk_floor: f64,
+    /// An answer that took longer is slow; many of them open the breaker. Four fifths of the call's time limit.
+    pub slow: Option<Duration>,
     /// How long bulk calls wait for a lane that answers nobody, before they give up and the run stops resumable.
     pub max_hold: Duration,
     /// The most money that may be spent, in the currency of the price table.
@@ -96,7 +98,8 @@ impl Default for LaneSettings {
             limits: Vec::new(),
             concurrency: Concurrency::default(),
             share: 0.995,
-            interactive_share: 0.2,
+            bulk_floor: 0.2,
+            slow: None,
             max_hold: Duration::from_secs(30 * 60),
             budget: None,
             max_tokens: None,

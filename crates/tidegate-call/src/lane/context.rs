@@ -1,0 +1,60 @@
+//! Who calls: how urgent it is, until when it matters, and whether the run still wants it.
+
+use tidegate_core::{Stop, TraceId};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::admission::Priority;
+
+/// The context of a call.
+#[derive(Debug, Clone)]
+pub struct CallCx {
+    /// Who waits for the answer.
+    pub priority: Priority,
+    /// When the answer is worth nothing any more.
+    pub deadline: Option<Instant>,
+    /// The record, for logs and quarantine.
+    pub trace: TraceId,
+    stop: Option<watch::Receiver<Stop>>,
+}
+
+impl CallCx {
+    /// The context of a call that nobody can stop.
+    #[must_use]
+    pub fn new(priority: Priority, trace: TraceId) -> Self {
+        Self { priority, deadline: None, trace, stop: None }
+    }
+
+    /// With a deadline.
+    #[must_use]
+    pub fn until(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// With a run whose stop is announced on `stop`.
+    #[must_use]
+    pub fn stopping(mut self, stop: watch::Receiver<Stop>) -> Self {
+        self.stop = Some(stop);
+        self
+    }
+
+    /// How far a stop has gone.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        self.stop.as_ref().map_or(Stop::Go, |stop| *stop.borrow())
+    }
+
+    /// Waits until a stop has gone at least as far as `level`.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn stopped(&self, level: Stop) {
+        if let Some(mut stop) = self.stop.clone()
+            && stop.wait_for(|now| *now >= level).await.is_ok()
+        {
+            return;
+        }
+        std::future::pending::<()>().await; // nobody can ask for a stop
+    }
+}

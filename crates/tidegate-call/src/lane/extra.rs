@@ -1,0 +1,99 @@
+//! The budget of extra calls: how many retries and hedges a lane may add to what it is asked for.
+//!
+//! Retries without a budget turn a service's trouble into three times its load. Every success earns a little, every
+//! repeat spends; a service that fails one call in twelve is carried at full speed, one that fails every call gets
+//! a few repeats a minute.
+
+use tokio::time::Instant;
+
+use super::admission::Extra;
+
+/// The most that is saved.
+const MOST: f64 = 500.0;
+/// A repeat after a failure.
+const RETRY: f64 = 10.0;
+/// A repeat after a refusal for want of room: the service is well, so it weighs less.
+const THROTTLED: f64 = 5.0;
+/// Earned by every success.
+const EARNED: f64 = 1.0;
+/// Earned a second by doing nothing, so that a lane without any success still tries now and then.
+const TRICKLE: f64 = 1.0;
+/// The share of calls that may be hedged.
+const HEDGED: f64 = 0.05;
+/// Hedges that may be saved up, and those a new lane has.
+const HEDGES: f64 = 20.0;
+/// Below this share of the budget nothing is hedged: repeats of failed calls go first.
+const LOW: f64 = 0.2;
+
+/// The budget.
+#[derive(Debug)]
+pub(super) struct Purse {
+    level: f64,
+    hedges: f64,
+    at: Instant,
+}
+
+impl Purse {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { level: MOST, hedges: HEDGES, at: now }
+    }
+
+    /// Whether `extra` can be paid; in how long otherwise, if time alone brings it.
+    pub(super) fn ready(&mut self, now: Instant, extra: Extra) -> Result<(), Option<Instant>> {
+        self.fill(now);
+        let missing = match extra {
+            Extra::Hedge if self.hedges < 1.0 || self.is_low() => return Err(None),
+            Extra::No | Extra::Hedge => return Ok(()),
+            Extra::Retry => RETRY - self.level,
+            Extra::Throttled => THROTTLED - self.level,
+        };
+        if missing <= 1e-9 {
+            return Ok(());
+        }
+        Err(Some(now + std::time::Duration::from_secs_f64(missing / TRICKLE + 1e-3)))
+    }
+
+    pub(super) fn spend(&mut self, extra: Extra) {
+        match extra {
+            Extra::No => {}
+            Extra::Retry => self.level -= RETRY,
+            Extra::Throttled => self.level -= THROTTLED,
+            Extra::Hedge => self.hedges -= 1.0,
+        }
+    }
+
+    /// Gives back what was spent on a call that was never sent.
+    pub(super) fn refund(&mut self, extra: Extra) {
+        match extra {
+            Extra::No => {}
+            Extra::Retry => self.level = (self.level + RETRY).min(MOST),
+            Extra::Throttled => self.level = (self.level + THROTTLED).min(MOST),
+            Extra::Hedge => self.hedges = (self.hedges + 1.0).min(HEDGES),
+        }
+    }
+
+    /// A call was answered.
+    pub(super) fn earn(&mut self) {
+        self.level = (self.level + EARNED).min(MOST);
+        self.hedges = (self.hedges + HEDGED).min(HEDGES);
+    }
+
+    pub(super) fn may_hedge(&self) -> bool {
+        self.hedges >= 1.0 && !self.is_low()
+    }
+
+    /// What is left, from 0 to 1.
+    pub(super) fn left(&self) -> f64 {
+        (self.level / MOST).clamp(0.0, 1.0)
+    }
+
+    fn is_low(&self) -> bool {
+        self.level < MOST * LOW
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let past = now.saturating_duration_since(self.at).as_secs_f64();
+        self.level = (self.level + past * TRICKLE).min(MOST);
+        self.at = self.at.max(now);
+    }
+}

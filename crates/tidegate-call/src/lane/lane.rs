@@ -1,0 +1,221 @@
+//! The lane itself: admission, and what others ask of it.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tidegate_core::{Fault, FaultKind, Stop};
+use tokio::time::Instant;
+
+use super::admission::{Admission, Denied, Extra, FailureKind, Outcome, Priority};
+use super::context::CallCx;
+use super::counters::LaneCounters;
+use super::dice::Dice;
+use super::line::Key;
+use super::settings::{LaneName, LaneSettings};
+use super::spend::Spend;
+use super::state::{Grant, Joined, Look, State};
+use super::ticket::Ticket;
+use super::view::LaneView;
+
+/// Below this fill of its emptiest bucket a lane does not hedge: what the hedge takes, a first try lacks.
+const HEDGE_FILL: f64 = 0.2;
+
+/// A provider, a model and a key: the unit of limits, breaker, concurrency and priority.
+#[derive(Debug)]
+pub struct Lane {
+    name: LaneName,
+    pub(super) settings: LaneSettings,
+    pub(super) counters: Arc<LaneCounters>,
+    pub(super) dice: Dice,
+    /// The one lock; never held across an await, and nobody is woken under it.
+    state: Mutex<State>,
+}
+
+impl Lane {
+    /// A lane that has sent nothing yet. Its budget, if it has one, is its own.
+    #[must_use]
+    pub fn new(name: LaneName, settings: LaneSettings) -> Arc<Self> {
+        let limited = settings.budget.is_some() || settings.max_tokens.is_some();
+        let spend = limited.then(|| Arc::new(Spend::new(settings.budget, settings.max_tokens)));
+        Self::build(name, settings, spend)
+    }
+
+    /// A lane that spends from a budget that it shares with others.
+    #[must_use]
+    pub fn with_spend(name: LaneName, settings: LaneSettings, spend: Arc<Spend>) -> Arc<Self> {
+        Self::build(name, settings, Some(spend))
+    }
+
+    fn build(name: LaneName, settings: LaneSettings, spend: Option<Arc<Spend>>) -> Arc<Self> {
+        let counters = Arc::new(LaneCounters::default());
+        let state = State::new(&settings, counters.clone(), spend, Instant::now());
+        let dice = Dice::new(settings.seed);
+        Arc::new(Self { name, settings, counters, dice, state: Mutex::new(state) })
+    }
+
+    /// Waits for the call's turn: for the breaker, a pause, the limits, the concurrency and the budget.
+    ///
+    /// # Errors
+    /// Why the call is not to be sent. Only what waits can change that is waited for.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in line and everything that was reserved.
+    pub async fn admit(self: &Arc<Self>, ask: &Admission, cx: &CallCx) -> Result<Ticket, Denied> {
+        let stop = cx.stop();
+        if stop >= Stop::Abort {
+            return Err(aborted());
+        }
+        let mut ask = *ask;
+        ask.deadline = match (ask.deadline, cx.deadline) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        match self.with(|state, now| state.join(now, &ask))? {
+            Joined::In(grant) => Ok(Ticket::new(self.clone(), grant)),
+            Joined::Waiting(key) => self.wait(Place { lane: self, key }, cx).await,
+        }
+    }
+
+    /// A snapshot.
+    #[must_use]
+    pub fn view(&self) -> LaneView {
+        self.with(|state, now| state.view(now, &self.name))
+    }
+
+    /// What the lane did so far.
+    #[must_use]
+    pub fn counters(&self) -> &LaneCounters {
+        &self.counters
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &LaneName {
+        &self.name
+    }
+
+    /// After how long a call in flight is worth a second try; `None` while nothing is to be hedged.
+    #[must_use]
+    pub fn hedge_after(&self) -> Option<Duration> {
+        self.with(|state, now| {
+            let calm = state.breaker.is_closed() && state.pause.until(now).is_none();
+            let may = calm && state.purse.may_hedge() && state.limiter.fullness(now) >= HEDGE_FILL;
+            may.then(|| state.latency.p95(now)).flatten()
+        })
+    }
+
+    /// How long to wait before try number `attempt` + 1, the first try being number 1. `hint` is what the service
+    /// asked for; `throttled` says that it had no room.
+    #[must_use]
+    pub fn backoff(
+        &self,
+        attempt: u32,
+        hint: Option<Duration>,
+        throttled: bool,
+        priority: Priority,
+    ) -> Duration {
+        super::backoff::backoff(&self.dice, attempt, hint, (throttled, priority))
+    }
+
+    async fn wait(self: &Arc<Self>, place: Place<'_>, cx: &CallCx) -> Result<Ticket, Denied> {
+        let mut drained = false;
+        loop {
+            let alarm = match self.with(|state, now| state.look(now, place.key)) {
+                Look::End(end) => return end.map(|grant| Ticket::new(self.clone(), grant)),
+                Look::Wait(alarm) => alarm,
+            };
+            let level = if drained { Stop::Abort } else { Stop::Drain };
+            tokio::select! {
+                biased;
+                () = cx.stopped(level) => {
+                    if cx.stop() >= Stop::Abort {
+                        return Err(aborted());
+                    }
+                    drained = true;
+                    self.with(|state, now| state.drain(now, place.key));
+                }
+                () = self.nudged(place.key) => {}
+                () = alarmed(alarm) => {}
+            }
+        }
+    }
+
+    /// Waits until there is something new for `key`.
+    async fn nudged(&self, key: Key) {
+        poll_fn(|context| {
+            let ready = self.lock().listen(key, context.waker());
+            if ready { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Does `work` under the lock and wakes afterwards whoever it let go.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut State, Instant) -> T) -> T {
+        let now = Instant::now();
+        let (done, wakes) = {
+            let mut state = self.lock();
+            let done = work(&mut state, now);
+            (done, state.take_wakes())
+        };
+        wakes.into_iter().for_each(std::task::Waker::wake);
+        done
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // Nothing under the lock panics on input; if a defect does, a lane that goes on beats one that is lost.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn count_sent(&self, grant: &Grant) {
+        self.counters.sent.add(1);
+        match grant.wish.extra {
+            Extra::No => {}
+            Extra::Retry | Extra::Throttled => self.counters.retried.add(1),
+            Extra::Hedge => self.counters.hedged.add(1),
+        }
+    }
+
+    pub(super) fn count_end(&self, outcome: &Outcome, grant: &Grant) {
+        match outcome {
+            Outcome::Answered { usage, cost, .. } => {
+                let usage = usage.unwrap_or(tidegate_core::Usage {
+                    input_tokens: grant.wish.charge.input_tokens,
+                    cached_tokens: 0,
+                    output_tokens: grant.wish.charge.output_tokens,
+                });
+                self.counters.input_tokens.add(usage.input_tokens);
+                self.counters.output_tokens.add(usage.output_tokens);
+                if *cost != 0.0 {
+                    self.counters.cost.add(*cost);
+                }
+            }
+            Outcome::Failed { kind: FailureKind::RateLimited, .. } => self.counters.rate_limited.add(1),
+            Outcome::Failed { .. } => self.counters.failed.add(1),
+        }
+    }
+}
+
+/// A place in line; dropping it leaves the line.
+struct Place<'a> {
+    lane: &'a Lane,
+    key: Key,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.lane.with(|state, now| state.leave_line(now, self.key));
+    }
+}
+
+async fn alarmed(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn aborted() -> Denied {
+    Denied::Stopped(Fault::new(FaultKind::Cancelled, "the run was aborted while the call waited"))
+}

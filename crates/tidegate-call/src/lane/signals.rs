@@ -1,0 +1,118 @@
+//! Tells one call's bad luck from a service that refuses a lane as a whole.
+//!
+//! Single refusals scattered among good answers say nothing of how much the service bears: cutting for each of them
+//! would leave a lane with a few per cent of random faults at a handful of calls in flight. Several within one round
+//! trip, and a good part of all that ended in it, do.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Refusals within one round trip that count as one signal.
+const TOGETHER: u32 = 3;
+/// The share of all ends in that time that they must be.
+const SHARE: f64 = 0.25;
+/// How fast the smoothed round trip follows.
+const FOLLOW: f64 = 0.1;
+/// The round trip before the first answer.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// How a call ended, as far as refusals go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// Answered, or refused for what was asked.
+    Good,
+    /// No room: overloaded, timed out, connection refused.
+    Refused,
+    /// 429.
+    Limited,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Half {
+    ended: u32,
+    refused: u32,
+    limited: u32,
+    /// The longest hint among the refusals.
+    wait: Duration,
+}
+
+/// What the last round trip showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Showing {
+    /// The lane as a whole was refused.
+    pub(super) refused: bool,
+    /// It was told "too many" as a whole.
+    pub(super) limited: bool,
+    /// Nearly everything was refused.
+    pub(super) whole: bool,
+    /// The longest hint of all.
+    pub(super) wait: Duration,
+}
+
+/// The refusals of the last round trip.
+#[derive(Debug)]
+pub(super) struct Signals {
+    rtt: Option<f64>,
+    halves: [Half; 2],
+    since: Instant,
+}
+
+impl Signals {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { rtt: None, halves: [Half::default(); 2], since: now }
+    }
+
+    /// The smoothed round trip.
+    pub(super) fn rtt(&self) -> Duration {
+        self.rtt.map_or(FIRST, Duration::from_secs_f64)
+    }
+
+    /// An answer took so long. A single long one moves the smoothed round trip little.
+    pub(super) fn answered(&mut self, took: Duration) {
+        let took = took.as_secs_f64();
+        let rtt = self.rtt.get_or_insert(took);
+        *rtt += FOLLOW * (took.min(*rtt * 4.0 + 1e-3) - *rtt);
+    }
+
+    /// A call ended.
+    pub(super) fn note(&mut self, now: Instant, sign: Sign, wait: Option<Duration>) -> Showing {
+        self.turn(now);
+        let half = &mut self.halves[0];
+        half.ended += 1;
+        if sign == Sign::Good {
+            return Showing::default();
+        }
+        half.refused += 1;
+        half.limited += u32::from(sign == Sign::Limited);
+        half.wait = half.wait.max(wait.unwrap_or_default());
+        self.judge()
+    }
+
+    /// Forgets what it saw: it was acted upon.
+    pub(super) fn clear(&mut self) {
+        self.halves = [Half::default(); 2];
+    }
+
+    fn judge(&self) -> Showing {
+        let [a, b] = &self.halves;
+        let ended = f64::from(a.ended + b.ended);
+        let (refused, limited) = (a.refused + b.refused, a.limited + b.limited);
+        let many = |n: u32, share: f64| n >= TOGETHER && f64::from(n) >= share * ended;
+        Showing {
+            refused: many(refused, SHARE),
+            limited: many(limited, SHARE),
+            whole: many(refused, 2.0 * SHARE),
+            wait: a.wait.max(b.wait),
+        }
+    }
+
+    fn turn(&mut self, now: Instant) {
+        let half = self.rtt() / 2;
+        let past = now.saturating_duration_since(self.since);
+        if past >= half {
+            self.halves = [Half::default(), if past < 2 * half { self.halves[0] } else { Half::default() }];
+            self.since = now;
+        }
+    }
+}
