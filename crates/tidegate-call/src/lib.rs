@@ -5,9 +5,19 @@
 
 #![forbid(unsafe_code)]
 
+mod flights;
 pub mod lane;
+mod paid;
+mod settings;
+mod timeouts;
+pub mod transport;
+mod treat;
 
 pub use lane::{
     Admission, BreakerState, CallCx, Cause, Concurrency, Denied, Extra, FailureKind, Lane, LaneCounters,
     LaneName, LaneSettings, LaneView, Limit, LimitView, Money, Outcome, Priority, Spend, Ticket,
 };
+pub use paid::{Bought, Found, Paid, Replied, Unpaid, Vectors};
+pub use settings::{CallCx, CallSettings};
+pub use timeouts::Timeouts;
+pub use transport::{Connections, Http, HttpSettings};

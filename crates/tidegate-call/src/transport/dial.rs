@@ -1,0 +1,102 @@
+//! Making a connection: the name, the addresses, the handshake, each with its own fault.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tidegate_core::{WireFault, WireFaultKind};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{sleep, timeout};
+
+use super::io::Io;
+use super::tls::Tls;
+
+/// How long an address is tried before the next one is tried beside it (RFC 8305, section 5): a host whose IPv6
+/// leads nowhere costs a quarter of a second, not the whole time limit.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// Time limits of making a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For the name and TCP.
+    pub(super) connect: Duration,
+    /// For these and TLS.
+    pub(super) tls: Duration,
+}
+
+/// Connects to `host`:`port`.
+///
+/// # Errors
+/// What went wrong: the name, the connection, its time, or TLS.
+///
+/// # Cancel safety
+/// Dropping the future closes what was begun.
+pub(super) async fn dial(
+    host: &str,
+    port: u16,
+    tls: Option<&Tls>,
+    patience: Patience,
+) -> Result<Io, WireFault> {
+    let plain = async {
+        let limit = timeout(patience.connect, connect(host, port)).await;
+        limit.unwrap_or_else(|_| Err(too_slow("connecting", patience.connect)))
+    };
+    let Some(tls) = tls else { return Ok(Io::Plain(plain.await?)) };
+    let both = async { tls.shake(host, plain.await?).await };
+    let stream = timeout(patience.tls, both).await.unwrap_or_else(|_| Err(too_slow("the tls handshake", patience.tls)))?;
+    Ok(Io::Tls(Box::new(stream)))
+}
+
+fn too_slow(what: &str, limit: Duration) -> WireFault {
+    WireFault::new(WireFaultKind::ConnectTimeout, format!("{what} took longer than {limit:?}"))
+}
+
+async fn connect(host: &str, port: u16) -> Result<TcpStream, WireFault> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let found = lookup_host((bare, port)).await;
+    let addresses: Vec<SocketAddr> =
+        found.map_err(|error| WireFault::new(WireFaultKind::Dns, error.to_string()))?.collect();
+    let stream = race(&addresses).await?;
+    // Requests are written whole; waiting for more to send only adds latency.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// The first of `addresses` that answers; the first one's fault if none does.
+async fn race(addresses: &[SocketAddr]) -> Result<TcpStream, WireFault> {
+    let mut rest = addresses.iter();
+    let mut trying = FuturesUnordered::new();
+    let mut fault = None;
+    loop {
+        match rest.next() {
+            Some(address) => trying.push(TcpStream::connect(*address)),
+            None if trying.is_empty() => {
+                return Err(fault.unwrap_or_else(|| {
+                    WireFault::new(WireFaultKind::Dns, "the name resolves to no address")
+                }));
+            }
+            None => {}
+        }
+        let more = rest.len() > 0;
+        tokio::select! {
+            Some(tried) = trying.next() => match tried {
+                Ok(stream) => return Ok(stream),
+                Err(error) => {
+                    fault.get_or_insert(classify(&error));
+                }
+            },
+            () = sleep(STAGGER), if more => {}
+        }
+    }
+}
+
+fn classify(error: &io::Error) -> WireFault {
+    let kind = match error.kind() {
+        io::ErrorKind::ConnectionRefused => WireFaultKind::ConnectRefused,
+        io::ErrorKind::TimedOut => WireFaultKind::ConnectTimeout,
+        _ => WireFaultKind::Connect,
+    };
+    WireFault::new(kind, error.to_string())
+}
