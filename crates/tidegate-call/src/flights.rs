@@ -108,6 +108,11 @@ impl<A: Clone> Flights<A> {
 }
 
 impl<A> Lead<A> {
+    /// What is asked.
+    pub(crate) fn key(&self) -> ContentHash {
+        self.0.key.0
+    }
+
     /// Ends the flight: everybody who waits gets `landing`.
     pub(crate) fn land(self, landing: Landing<A>) {
         let flight = self.0.flight();

@@ -5,19 +5,33 @@
 
 #![forbid(unsafe_code)]
 
+mod attempt;
+mod bisect;
+mod caller;
+mod fallback;
 mod flights;
+mod halt;
+mod hedge;
+mod keep;
 pub mod lane;
 mod paid;
+mod part;
+mod retry;
 mod settings;
 mod timeouts;
+mod told;
 pub mod transport;
 mod treat;
+mod witness;
 
+pub use caller::{Caller, Parts};
+pub use fallback::AnyCaller;
 pub use lane::{
     Admission, BreakerState, CallCx, Cause, Concurrency, Denied, Extra, FailureKind, Lane, LaneCounters,
     LaneName, LaneSettings, LaneView, Limit, LimitView, Money, Outcome, Priority, Spend, Ticket,
 };
 pub use paid::{Bought, Found, Paid, Replied, Unpaid, Vectors};
-pub use settings::{CallCx, CallSettings};
+pub use settings::CallSettings;
 pub use timeouts::Timeouts;
+pub use told::{Answers, Told};
 pub use transport::{Connections, Http, HttpSettings};

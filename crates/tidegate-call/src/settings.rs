@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-use tidegate_core::{Cx, TraceId};
-use tokio::time::Instant;
-
-use crate::lane::Priority;
 use crate::timeouts::Timeouts;
 
 /// How calls are made. Every default has its reason; all can be configured.
@@ -51,32 +47,5 @@ impl Default for CallSettings {
             fresh_for: None,
             stale_for: None,
         }
-    }
-}
-
-/// What one call is told.
-#[derive(Clone, Default)]
-pub struct CallCx {
-    /// Who waits.
-    pub priority: Priority,
-    /// When the answer is worth nothing any more.
-    pub deadline: Option<Instant>,
-    /// Names the call in logs: the first record it is for.
-    pub trace: Option<TraceId>,
-    /// The run it belongs to: a stop of the run ends its waits. Without one, only dropping the call ends it.
-    pub run: Option<Cx>,
-}
-
-impl CallCx {
-    /// A call of `run`, for bulk work.
-    #[must_use]
-    pub fn bulk(run: &Cx) -> Self {
-        Self { run: Some(run.clone()), ..Self::default() }
-    }
-
-    /// A call that a person waits for until `deadline`.
-    #[must_use]
-    pub fn interactive(deadline: Option<Instant>) -> Self {
-        Self { priority: Priority::Interactive, deadline, ..Self::default() }
     }
 }

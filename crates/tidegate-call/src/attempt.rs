@@ -1,0 +1,201 @@
+//! One try: breaker and limit, timeout, codec, transport.
+
+use tidegate_core::{Charge, Codec, Fault, Refusal, RefusalKind, Reply, Usage, WireFaultKind};
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use crate::caller::Caller;
+use crate::hedge::{Raced, race};
+use crate::lane::{Admission, CallCx, Denied, Extra, FailureKind, Outcome, Ticket};
+use crate::timeouts::{Clock, exchange};
+use crate::told::Told;
+use crate::treat::{Cause, Failure, treat};
+
+/// What is tried.
+pub(crate) struct Try<'a, C: Codec> {
+    /// What is asked.
+    pub(crate) items: &'a [C::Item],
+    /// Who asks.
+    pub(crate) cx: &'a CallCx,
+    /// What it will probably count.
+    pub(crate) charge: Charge,
+    /// Which try it is, from 1.
+    pub(crate) number: u32,
+    /// Why the one before failed.
+    pub(crate) prior: Option<Cause>,
+}
+
+/// A good answer and what it cost.
+pub(crate) struct Good<A> {
+    /// The answer.
+    pub(crate) reply: Reply<A>,
+    /// What it cost; zero where no price is known.
+    pub(crate) cost: f64,
+}
+
+/// How a try ended.
+pub(crate) enum Tried<A> {
+    /// Answered.
+    Good(Good<A>),
+    /// Sent, and not answered.
+    Bad(Failure),
+    /// The codec cannot send it.
+    Unsendable(Fault),
+    /// Not let in.
+    Denied(Denied),
+    /// The caller's own deadline passed.
+    Late,
+}
+
+impl<C: Codec> Caller<C> {
+    /// Waits for a turn and sends once, or twice where the first is slow and may be hedged.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up the place in line, or the call in flight: its connection is closed.
+    pub(crate) async fn try_once(&self, this: &Try<'_, C>, told: &mut Told) -> Tried<C::Answer> {
+        let extra = match this.prior.map(|cause| treat(cause).0) {
+            None => Extra::No,
+            Some(FailureKind::RateLimited | FailureKind::Overloaded) => Extra::Throttled,
+            Some(_) => Extra::Retry,
+        };
+        let ticket = match self.lane.admit(&self.admission(this, extra), this.cx).await {
+            Ok(ticket) => ticket,
+            Err(denied) => return Tried::Denied(denied),
+        };
+        told.waited += ticket.waited();
+        let first = self.send(this, ticket);
+        let after = if self.settings.hedge { self.lane.hedge_after() } else { None };
+        let raced = match after {
+            None => Raced { end: first.await, other: None, hedged: false, second_won: false },
+            Some(after) => {
+                let hedge = self.admission(this, Extra::Hedge);
+                let leave = async { self.lane.admit(&hedge, this.cx).await.ok() };
+                let good = |end: &Tried<C::Answer>| matches!(end, Tried::Good(_));
+                race(first, after, leave, |ticket| self.send(this, ticket), good).await
+            }
+        };
+        count(&raced, this.number, told);
+        raced.end
+    }
+
+    fn admission(&self, this: &Try<'_, C>, extra: Extra) -> Admission {
+        let Charge { input_tokens, output_tokens, .. } = this.charge;
+        let usage = Usage { input_tokens, cached_tokens: 0, output_tokens };
+        Admission {
+            charge: this.charge,
+            priority: this.cx.priority,
+            deadline: this.cx.deadline,
+            extra,
+            cost: self.codec.price(&usage).unwrap_or_default(),
+        }
+    }
+
+    /// Sends once. The request is made here and not before the wait for a turn: what waits then holds no body, and
+    /// what is signed or dated is fresh.
+    async fn send(&self, this: &Try<'_, C>, mut ticket: Ticket) -> Tried<C::Answer> {
+        let request = match self.codec.encode(this.items) {
+            Ok(request) => request,
+            Err(fault) => return Tried::Unsendable(fault),
+        };
+        ticket.sent();
+        let started = Instant::now();
+        let mut clock = Clock::start(self.settings.timeouts.total, this.cx.deadline);
+        let came = exchange(&*self.transport, request, &self.settings.timeouts, &mut clock).await;
+        let deadline_ran_out = this.cx.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let (read, quotas) = match came {
+            Ok(answer) => {
+                let quotas = self.codec.quota(&answer.head);
+                let read = self.codec.decode(this.items, &answer);
+                let status = answer.head.status.as_u16();
+                let read = read.and_then(|reply| complete(reply, this.items.len(), status));
+                (read.map_err(|refusal| Failure::refused(refusal, quotas.clone())), quotas)
+            }
+            // The caller was late, the service was not: the lane learns nothing from that.
+            Err(fault) if fault.kind == WireFaultKind::TotalTimeout && deadline_ran_out => return Tried::Late,
+            Err(fault) => (Err(Failure::lost(fault)), Vec::new()),
+        };
+        let waited = ticket.waited();
+        let tried = match read {
+            Ok(reply) => {
+                let cost = reply.usage.as_ref().and_then(|usage| self.codec.price(usage)).unwrap_or_default();
+                ticket.settle(Outcome::Answered { usage: reply.usage, cost, quotas });
+                Tried::Good(Good { reply, cost })
+            }
+            Err(failure) => {
+                ticket.settle(self.outcome(&failure, this.prior));
+                Tried::Bad(failure)
+            }
+        };
+        self.witness.note(matches!(tried, Tried::Good(_)));
+        let name = self.lane.name();
+        let latency_ms = millis(started.elapsed());
+        let waited_ms = millis(waited);
+        match &tried {
+            Tried::Good(good) => {
+                let usage = good.reply.usage.unwrap_or_default();
+                debug!(
+                    provider = %name.provider, model = %name.model, attempt = this.number,
+                    items = this.items.len(), latency_ms, waited_ms, input_tokens = usage.input_tokens,
+                    output_tokens = usage.output_tokens, cost = good.cost, trace = %this.cx.trace,
+                    "call answered"
+                );
+            }
+            Tried::Bad(failure) => info!(
+                provider = %name.provider, model = %name.model, status = failure.status, attempt = this.number,
+                items = this.items.len(), latency_ms, waited_ms, why = ?failure.cause, message = %failure.message,
+                hint_ms = failure.wait.map(millis), request_id = failure.request_id, trace = %this.cx.trace,
+                "call failed"
+            ),
+            _ => {}
+        }
+        tried
+    }
+
+    /// What the lane is told of a failure.
+    pub(crate) fn outcome(&self, failure: &Failure, prior: Option<Cause>) -> Outcome {
+        let (mut kind, _) = treat(failure.cause);
+        if failure.cause == Cause::Lost(WireFaultKind::Tls) && prior == Some(failure.cause) {
+            kind = FailureKind::Blocked; // a certificate does not get better by asking again
+        }
+        let fault = (kind == FailureKind::Blocked).then(|| failure.lane_fault(&self.settings));
+        Outcome::Failed { kind, wait: failure.wait, quotas: failure.quotas.clone(), fault }
+    }
+}
+
+/// A codec that brings another number of answers than there are items has misread the answer: no result may be
+/// given to the wrong item.
+fn complete<A>(reply: Reply<A>, items: usize, status: u16) -> Result<Reply<A>, Refusal> {
+    if reply.answers.len() == items {
+        return Ok(reply);
+    }
+    Err(Refusal {
+        kind: RefusalKind::BadResponse,
+        status,
+        message: format!("{} answers to {items} items", reply.answers.len()),
+        wait: None,
+        request_id: None,
+        excerpt: bytes::Bytes::new(),
+    })
+}
+
+fn count<A>(raced: &Raced<Tried<A>>, number: u32, told: &mut Told) {
+    for end in [Some(&raced.end), raced.other.as_ref()].into_iter().flatten() {
+        if let Tried::Bad(failure) = end {
+            match treat(failure.cause).0 {
+                FailureKind::RateLimited | FailureKind::Overloaded => told.throttled += 1,
+                _ => told.failed += 1,
+            }
+        }
+    }
+    if !matches!(raced.end, Tried::Unsendable(_)) {
+        told.sent += 1 + u64::from(raced.hedged);
+        told.retried += u64::from(number > 1);
+        told.hedged += u64::from(raced.hedged);
+        told.hedges_won += u64::from(raced.second_won && matches!(raced.end, Tried::Good(_)));
+    }
+}
+
+pub(crate) fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+

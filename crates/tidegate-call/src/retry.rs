@@ -1,0 +1,235 @@
+//! The one loop that sends again.
+//!
+//! A failure is charged to a record only where the record can be meant: not while the service answers nobody, not
+//! for a refusal for want of room. So an outage of any length judges no record, and a record that breaks its
+//! request is found although it looks like an outage. Between tries a record holds nothing of its lane.
+
+use std::time::Duration;
+
+use tidegate_core::{Advice, Codec, Fault, FaultKind, Stop, advise};
+use tokio::time::{Instant, sleep_until};
+
+use crate::attempt::{Tried, Try};
+use crate::caller::Caller;
+use crate::halt::Halt;
+use crate::lane::{CallCx, Denied, FailureKind, Priority};
+use crate::part::{Allowance, Part};
+use crate::told::Told;
+use crate::treat::{Failure, Remedy, treat};
+use crate::witness::{Others, Seen};
+
+/// How long a call that rests may go on resting once its run drains: what comes sooner is worth finishing.
+const DRAIN_RESTS: Duration = Duration::from_secs(10);
+
+/// What happened to a part so far.
+struct History {
+    tries: u32,
+    doubted: u32,
+    mistrusted: u32,
+    prior: Option<Failure>,
+    /// The counts when the last try failed, or before the first.
+    seen: Seen,
+    /// How long it was tried and rested, not counting waits for a turn.
+    age: Duration,
+}
+
+enum Next {
+    Again,
+    Blame,
+    Halt(Halt),
+}
+
+impl History {
+    /// What a failure leads to.
+    fn judge(&mut self, failure: &Failure, others: Others, allowed: Allowance) -> Remedied {
+        let repeated = self.prior.as_ref().is_some_and(|prior| prior.cause == failure.cause);
+        let blamed = match treat(failure.cause).1 {
+            Remedy::Part => true,
+            Remedy::Stop => return Remedied::Lane,
+            Remedy::Once if repeated => return Remedied::Lane,
+            Remedy::Wait | Remedy::Once => false,
+            Remedy::Doubt => {
+                self.doubted += u32::from(others == Others::Answered);
+                self.doubted >= allowed.doubted
+            }
+            Remedy::Mistrust => {
+                self.mistrusted += u32::from(others != Others::Failed);
+                self.mistrusted >= allowed.mistrusted
+            }
+        };
+        if blamed {
+            return Remedied::Record;
+        }
+        // Somebody waits, and the service, not the record, keeps failing.
+        if allowed.tries.is_some_and(|most| self.tries >= most) { Remedied::Lane } else { Remedied::Neither }
+    }
+}
+
+/// Whose fault a failure is.
+enum Remedied {
+    Neither,
+    Record,
+    Lane,
+}
+
+impl<C: Codec> Caller<C> {
+    /// Sends `part` until it is answered or somebody is to blame. A part of several that is to blame is given back,
+    /// to be sent in halves.
+    ///
+    /// # Errors
+    /// The lane's fault, or this caller's deadline or stop.
+    ///
+    /// # Cancel safety
+    /// As [`Caller::call`].
+    pub(crate) async fn retry<'a>(
+        &self,
+        mut part: Part<'a, C>,
+        cx: &CallCx,
+        told: &mut Told,
+    ) -> Result<Option<Part<'a, C>>, Halt> {
+        let charge = self.codec.estimate(part.items);
+        let mut history = History {
+            tries: 0,
+            doubted: 0,
+            mistrusted: 0,
+            prior: None,
+            seen: self.witness.now(),
+            age: Duration::ZERO,
+        };
+        loop {
+            history.tries += 1;
+            let prior = history.prior.as_ref().map(|failure| failure.cause);
+            let this = Try { items: part.items, cx, charge, number: history.tries, prior };
+            let before = (Instant::now(), told.waited);
+            match self.try_once(&this, told).await {
+                Tried::Good(good) => {
+                    self.receive(&mut part, good, cx, told).await?;
+                    return Ok(None);
+                }
+                Tried::Late => return Err(Halt::late()),
+                Tried::Unsendable(fault) if advise(&fault) == Advice::Quarantine => {
+                    return Ok(blame(part, || fault));
+                }
+                Tried::Unsendable(fault) => return Err(Halt::lane(fault)),
+                Tried::Denied(denied) => return self.denied(part, denied, history.prior.as_ref()),
+                Tried::Bad(failure) => {
+                    history.age += before.0.elapsed().saturating_sub(told.waited - before.1);
+                    match self.next(&mut history, failure, &part, (cx, told)).await {
+                        Next::Again => {}
+                        Next::Halt(halt) => return Err(halt),
+                        Next::Blame => {
+                            let (failure, tries) = (history.prior, history.tries);
+                            return Ok(blame(part, || last(failure.as_ref()).item_fault(tries)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Judges a failure and rests before the next try.
+    async fn next(
+        &self,
+        history: &mut History,
+        failure: Failure,
+        part: &Part<'_, C>,
+        (cx, told): (&CallCx, &mut Told),
+    ) -> Next {
+        let others = self.witness.others(history.seen, 1);
+        let whose = history.judge(&failure, others, part.allowance(&self.settings, cx.priority));
+        history.seen = self.witness.now();
+        let failure = history.prior.insert(failure);
+        match whose {
+            Remedied::Record => return Next::Blame,
+            Remedied::Lane => return Next::Halt(Halt::lane(failure.lane_fault(&self.settings))),
+            Remedied::Neither => {}
+        }
+        let throttled =
+            matches!(treat(failure.cause).0, FailureKind::RateLimited | FailureKind::Overloaded);
+        let delay = self.lane.backoff(history.tries, failure.wait, throttled, cx.priority);
+        history.age += delay;
+        if cx.priority == Priority::Bulk && history.age > self.settings.record_time {
+            return Next::Halt(Halt::lane(self.too_old(failure)));
+        }
+        told.waited += delay;
+        let until = Instant::now() + delay;
+        if cx.deadline.is_some_and(|deadline| until >= deadline) {
+            // Whatever the rest, there is no time for another try.
+            return Next::Halt(Halt::own(failure.lane_fault(&self.settings)));
+        }
+        match rest(until, cx).await {
+            Ok(()) => Next::Again,
+            Err(halt) => Next::Halt(halt),
+        }
+    }
+
+    fn too_old(&self, failure: &Failure) -> Fault {
+        let minutes = self.settings.record_time.as_secs() / 60;
+        failure.lane_fault(&self.settings).during(format!("trying one request for {minutes} min"))
+    }
+
+    /// What it means not to be let in.
+    fn denied<'a>(
+        &self,
+        part: Part<'a, C>,
+        denied: Denied,
+        prior: Option<&Failure>,
+    ) -> Result<Option<Part<'a, C>>, Halt> {
+        match denied {
+            Denied::TooLarge { unit, wanted, most } => Ok(blame(part, || {
+                let unit = unit.name();
+                Fault::new(FaultKind::TooLarge, format!("needs {wanted} {unit} of a limit of {most}"))
+                    .hint("split it into smaller pieces, or raise the limit of the provider")
+            })),
+            Denied::Blocked(fault) | Denied::HeldTooLong(fault) | Denied::Budget(fault) => {
+                Err(Halt::lane(fault))
+            }
+            Denied::Stopped(fault) => Err(Halt::own(fault)),
+            Denied::Deadline => Err(Halt::late()),
+            Denied::Open(wait) => Err(Halt::lane(
+                Fault::new(FaultKind::Unavailable, "the service answers nobody just now")
+                    .wait(wait)
+                    .hint(format!("try again in {} s", wait.as_secs().max(1))),
+            )),
+            Denied::NoExtra => Err(Halt::lane(match prior {
+                Some(failure) => failure.lane_fault(&self.settings),
+                None => Fault::new(FaultKind::Unavailable, "too many calls of this lane fail to repeat another"),
+            })),
+        }
+    }
+}
+
+/// The failure that a part is blamed for.
+fn last(failure: Option<&Failure>) -> &Failure {
+    failure.expect("a part is blamed after a failure, which is kept first")
+}
+
+/// A single record gets its fault; several are given back.
+fn blame<'a, C: Codec>(part: Part<'a, C>, fault: impl FnOnce() -> Fault) -> Option<Part<'a, C>> {
+    match part.mine {
+        [one] => {
+            one.end(Err(fault()));
+            None
+        }
+        _ => Some(part),
+    }
+}
+
+/// Rests until `until`, unless the run stops.
+///
+/// # Cancel safety
+/// Safe.
+pub(crate) async fn rest(until: Instant, cx: &CallCx) -> Result<(), Halt> {
+    let drained = async {
+        cx.stopped(Stop::Drain).await;
+        if until.saturating_duration_since(Instant::now()) <= DRAIN_RESTS {
+            cx.stopped(Stop::Abort).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = drained => Err(Halt::stopped()),
+        () = sleep_until(until) => Ok(()),
+    }
+}
+
