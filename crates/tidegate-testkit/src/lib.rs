@@ -1,8 +1,13 @@
-//! What tests are written with: the simulated world in which the real engine runs on virtual time.
+//! What tests are written with: a scripted provider that speaks the wire formats of model services and fails in
+//! every way they do, a TCP fault proxy, and the simulated world in which the real engine runs on virtual time.
 //!
-//! This crate must not contain anything a released binary needs: it is a dev-dependency only. Nor may its checker
-//! call into the engine: what should have happened is worked out here a second time, on its own.
+//! This crate must not contain anything that judges with the judged: the provider shares no code with the call
+//! layer or the codecs, and the checker of the simulation never calls into the engine. What should have happened is
+//! worked out here a second time, on its own.
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "provider")]
+pub mod provider;
+#[cfg(feature = "sim")]
 pub mod sim;

@@ -1,0 +1,4 @@
+//! The scripted provider, seen from outside.
+
+mod client;
+mod embeddings;
