@@ -9,5 +9,7 @@
 
 #[cfg(feature = "provider")]
 pub mod provider;
+#[cfg(feature = "provider")]
+pub mod proxy;
 #[cfg(feature = "sim")]
 pub mod sim;

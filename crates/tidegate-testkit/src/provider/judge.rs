@@ -3,17 +3,18 @@
 
 use std::time::Duration;
 
-use super::fault::{lay_out, spoil_body, spoil_rows};
+use super::fault::{lay_out, spoil_body};
 use super::hints::tell;
 use super::limit::{Cost, Denied, Sharer};
 use super::log::Answered;
 use super::plan::Step;
+use super::produce::Draft;
 use super::reply::Answer;
 use super::request::Request;
 use super::rng::Rng;
 use super::script::{Act, Hint, OutageKind, Unit};
-use super::vector::{text_hash, vector_of};
-use super::wire::{Asked, Complaint, Detail, Kind, LimitView, Row, Wire};
+use super::vector::text_hash;
+use super::wire::{Asked, Complaint, Detail, Kind, LimitView, Wire};
 use super::world::{Sent, World};
 
 /// The steps of a plan and what the log will say of it.
@@ -67,7 +68,8 @@ impl Outcome {
 /// A refusal on its way: why, and which wait is told how.
 struct Refused {
     complaint: Complaint,
-    wait: Option<(Hint, Duration)>,
+    /// Boxed, because it is rare and every check returns one.
+    wait: Option<Box<(Hint, Duration)>>,
 }
 
 impl From<Complaint> for Refused {
@@ -76,26 +78,27 @@ impl From<Complaint> for Refused {
     }
 }
 
+/// A request that is to be judged.
+pub(super) struct Hearing<'a> {
+    pub(super) now: Duration,
+    pub(super) number: u64,
+    pub(super) request: &'a Request,
+    pub(super) wire: &'static dyn Wire,
+    /// The faults that happen to it.
+    pub(super) acts: &'a [&'a Act],
+}
+
 /// A request that has passed the questions that need no state.
 struct Order<'a> {
-    now: Duration,
-    number: u64,
-    wire: &'static dyn Wire,
+    hearing: &'a Hearing<'a>,
     sharer: Sharer,
     asked: &'a Asked,
-    acts: &'a [&'a Act],
 }
 
 impl World {
-    pub(super) fn judge(
-        &self,
-        now: Duration,
-        number: u64,
-        request: &Request,
-        wire: &'static dyn Wire,
-        read: Result<Asked, Complaint>,
-        acts: &[&Act],
-    ) -> Judged {
+    /// Judges a request of which `read` is what it asks for.
+    pub(super) fn judge(&self, hearing: &Hearing<'_>, read: Result<Asked, Complaint>) -> Judged {
+        let Hearing { now, wire, acts, request, .. } = *hearing;
         if acts.contains(&&Act::ResetBeforeReading) {
             return Judged { steps: vec![Step::Reset], outcome: Outcome::nothing("reset_before_reading") };
         }
@@ -109,18 +112,18 @@ impl World {
             model: text_hash(model.as_bytes()),
         };
         let passed = match down {
-            Some(_) => Err(Complaint::new(Kind::Overloaded).into()),
+            Some(_) => Err(Complaint::new(Kind::Overloaded).with_status(503).into()),
             None => self.check_key(key, request).and(read.map_err(Refused::from)),
         };
         let model = passed.as_ref().map_or("", |asked| asked.model.as_str());
         let sharer = sharer(model);
         let judged = passed.and_then(|asked| {
             self.check_model(&asked)?;
-            self.check_caps(&asked, wire)?;
+            self.check_caps(&asked)?;
             self.check_acts(acts)?;
-            self.serve(&Order { now, number, wire, sharer, asked: &asked, acts })
+            self.serve(&Order { hearing, sharer, asked: &asked })
         });
-        judged.unwrap_or_else(|refused| self.refuse(now, refused, wire, sharer, acts))
+        judged.unwrap_or_else(|refused| self.refuse(hearing, sharer, refused))
     }
 
     fn check_key(&self, key: Option<&str>, request: &Request) -> Result<(), Refused> {
@@ -145,25 +148,28 @@ impl World {
         Err(Complaint::new(Kind::NoModel(asked.model.clone())).into())
     }
 
-    fn check_caps(&self, asked: &Asked, wire: &dyn Wire) -> Result<(), Refused> {
-        let Detail::Embed(_) = &asked.detail;
-        let (usual, caps) = (wire.caps(), &self.script.caps);
-        let inputs = asked.texts.len() as u64;
-        let longest = asked.texts.iter().map(|text| text.tokens).max().unwrap_or(0);
+    fn check_caps(&self, asked: &Asked) -> Result<(), Refused> {
+        let caps = &self.script.caps;
         let all = asked.input_tokens();
-        let over = |got: u64, cap: Option<u64>, usual: u64| {
-            (got > cap.unwrap_or(usual)).then(|| cap.unwrap_or(usual))
+        let over =
+            |got: u64, cap: Option<u64>, usual: u64| Some(cap.unwrap_or(usual)).filter(|cap| got > *cap);
+        let kind = match &asked.detail {
+            Detail::Embed(embed) => {
+                let inputs = asked.texts.len() as u64;
+                let longest = asked.texts.iter().map(|text| text.tokens).max().unwrap_or(0);
+                let usual = embed.caps;
+                let many = over(inputs, caps.inputs, usual.inputs);
+                let long = over(longest, caps.tokens_per_input, usual.tokens_per_input);
+                let large = over(all, caps.tokens_per_request, usual.tokens_per_request);
+                many.map(|cap| Kind::TooManyInputs { got: inputs, cap })
+                    .or(long.map(|cap| Kind::InputTooLong { got: longest, cap }))
+                    .or(large.map(|cap| Kind::RequestTooLong { got: all, cap }))
+            }
+            Detail::Chat(chat) => over(all, caps.tokens_per_request, chat.context)
+                .map(|cap| Kind::ContextTooLong { got: all, cap }),
+            Detail::Rerank(_) | Detail::Models(_) | Detail::Count(_) => None,
         };
-        let kind = if let Some(cap) = over(inputs, caps.inputs, usual.inputs) {
-            Kind::TooManyInputs { got: inputs, cap }
-        } else if let Some(cap) = over(longest, caps.tokens_per_input, usual.tokens_per_input) {
-            Kind::InputTooLong { got: longest, cap }
-        } else if let Some(cap) = over(all, caps.tokens_per_request, usual.tokens_per_request) {
-            Kind::RequestTooLong { got: all, cap }
-        } else {
-            return Ok(());
-        };
-        Err(Complaint::new(kind).into())
+        kind.map_or(Ok(()), |kind| Err(Complaint::new(kind).into()))
     }
 
     /// The faults that are errors in the words of the wire format.
@@ -182,7 +188,7 @@ impl World {
                 Act::WrongKey => (Kind::WrongKey, None),
                 _ => continue,
             };
-            return Err(Refused { complaint: Complaint::new(kind), wait });
+            return Err(Refused { complaint: Complaint::new(kind), wait: wait.map(Box::new) });
         }
         Ok(())
     }
@@ -199,24 +205,27 @@ impl World {
 
     /// Admits the request and lays out its answer.
     fn serve(&self, order: &Order<'_>) -> Result<Judged, Refused> {
-        let mut rng = Rng::for_number(self.script.seed, order.number);
-        let mut right = true;
-        let (mut answer, output_tokens) = self.produce(order, &mut rng, &mut right);
-        let inputs = order.asked.texts.len() as u64;
-        let cost = Cost { inputs, input_tokens: order.asked.input_tokens(), output_tokens };
-        let slow: f64 =
-            order.acts.iter().map(|act| if let Act::Slow { times } = act { *times } else { 1.0 }).product();
-        let latency = self.script.latency.draw(&mut rng, inputs, cost.input_tokens).mul_f64(slow);
-        let latency = self.admit(order, cost, latency, &answer)?;
-        right &= spoil_body(&mut answer, order.acts, order.wire);
-        answer.headers = self.limit_headers(order.now, order.sharer, order.wire, order.acts);
-        answer.headers.push(("x-request-id".to_owned(), format!("req_{:012}", order.number)));
-        let (steps, arrives) = lay_out(answer, latency, order.acts);
-        let hangs = order.acts.contains(&&Act::HangBeforeHeaders);
-        let billed = if hangs { Cost::default() } else { cost };
-        let verdict = if right && arrives { "ok" } else { "spoiled" };
-        let outcome = Outcome { status: 200, verdict, right: right && arrives, billed, logged: false };
-        Ok(Judged { steps, outcome })
+        let Order { hearing, asked, sharer } = *order;
+        let Hearing { now, number, wire, acts, .. } = *hearing;
+        let mut rng = Rng::for_number(self.script.seed, number);
+        let mut draft = Draft::new(asked, &self.script, acts, self.epoch + now);
+        let inputs = asked.texts.len() as u64;
+        let cost = Cost { inputs, input_tokens: asked.input_tokens(), output_tokens: draft.tokens() };
+        let slow = |act: &&Act| if let Act::Slow { times } = act { *times } else { 1.0 };
+        let drawn = self.script.latency.draw(&mut rng, inputs, cost.input_tokens);
+        let latency = drawn.mul_f64(acts.iter().map(slow).product());
+        let streaming = draft.streaming(self.script.latency.per_piece.0);
+        let latency = self.admit(order, cost, latency, streaming)?;
+        let mut answer = draft.write(asked, &self.script, acts, &mut rng);
+        let latency = if answer.streamed { latency } else { latency + streaming };
+        let mut right = draft.right & spoil_body(&mut answer, acts, wire);
+        answer.headers = self.limit_headers(hearing, sharer);
+        answer.headers.push(("x-request-id".to_owned(), format!("req_{number:012}")));
+        let (steps, arrives) = lay_out(&answer, latency, acts);
+        right &= arrives;
+        let billed = if acts.contains(&&Act::HangBeforeHeaders) { Cost::default() } else { cost };
+        let verdict = if right { "ok" } else { spoiler(acts) };
+        Ok(Judged { steps, outcome: Outcome { status: 200, verdict, right, billed, logged: false } })
     }
 
     /// Counts the request in the limits and among those being worked on. Returns its latency with the knee in it.
@@ -225,60 +234,47 @@ impl World {
         order: &Order<'_>,
         cost: Cost,
         latency: Duration,
-        answer: &Answer,
+        streaming: Duration,
     ) -> Result<Duration, Refused> {
+        let Hearing { now, number, acts, .. } = *order.hearing;
         let state = &mut *self.state();
         let (active, limits) = (&mut state.active, &mut state.limits);
         let busy = |scope| active.sharing(order.sharer, scope);
-        limits.admit(order.now, order.sharer, cost, busy).map_err(|denied| self.denied(denied))?;
+        limits.admit(now, order.sharer, cost, busy).map_err(|denied| self.denied(denied))?;
         self.check_poison(order.asked)?;
         let stretch = match &self.script.knee {
             Some(knee) => knee.stretch(active.len() + 1).ok_or(Complaint::new(Kind::Overloaded))?,
             None => 1.0,
         };
         let latency = latency.mul_f64(stretch);
-        let hangs = |act: &&&Act| {
-            matches!(act, Act::HangBeforeHeaders | Act::HangAfterHeaders | Act::HangMidBody { .. })
-        };
-        let streaming = answer.gap * (answer.pieces.len() as u32).saturating_sub(1);
-        let until = order.acts.iter().find(hangs).is_none().then(|| order.now + latency + streaming);
-        active.begin(order.number, order.sharer, until);
+        let hangs = acts.iter().any(|act| act.hangs());
+        active.begin(number, order.sharer, (!hangs).then(|| now + latency + streaming));
         Ok(latency)
     }
 
     fn denied(&self, denied: Denied) -> Refused {
-        let wait = denied.wait.map(|wait| (self.script.refusals.hint.clone(), wait));
-        Refused { complaint: Complaint::new(Kind::RateLimited(Some(denied))), wait }
+        let wait = denied.wait.map(|wait| Box::new((self.script.refusals.hint.clone(), wait)));
+        Refused { complaint: Complaint::new(Kind::RateLimited(Some(Box::new(denied)))), wait }
     }
 
-    fn refuse(
-        &self,
-        now: Duration,
-        refused: Refused,
-        wire: &dyn Wire,
-        sharer: Sharer,
-        acts: &[&Act],
-    ) -> Judged {
+    fn refuse(&self, hearing: &Hearing<'_>, sharer: Sharer, refused: Refused) -> Judged {
+        let Hearing { now, wire, .. } = *hearing;
         let Refused { mut complaint, wait } = refused;
-        let mut headers = self.limit_headers(now, sharer, wire, acts);
-        if let Some((hint, wait)) = wait {
+        let mut headers = self.limit_headers(hearing, sharer);
+        if let Some((hint, wait)) = wait.map(|boxed| *boxed) {
             headers.extend(tell(&hint, wait, self.epoch + now, wire, &mut complaint));
         }
+        complaint.status = complaint.status.or_else(|| wire.status(&complaint.kind));
         let status = complaint.status();
         let mut answer = Answer::json(status, wire.complaint(&complaint));
         answer.headers = headers;
-        let (steps, _) = lay_out(answer, Duration::ZERO, &[]);
+        let (steps, _) = lay_out(&answer, Duration::ZERO, &[]);
         let verdict = complaint.name();
         Judged { steps, outcome: Outcome { status, ..Outcome::nothing(verdict) } }
     }
 
-    fn limit_headers(
-        &self,
-        now: Duration,
-        sharer: Sharer,
-        wire: &dyn Wire,
-        acts: &[&Act],
-    ) -> Vec<(String, String)> {
+    fn limit_headers(&self, hearing: &Hearing<'_>, sharer: Sharer) -> Vec<(String, String)> {
+        let Hearing { now, wire, acts, .. } = *hearing;
         if !self.script.refusals.headers {
             return Vec::new();
         }
@@ -296,25 +292,18 @@ impl World {
         };
         wire.limit_headers(&view)
     }
+}
 
-    /// The answer itself and its tokens.
-    fn produce(&self, order: &Order<'_>, rng: &mut Rng, right: &mut bool) -> (Answer, u64) {
-        let asked = order.asked;
-        let Detail::Embed(embed) = &asked.detail;
-        let dimensions = embed.dimensions.unwrap_or(self.script.embedding.dimensions);
-        let row = |(n, hash)| Row {
-            index: Some(n),
-            values: vector_of(hash, &asked.model, dimensions),
-            null_at: None,
-        };
-        let mut rows: Vec<Row> = asked.texts.iter().map(|text| text.hash).enumerate().map(row).collect();
-        *right &= spoil_rows(&mut rows, order.acts, order.wire.indexed(), rng);
-        (Answer::json(200, order.wire.embeddings(asked, embed, &rows)), 0)
-    }
+/// What the log says went wrong with an answer that was begun.
+fn spoiler(acts: &[&Act]) -> &'static str {
+    let bystander =
+        |act: &&&Act| matches!(act, Act::Slow { .. } | Act::Stall { .. } | Act::LyingHeaders { .. });
+    acts.iter().find(|act| !bystander(act)).map_or("spoiled", |act| act.name())
 }
 
 fn scripted_status(code: u16, message: Option<String>) -> Complaint {
     let kind = match code {
+        400 | 422 => Kind::Poison,
         401 | 403 => Kind::WrongKey,
         402 => Kind::Payment,
         413 => Kind::TooLarge,

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::active::Active;
 use super::fault::{Facts, matching, matching_unread};
-use super::judge::{Judged, Outcome};
+use super::judge::{Hearing, Judged, Outcome};
 use super::limit::LimitSet;
 use super::log::{Answered, Entry, Log, Seen};
 use super::plan::{Plan, Step};
@@ -127,7 +127,8 @@ impl World {
         let mut entry = entry(arrival.number, now, busy, asked, operation);
         entry.key = key;
         self.log.received(entry);
-        let Judged { steps, outcome } = self.judge(now, arrival.number, request, wire, read, &acts);
+        let hearing = Hearing { now, number: arrival.number, request, wire, acts: &acts };
+        let Judged { steps, outcome } = self.judge(&hearing, read);
         Plan { number: arrival.number, steps, outcome }
     }
 

@@ -17,18 +17,18 @@ const FLOOD_PIECE: usize = 64 * 1_024;
 
 /// The steps of an answer after `latency`, spoiled by the first of `acts` that spoils the way. Returns them and
 /// whether all of the answer arrives.
-pub(in crate::provider) fn lay_out(answer: Answer, latency: Duration, acts: &[&Act]) -> (Vec<Step>, bool) {
+pub(in crate::provider) fn lay_out(answer: &Answer, latency: Duration, acts: &[&Act]) -> (Vec<Step>, bool) {
     let mut steps = Vec::with_capacity(answer.pieces.len() + 3);
     if !latency.is_zero() {
         steps.push(Step::Wait(latency));
     }
     for act in acts {
-        if let Some(arrives) = spoiled(&answer, act, &mut steps) {
+        if let Some(arrives) = spoiled(answer, act, &mut steps) {
             return (steps, arrives);
         }
     }
-    steps.push(head(&answer, None));
-    push_pieces(&answer, &mut steps);
+    steps.push(head(answer, None));
+    push_pieces(answer, &mut steps);
     steps.push(Step::End);
     (steps, true)
 }

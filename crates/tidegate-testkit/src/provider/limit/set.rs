@@ -91,10 +91,15 @@ impl LimitSet {
         let mut denied: Option<Denied> = None;
         for n in 0..self.limits.len() {
             let limit = self.limits[n];
-            let Some(found) = self.try_one(n, now, sharer, cost, &busy) else { continue };
+            let found = if limit.unit == Unit::Concurrent {
+                crowded(limit, busy(limit.scope))
+            } else {
+                self.deny(n, now, sharer, cost)
+            };
+            let Some(found) = found else { continue };
             let longest = |d: &Denied| d.wait.unwrap_or(Duration::MAX);
             if denied.is_none_or(|known| longest(&found) > longest(&known)) {
-                denied = Some(Denied { limit, ..found });
+                denied = Some(found);
             }
         }
         for n in 0..self.limits.len() {
@@ -107,22 +112,10 @@ impl LimitSet {
         denied.map_or(Ok(()), Err)
     }
 
-    fn try_one(
-        &mut self,
-        n: usize,
-        now: Duration,
-        sharer: Sharer,
-        cost: Cost,
-        busy: &impl Fn(Scope) -> u64,
-    ) -> Option<Denied> {
+    /// Why the limit with index `n` does not let `cost` pass; nothing if it does.
+    fn deny(&mut self, n: usize, now: Duration, sharer: Sharer, cost: Cost) -> Option<Denied> {
         let limit = self.limits[n];
         let requested = cost.of(limit.unit);
-        if limit.unit == Unit::Concurrent {
-            let running = busy(limit.scope);
-            // Nobody can say when another request will be done: a second is what providers answer.
-            let wait = Some(Duration::from_secs(1));
-            return (running >= limit.amount).then_some(Denied { limit, requested, remaining: 0, wait });
-        }
         let gate = self.gate(n, sharer);
         let wait = gate.wait(now, requested);
         if wait == Some(Duration::ZERO) {
@@ -141,4 +134,11 @@ impl LimitSet {
         let n = self.limits.iter().position(|limit| limit.unit == unit)?;
         Some(self.gate(n, sharer).left(now))
     }
+}
+
+/// Why a limit on requests at once does not let another pass; nothing if it does.
+fn crowded(limit: Limit, running: u64) -> Option<Denied> {
+    // Nobody can say when another request will be done: a second is what providers answer.
+    let wait = Some(Duration::from_secs(1));
+    (running >= limit.amount).then_some(Denied { limit, requested: 1, remaining: 0, wait })
 }

@@ -254,6 +254,62 @@ pub enum Act {
     },
 }
 
+impl Act {
+    /// Its name in scripts and in the log.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Status { .. } => "status",
+            Self::TooMany { .. } => "too_many",
+            Self::InsufficientQuota => "insufficient_quota",
+            Self::DailyQuota => "daily_quota",
+            Self::PaymentRequired => "payment_required",
+            Self::WrongKey => "wrong_key",
+            Self::ResetBeforeReading => "reset_before_reading",
+            Self::ResetInsteadOfAnswer => "reset_instead_of_answer",
+            Self::ResetMidBody { .. } => "reset_mid_body",
+            Self::Cut { .. } => "cut",
+            Self::HangBeforeHeaders => "hang_before_headers",
+            Self::HangAfterHeaders => "hang_after_headers",
+            Self::HangMidBody { .. } => "hang_mid_body",
+            Self::Stall { .. } => "stall",
+            Self::Slow { .. } => "slow",
+            Self::Truncated { .. } => "truncated",
+            Self::Html => "html",
+            Self::Empty => "empty",
+            Self::Bom => "bom",
+            Self::ErrorInOk => "error_in_ok",
+            Self::Body { .. } => "body",
+            Self::Gigabyte { .. } => "gigabyte",
+            Self::GzipBomb { .. } => "gzip_bomb",
+            Self::WrongLength { .. } => "wrong_length",
+            Self::ChunkedWithoutEnd => "chunked_without_end",
+            Self::WrongCount { .. } => "wrong_count",
+            Self::Permuted => "permuted",
+            Self::DuplicateIndex => "duplicate_index",
+            Self::MissingIndex => "missing_index",
+            Self::WrongDimensions { .. } => "wrong_dimensions",
+            Self::Nan => "nan",
+            Self::Null => "null",
+            Self::Zeros => "zeros",
+            Self::NoEndMarker => "no_end_marker",
+            Self::ErrorEvent { .. } => "error_event",
+            Self::DuplicatePiece => "duplicate_piece",
+            Self::LengthStop => "length_stop",
+            Self::Filtered => "filtered",
+            Self::NoContent => "no_content",
+            Self::UnfitAnswer => "unfit_answer",
+            Self::OtherModel { .. } => "other_model",
+            Self::LyingHeaders { .. } => "lying_headers",
+        }
+    }
+
+    /// Whether work goes on for as long as the client waits.
+    pub(crate) fn hangs(&self) -> bool {
+        matches!(self, Self::HangBeforeHeaders | Self::HangAfterHeaders | Self::HangMidBody { .. })
+    }
+}
+
 /// What rate-limit headers say that is not so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

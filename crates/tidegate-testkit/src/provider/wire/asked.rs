@@ -1,9 +1,8 @@
 //! What a request asks for, whatever its wire format.
 
-use serde_json::Value;
-
-use super::{Complaint, Kind};
-use crate::provider::request::Request;
+use super::chat::ChatAsk;
+use super::reply::Row;
+use super::rerank::RerankAsk;
 use crate::provider::script::Tokens;
 use crate::provider::vector::text_hash;
 
@@ -32,17 +31,37 @@ impl Asked {
 pub(in crate::provider) enum Detail {
     /// Vectors.
     Embed(EmbedAsk),
+    /// Words.
+    Chat(ChatAsk),
+    /// An order of documents.
+    Rerank(RerankAsk),
+    /// The models there are. The writer gets their names.
+    Models(fn(&[String]) -> Vec<u8>),
+    /// How many tokens the texts have. The writer gets the number.
+    Count(fn(u64) -> Vec<u8>),
 }
 
 /// How vectors are wanted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(in crate::provider) struct EmbedAsk {
     /// How many components; nothing: as many as the model has.
     pub(in crate::provider) dimensions: Option<usize>,
     /// As base64 of little-endian floats.
     pub(in crate::provider) base64: bool,
-    /// One vector, not a list of them.
-    pub(in crate::provider) single: bool,
+    /// Whether the rows of the answer carry an index.
+    pub(in crate::provider) indexed: bool,
+    /// The largest requests of the real provider.
+    pub(in crate::provider) caps: UsualCaps,
+    /// Writes the answer.
+    pub(in crate::provider) write: fn(&Asked, &EmbedAsk, &[Row]) -> Vec<u8>,
+}
+
+/// The largest requests the real provider of a wire format takes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::provider) struct UsualCaps {
+    pub(in crate::provider) inputs: u64,
+    pub(in crate::provider) tokens_per_input: u64,
+    pub(in crate::provider) tokens_per_request: u64,
 }
 
 /// One text with what the log keeps of it.
@@ -57,72 +76,9 @@ impl Text {
     pub(in crate::provider) fn new(text: String, tokens: &Tokens) -> Self {
         Self { hash: text_hash(text.as_bytes()), tokens: tokens.of(text.len()), text }
     }
-}
 
-/// The body as a JSON object.
-pub(super) fn object(request: &Request) -> Result<serde_json::Map<String, Value>, Complaint> {
-    match serde_json::from_slice(&request.body) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(bad("the body is not a JSON object")),
-        Err(error) => Err(bad(format!("could not parse the JSON body of your request: {error}"))),
-    }
-}
-
-/// A complaint about what the request says.
-pub(super) fn bad(message: impl Into<String>) -> Complaint {
-    Complaint::new(Kind::Bad { message: message.into(), param: None })
-}
-
-/// A complaint about one field.
-pub(super) fn bad_field(param: &'static str, message: impl Into<String>) -> Complaint {
-    Complaint::new(Kind::Bad { message: message.into(), param: Some(param) })
-}
-
-/// A field that must be a string.
-pub(super) fn string(
-    fields: &mut serde_json::Map<String, Value>,
-    name: &'static str,
-) -> Result<String, Complaint> {
-    match fields.remove(name) {
-        Some(Value::String(text)) => Ok(text),
-        Some(other) => Err(bad_field(name, format!("'{name}' must be a string, not {}", kind_of(&other)))),
-        None => Err(bad_field(name, format!("you must provide a '{name}' parameter"))),
-    }
-}
-
-/// A field that must be a list of strings.
-pub(super) fn strings(value: Option<Value>, name: &'static str) -> Result<Vec<String>, Complaint> {
-    let Some(Value::Array(items)) = value else {
-        return Err(bad_field(name, format!("'{name}' must be a list of strings")));
-    };
-    items
-        .into_iter()
-        .map(|item| match item {
-            Value::String(text) => Ok(text),
-            other => Err(bad_field(name, format!("'{name}' must hold strings, not {}", kind_of(&other)))),
-        })
-        .collect()
-}
-
-/// A field that must be a whole number above zero, if it is there.
-pub(super) fn positive(value: Option<&Value>, name: &'static str) -> Result<Option<u64>, Complaint> {
-    match value {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => match value.as_u64().filter(|n| *n > 0) {
-            Some(n) => Ok(Some(n)),
-            None => Err(bad_field(name, format!("'{name}' must be a positive integer"))),
-        },
-    }
-}
-
-/// What JSON calls a value.
-pub(super) fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+    /// The same for many.
+    pub(super) fn all(texts: Vec<String>, tokens: &Tokens) -> Vec<Self> {
+        texts.into_iter().map(|text| Self::new(text, tokens)).collect()
     }
 }

@@ -32,6 +32,8 @@ pub(in crate::provider) enum Kind {
     InputTooLong { got: u64, cap: u64 },
     /// More tokens than fit in a request.
     RequestTooLong { got: u64, cap: u64 },
+    /// A conversation is longer than the model reads.
+    ContextTooLong { got: u64, cap: u64 },
     /// No key.
     NoKey,
     /// A key that is not known.
@@ -43,7 +45,7 @@ pub(in crate::provider) enum Kind {
     /// The body is too large.
     TooLarge,
     /// A limit has no room.
-    RateLimited(Option<Denied>),
+    RateLimited(Option<Box<Denied>>),
     /// No money left.
     Quota,
     /// The quota of the day is used up.
@@ -78,6 +80,7 @@ impl Complaint {
             | Kind::Poison
             | Kind::TooManyInputs { .. }
             | Kind::InputTooLong { .. }
+            | Kind::ContextTooLong { .. }
             | Kind::RequestTooLong { .. } => 400,
             Kind::NoKey | Kind::WrongKey => 401,
             Kind::Payment => 402,
@@ -95,7 +98,7 @@ impl Complaint {
             Kind::Bad { .. } => "bad_request",
             Kind::Poison => "poison",
             Kind::TooManyInputs { .. } => "too_many_inputs",
-            Kind::InputTooLong { .. } => "input_too_long",
+            Kind::InputTooLong { .. } | Kind::ContextTooLong { .. } => "input_too_long",
             Kind::RequestTooLong { .. } => "request_too_long",
             Kind::NoKey | Kind::WrongKey => "wrong_key",
             Kind::NoModel(_) => "no_such_model",

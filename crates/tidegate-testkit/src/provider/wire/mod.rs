@@ -1,26 +1,30 @@
 //! The wire formats: each reads requests, writes answers and words its own errors. Nothing here knows time, limits
 //! or faults.
 
+mod anthropic;
 mod asked;
+mod azure;
+mod chat;
+mod cohere;
 mod complaint;
+mod fields;
+mod gemini;
+mod ollama;
 mod openai;
 mod reply;
+mod rerank;
+mod schema;
 mod values;
 
 use super::request::Request;
 use super::script::{Hint, Script};
-pub(super) use asked::{Asked, Detail, EmbedAsk};
+pub(super) use asked::{Asked, Detail, EmbedAsk, Text};
+pub(super) use chat::{ChatAsk, Finish, Said};
 pub(super) use complaint::{Complaint, Kind};
 pub(super) use openai::go_duration;
-pub(super) use reply::{LimitView, Row};
-
-/// The largest requests a wire format's real provider takes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct UsualCaps {
-    pub(super) inputs: u64,
-    pub(super) tokens_per_input: u64,
-    pub(super) tokens_per_request: u64,
-}
+pub(super) use reply::{Body, LimitView, Row};
+pub(super) use rerank::RerankAsk;
+pub(super) use schema::fill;
 
 /// One wire format.
 pub(super) trait Wire: Sync {
@@ -30,11 +34,13 @@ pub(super) trait Wire: Sync {
     /// The key a request carries.
     fn key<'a>(&self, request: &'a Request) -> Option<&'a str>;
 
-    /// What a request asks for.
+    /// What a request asks for, with the function that writes the answer.
     fn read(&self, request: &Request, script: &Script) -> Result<Asked, Complaint>;
 
-    /// The largest embedding requests.
-    fn caps(&self) -> UsualCaps;
+    /// The status of an error, where it is not the usual one.
+    fn status(&self, _kind: &Kind) -> Option<u16> {
+        None
+    }
 
     /// The body of an error.
     fn complaint(&self, complaint: &Complaint) -> Vec<u8>;
@@ -42,20 +48,28 @@ pub(super) trait Wire: Sync {
     /// An error in the middle of a stream.
     fn stream_error(&self, complaint: &Complaint) -> Vec<u8>;
 
-    /// Whether the rows of an answer with vectors carry an index.
-    fn indexed(&self) -> bool;
-
     /// How this provider tells a wait.
     fn usual_hints(&self) -> &'static [Hint];
 
     /// The headers that say what is left of the limits.
     fn limit_headers(&self, view: &LimitView) -> Vec<(String, String)>;
-
-    /// The body of an answer with vectors.
-    fn embeddings(&self, asked: &Asked, embed: &EmbedAsk, rows: &[Row]) -> Vec<u8>;
 }
 
-/// The wire format that a request speaks, by its path.
-pub(super) fn wire_of(_request: &Request) -> &'static dyn Wire {
-    &openai::OpenAi
+/// The wire format that a request speaks, by its path; OpenAI's where the path says nothing.
+pub(super) fn wire_of(request: &Request) -> &'static dyn Wire {
+    let path = request.path();
+    let begins = |prefix| path.starts_with(prefix);
+    if begins("/v1/messages") || (begins("/v1/models") && request.header("anthropic-version").is_some()) {
+        &anthropic::Anthropic
+    } else if begins("/v1beta/") || begins("/v1/models/") && path.contains(':') {
+        &gemini::Gemini
+    } else if begins("/v2/") {
+        &cohere::Cohere
+    } else if begins("/api/") {
+        &ollama::Ollama
+    } else if begins("/openai/deployments/") {
+        &azure::Azure
+    } else {
+        &openai::OpenAi
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::provider::limit::Left;
 use crate::provider::script::Lie;
 
@@ -27,4 +29,18 @@ pub(in crate::provider) struct LimitView {
     pub(in crate::provider) lie: Option<Lie>,
     /// The provider's time, since 1970.
     pub(in crate::provider) clock: Duration,
+}
+
+/// The body of an answer.
+#[derive(Debug, Clone)]
+pub(in crate::provider) enum Body {
+    /// JSON.
+    Whole(Vec<u8>),
+    /// Events.
+    Stream {
+        content_type: &'static str,
+        events: Vec<Bytes>,
+        /// How many of the last events say that the stream is complete.
+        end_marker: usize,
+    },
 }
