@@ -48,6 +48,9 @@ impl Bucket {
 
     /// Changes the pace from `now` on.
     pub(super) fn set_rate(&mut self, now: Instant, rate: f64) {
+        if rate == self.rate {
+            return;
+        }
         self.fill(now);
         self.rate = rate;
         self.cap = capacity(rate, self.burst);
@@ -93,6 +96,14 @@ impl Bucket {
         }
         if let Some(window) = &mut self.window {
             window.correct(at, by);
+        }
+    }
+
+    /// At most `level` is there.
+    pub(super) fn tighten(&mut self, now: Instant, level: f64) {
+        self.fill(now);
+        if self.rate.is_finite() {
+            self.level = self.level.min(level.max(-self.cap));
         }
     }
 

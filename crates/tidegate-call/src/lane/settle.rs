@@ -41,6 +41,12 @@ impl State {
                 }
             }
         }
+        let (Outcome::Answered { quotas, .. } | Outcome::Failed { quotas, .. }) = &ended.outcome;
+        let began = ended.sent.unwrap_or(grant.at);
+        if let Some(rest) = self.limiter.reconcile(now, began, quotas) {
+            self.pause.extend(now, rest);
+            self.permits.cut(now, self.signals.rtt());
+        }
         self.pump(now);
     }
 
@@ -65,9 +71,20 @@ impl State {
     }
 
     fn let_go(&mut self, now: Instant, grant: &Grant, end: End, spent: Reserved) {
-        self.permits.leave(now, grant.mark, end);
+        self.permits.leave(grant.mark, end);
         if let Some(spend) = &self.spend {
             spend.settle(grant.wish.money, spent);
+        }
+    }
+
+    /// Tells the breaker, and follows it: what it opens starts small again.
+    fn judge(&mut self, now: Instant, grant: &Grant, seen: Seen) {
+        if self.breaker.leave(now, grant.stamp, seen) {
+            if self.breaker.is_closed() {
+                self.permits.recover();
+            } else {
+                self.permits.trip(now);
+            }
         }
     }
 
@@ -85,13 +102,14 @@ impl State {
             self.limiter.learn(&grant.wish.charge, &usage);
         }
         let tokens = usage.map_or(grant.wish.money.tokens, |usage| usage.input_tokens + usage.output_tokens);
+        self.limiter.ended();
         self.purse.earn();
         self.latency.record(now, took);
         self.signals.answered(took);
         self.signals.note(now, Sign::Good, None);
         let showing = if ended.slow.is_some_and(|slow| took > slow) { Showing::Slow } else { Showing::Well };
         let seen = Seen { showing, wait: None, chance: ended.chance };
-        self.breaker.leave(now, grant.stamp, seen);
+        self.judge(now, grant, seen);
         self.let_go(now, grant, End::Answered(took), Reserved { cost, tokens });
     }
 
@@ -104,11 +122,25 @@ impl State {
     ) {
         self.limiter.settle(now, grant.at, &grant.wish.needs, used_by(kind));
         let seen = Seen { showing: showing(kind), wait, chance: ended.chance };
-        self.breaker.leave(now, grant.stamp, seen);
+        self.judge(now, grant, seen);
         let shown = self.signals.note(now, sign(kind), wait);
-        if shown.limited {
+        let rest = shown.limited.then(|| {
             let wait = if shown.wait.is_zero() { PAUSE.mul_f64(ended.chance) } else { shown.wait };
-            self.pause.extend(now, wait.max(self.signals.rtt()));
+            wait.max(self.signals.rtt())
+        });
+        if let Some(rest) = rest {
+            self.pause.extend(now, rest);
+        }
+        if kind == FailureKind::RateLimited {
+            self.limiter.limited(now, rest);
+        } else {
+            self.limiter.ended();
+        }
+        // A concurrency that the user set gives way to nothing less than the failure of the whole lane.
+        if if self.permits.is_fixed() { shown.whole } else { shown.refused } {
+            self.permits.cut(now, self.signals.rtt());
+        }
+        if shown.refused {
             self.signals.clear();
         }
         self.let_go(now, grant, End::Other, Reserved::default());

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::admission::{Admission, Denied, Extra, Priority};
 use super::breaker::{Breaker, Pass, Stamp};
 use super::causes::{Cause, Clocks};
-use super::concurrency::{Mark, Permits};
+use super::cohort::Mark;
+use super::concurrency::Permits;
 use super::counters::LaneCounters;
 use super::extra::Purse;
 use super::latency::Latency;
@@ -106,7 +107,7 @@ impl State {
             limiter: Limiter::new(settings, now),
             pause: Pause::default(),
             breaker: Breaker::new(now),
-            permits: Permits::new(settings.concurrency, now),
+            permits: Permits::new(settings.concurrency),
             signals: Signals::new(now),
             purse: Purse::new(now),
             latency: Latency::new(now),
@@ -339,7 +340,7 @@ impl State {
         if let Some(spend) = &self.spend {
             spend.reserve(wish.money);
         }
-        Grant { wish, at: now, joined, stamp: self.breaker.enter(), mark: self.permits.enter(now) }
+        Grant { wish, at: now, joined, stamp: self.breaker.enter(), mark: self.permits.enter() }
     }
 
     /// Lets repeats join the line as far as the budget of extra calls goes; who looks again when, otherwise.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::breaker::BreakerState;
 use super::causes::Cause;
-use super::limiter::LimitView;
+use super::rule::LimitView;
 use super::settings::LaneName;
 use super::state::State;
 
@@ -38,6 +38,8 @@ pub struct LaneView {
     pub blocked: Option<Fault>,
     /// Every limit with its use.
     pub limits: Vec<LimitView>,
+    /// The requests a second that refusals taught, where no limit is known.
+    pub guessed_rate: Option<f64>,
     /// What is left of the budget of extra calls, from 0 to 1.
     pub extra_left: f64,
     /// The smoothed round trip of answered calls.
@@ -63,6 +65,7 @@ impl State {
             paused: self.pause.until(now).map(from_now),
             blocked: self.blocked.clone(),
             limits: self.limiter.views(now),
+            guessed_rate: self.limiter.guessed_rate(),
             extra_left: self.purse.left(),
             round_trip: self.signals.rtt(),
             p95: self.latency.p95(now),

@@ -1,6 +1,7 @@
 //! Tests of the lane as a whole, in paused time.
 
 mod admit;
+mod toys;
 
 use std::sync::Arc;
 use std::time::Duration;
