@@ -55,7 +55,7 @@ impl State {
         if sent {
             self.limiter.settle(now, grant.at, &grant.wish.needs, Used::NoTokens);
             self.nothing_seen(now, grant);
-            self.let_go(now, grant, End::Other, Reserved::default());
+            self.let_go(grant, End::Other, Reserved::default());
         } else {
             self.give_back(now, grant);
         }
@@ -67,10 +67,10 @@ impl State {
         self.limiter.settle(now, grant.at, &grant.wish.needs, Used::Nothing);
         self.purse.refund(grant.wish.extra);
         self.nothing_seen(now, grant);
-        self.let_go(now, grant, End::Other, Reserved::default());
+        self.let_go(grant, End::Other, Reserved::default());
     }
 
-    fn let_go(&mut self, now: Instant, grant: &Grant, end: End, spent: Reserved) {
+    fn let_go(&mut self, grant: &Grant, end: End, spent: Reserved) {
         self.permits.leave(grant.mark, end);
         if let Some(spend) = &self.spend {
             spend.settle(grant.wish.money, spent);
@@ -110,7 +110,7 @@ impl State {
         let showing = if ended.slow.is_some_and(|slow| took > slow) { Showing::Slow } else { Showing::Well };
         let seen = Seen { showing, wait: None, chance: ended.chance };
         self.judge(now, grant, seen);
-        self.let_go(now, grant, End::Answered(took), Reserved { cost, tokens });
+        self.let_go(grant, End::Answered(took), Reserved { cost, tokens });
     }
 
     fn failed(
@@ -143,7 +143,7 @@ impl State {
         if shown.refused {
             self.signals.clear();
         }
-        self.let_go(now, grant, End::Other, Reserved::default());
+        self.let_go(grant, End::Other, Reserved::default());
     }
 }
 

@@ -137,7 +137,9 @@ impl State {
             wanted,
             most,
         })?;
-        let tokens = needs[super::limiter::INPUT] + needs[super::limiter::OUTPUT];
+        // A budget believes the larger of the two guesses: it must not be exceeded, a limit may be by a little.
+        let corrected = needs[super::limiter::INPUT].saturating_add(needs[super::limiter::OUTPUT]);
+        let tokens = corrected.max(ask.charge.input_tokens.saturating_add(ask.charge.output_tokens));
         let wish = Wish {
             charge: ask.charge,
             needs,

@@ -1,6 +1,9 @@
 //! Tests of the lane as a whole, in paused time.
 
 mod admit;
+mod breaker;
+mod limits;
+mod quota;
 mod toys;
 
 use std::sync::Arc;
