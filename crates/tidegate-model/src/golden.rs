@@ -3,6 +3,7 @@
 //! With `TIDEGATE_BLESS=1` in the environment the files are written anew; read the difference before keeping it.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -14,13 +15,16 @@ use crate::{Endpoint, Profiles, Secret, Service};
 /// When all answers arrive: 2026-11-21T00:00:00Z.
 pub(crate) const NOW: u64 = 1_795_219_200;
 
+/// Read once: tests make thousands of services.
+pub(crate) static PROFILES: LazyLock<Profiles> = LazyLock::new(Profiles::builtin);
+
 pub(crate) fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(NOW)
 }
 
 /// `model` of the provider named `provider`, with the key `sk-test-canary-0123456789` where the provider wants one.
 pub(crate) fn service(provider: &str, model: &str) -> Service {
-    let profile = Profiles::builtin().get(provider).unwrap().clone();
+    let profile = PROFILES.get(provider).unwrap().clone();
     let base = profile.base_url.clone().unwrap_or("http://localhost:9/v1".to_owned());
     let key = profile.key_env.as_ref().map(|_| Secret::new("sk-test-canary-0123456789").unwrap());
     let endpoint = Endpoint::new(&base, model).unwrap().with_key(key, profile.auth.clone());

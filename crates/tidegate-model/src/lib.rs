@@ -27,6 +27,7 @@ pub mod refusal;
 pub mod secret;
 pub mod service;
 pub mod sse;
+pub mod tokens;
 mod trie;
 pub mod vector;
 mod wide;

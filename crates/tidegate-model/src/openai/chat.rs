@@ -13,6 +13,7 @@ use tidegate_core::{
 };
 
 use super::stream::Stream;
+use super::used::Used;
 use crate::ask::{Chat, Completion, Finish, Schema};
 use crate::chatting::Chatting;
 use crate::service::{Service, unsendable};
@@ -179,36 +180,6 @@ impl Said<'_> {
                 text.extend(parts.iter().filter_map(|part| part.text.as_deref()));
             }
         }
-    }
-}
-
-/// Tokens used, as this format tells them.
-#[derive(Deserialize, Clone, Copy)]
-pub(super) struct Used {
-    #[serde(default)]
-    prompt_tokens: Option<u64>,
-    #[serde(default)]
-    completion_tokens: Option<u64>,
-    #[serde(default)]
-    prompt_tokens_details: Option<Details>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
-struct Details {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
-}
-
-impl Used {
-    pub(super) fn usage(self) -> Option<Usage> {
-        Some(Usage {
-            input_tokens: self.prompt_tokens?,
-            cached_tokens: self
-                .prompt_tokens_details
-                .and_then(|details| details.cached_tokens)
-                .unwrap_or_default(),
-            output_tokens: self.completion_tokens.unwrap_or_default(),
-        })
     }
 }
 

@@ -8,6 +8,7 @@ use serde::ser::{SerializeMap, Serializer};
 use tidegate_core::wire::{Answer, Head, HttpRequest};
 use tidegate_core::{Charge, Codec, ContentHash, Fault, Quota, Refusal, Reply, Shape, Task, Usage};
 
+use super::used::Used;
 use crate::ask::Text;
 use crate::embedding::{EmbedOptions, Embedding};
 use crate::profile::EmbeddingsApi;
@@ -84,22 +85,6 @@ struct Entry {
     embedding: Wire,
 }
 
-#[derive(Deserialize)]
-struct Used {
-    #[serde(default)]
-    prompt_tokens: Option<u64>,
-    #[serde(default)]
-    total_tokens: Option<u64>,
-}
-
-impl Used {
-    /// Voyage and Jina tell only the total; both are zero where a server does not count.
-    fn usage(&self) -> Option<Usage> {
-        let tokens = self.prompt_tokens.filter(|&tokens| tokens > 0).or(self.total_tokens)?;
-        (tokens > 0).then_some(Usage { input_tokens: tokens, ..Usage::default() })
-    }
-}
-
 /// The vectors of `entries`, each at the place of its text.
 fn place(entries: Vec<Entry>, count: usize, dimensions: usize) -> Result<Vec<Arc<[f32]>>, Cow<'static, str>> {
     if entries.len() != count {
@@ -142,7 +127,7 @@ impl Codec for OpenaiEmbed {
             .map_err(|wrong| service.bad(answer, &wrong))?;
         Ok(Reply {
             answers: vectors.into_iter().map(Ok).collect(),
-            usage: body.usage.and_then(|used| used.usage()),
+            usage: body.usage.and_then(Used::usage),
             model: body.model.map(Cow::into_owned),
         })
     }

@@ -7,6 +7,7 @@ mod rerank;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod used;
 
 pub use chat::OpenaiChat;
 pub use embed::OpenaiEmbed;

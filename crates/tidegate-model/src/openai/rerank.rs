@@ -8,6 +8,7 @@ use serde::ser::{SerializeMap, Serializer};
 use tidegate_core::wire::{Answer, Head, HttpRequest};
 use tidegate_core::{Charge, Codec, ContentHash, Fault, Quota, Refusal, Reply, Shape, Tokenizer, Usage};
 
+use super::used::Used;
 use crate::ask::{Ranked, Ranking};
 use crate::ranker::Ranker;
 use crate::service::{Service, unsendable};
@@ -74,14 +75,6 @@ struct Entry {
     score: f32,
 }
 
-#[derive(Deserialize)]
-struct Used {
-    #[serde(default)]
-    total_tokens: Option<u64>,
-    #[serde(default)]
-    prompt_tokens: Option<u64>,
-}
-
 impl Codec for OpenaiRerank {
     type Item = Ranking;
     type Answer = Arc<[Ranked]>;
@@ -113,11 +106,9 @@ impl Codec for OpenaiRerank {
         };
         let ranked = entries.iter().map(|entry| Ranked { index: entry.index, score: entry.score }).collect();
         let ranked = crate::ranker::order(items, ranked).map_err(|wrong| service.bad(answer, &wrong))?;
-        let tokens =
-            usage.and_then(|used| used.total_tokens.or(used.prompt_tokens)).filter(|&tokens| tokens > 0);
         Ok(Reply {
             answers: vec![Ok(ranked)],
-            usage: tokens.map(|tokens| Usage { input_tokens: tokens, ..Usage::default() }),
+            usage: usage.and_then(Used::usage),
             model: model.map(Cow::into_owned),
         })
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tidegate_core::{Fault, Listener, Refusal, Usage};
 
-use super::chat::{Said, Used, finish};
+use super::chat::{Said, finish};
+use super::used::Used;
 use crate::ask::{Chat, Completion};
 use crate::chatting::Chatting;
 use crate::service::Service;
@@ -14,6 +15,8 @@ use crate::sse::{Event, Reader};
 
 /// Bytes that are kept to be told when what came is no stream at all.
 const BEGINNING: usize = 2_048;
+/// The most bytes of an answer. No model writes more in one; a stream without end does.
+const MOST: usize = 16 * 1024 * 1024;
 
 /// Reads the stream of one answer.
 pub(super) struct Stream {
@@ -97,6 +100,9 @@ impl Heard {
             )
         })?;
         self.chunk(&chunk, shown);
+        if self.text.len() + self.refusal.len() > MOST {
+            return Err(service.bad_frame(b"{}", "the answer has no end: more than 16 MiB came"));
+        }
         Ok(())
     }
 

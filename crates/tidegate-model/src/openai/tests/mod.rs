@@ -1,1 +1,4 @@
+mod chat;
 mod embed;
+mod rerank;
+mod stream;
