@@ -40,7 +40,7 @@ pub use embedding::{EmbedOptions, Embedding};
 pub use endpoint::{AuthStyle, Endpoint};
 pub use journal_key::{embedding_key, reply_key};
 pub use openai::{OpenaiChat, OpenaiEmbed, OpenaiRerank};
-pub use price::Price;
+pub use price::{Price, Prices};
 pub use profile::{Family, Profile, Profiles};
 pub use ranker::Ranker;
 pub use secret::Secret;

@@ -34,15 +34,16 @@ impl Profiles {
     /// What in `own` is not understood, and where.
     pub fn load(own: Option<&str>) -> Result<Self, Fault> {
         let mut tables = tables(BUILTIN)?;
-        if let Some(own) = own {
-            for (name, table) in self::tables(own)? {
-                merge(tables.entry(name).or_insert_with(|| Value::Table(Table::new())), table);
-            }
+        let own = own.map(self::tables).transpose()?.unwrap_or_default();
+        // The user's first: a mistake is told of the provider in which it was made, not of one that is like it.
+        let mut names: Vec<String> = own.keys().cloned().collect();
+        for (name, table) in own {
+            merge(tables.entry(name).or_insert_with(|| Value::Table(Table::new())), table);
         }
-        let names: Vec<String> = tables.keys().cloned().collect();
+        names.extend(tables.keys().cloned());
         let read = |name: String| {
-            let profile = profile(&name, &tables)
-                .map_err(|fault| fault.during(format!("reading the profile of provider {name}")))?;
+            let doing = || format!("reading the profile of provider {name}");
+            let profile = profile(&name, &tables).map_err(|fault| fault.during(doing()))?;
             Ok((name, Arc::new(profile)))
         };
         names.into_iter().map(read).collect::<Result<_, _>>().map(Self)

@@ -74,7 +74,8 @@ const BROKE: [&str; 5] = [
     "not enough credits",
     "account balance",
 ];
-const LARGE: [&str; 14] = [
+const LARGE: [&str; 15] = [
+    "max allowed tokens",
     "maximum context length",
     "context length",
     "context window",
