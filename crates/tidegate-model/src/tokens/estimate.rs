@@ -15,14 +15,12 @@ fn weight(character: char) -> u32 {
         '0'..='9' => TOKEN,
         '!'..='/' | ':'..='@' | '['..='`' | '{'..='~' => 2,
         '\0'..='\x7f' => 1,
-        // Kana, unified ideographs, Hangul, full-width forms: a token each for new tokenizers, up to two for old.
-        '\u{2e80}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7ff}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{ff00}'..='\u{ffef}' => 4,
-        '\u{20000}'..='\u{3ffff}' => 8,
-        // Emoji and other rare planes: byte by byte, less what usual pairs save.
-        '\u{10000}'.. => 8,
+        // Hangul: a token each for new tokenizers, up to three for old.
+        '\u{ac00}'..='\u{d7ff}' | '\u{1100}'..='\u{11ff}' => 6,
+        // Kana, ideographs, full-width forms: a token each for new tokenizers, up to two for old.
+        '\u{2e80}'..='\u{a4cf}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}' => 4,
+        // Emoji and other rare characters: byte by byte, less what usual pairs save.
+        '\u{10000}'.. => 9,
         // Other scripts: as many units as bytes in UTF-8.
         _ => character.len_utf8() as u32,
     }

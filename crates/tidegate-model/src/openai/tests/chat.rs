@@ -73,7 +73,7 @@ fn what_cannot_be_sent_is_refused_with_a_reason() {
     let schema = |name: &str, json: &str| {
         let schema = Schema { name: name.into(), json: json.into(), strict: true };
         with(&|chat| {
-            chat.params = Arc::new(ChatParams { schema: Some(schema.clone()), ..ChatParams::default() })
+            chat.params = Arc::new(ChatParams { schema: Some(schema.clone()), ..ChatParams::default() });
         })
     };
     assert_eq!(with(&|chat| chat.messages = Arc::new([])).kind(), FaultKind::Validation);
