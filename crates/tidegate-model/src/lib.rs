@@ -6,17 +6,26 @@
 
 #![deny(unsafe_code)]
 
+mod anthropic;
 pub mod ask;
 pub mod builtin;
 pub mod chatting;
+mod cohere;
+mod count;
+mod draft;
 pub mod embedding;
 pub mod endpoint;
+pub mod family;
+mod gemini;
 #[cfg(test)]
 mod golden;
 mod half;
 pub mod hint;
 pub mod journal_key;
+mod ndjson;
 mod normalise;
+mod object;
+mod ollama;
 pub mod openai;
 mod pool;
 pub mod price;
@@ -38,6 +47,7 @@ pub use builtin::Builtin;
 pub use chatting::Chatting;
 pub use embedding::{EmbedOptions, Embedding};
 pub use endpoint::{AuthStyle, Endpoint};
+pub use family::{AnyChat, AnyEmbed, AnyRerank, chat_codec, embed_codec, rerank_codec};
 pub use journal_key::{embedding_key, reply_key};
 pub use openai::{OpenaiChat, OpenaiEmbed, OpenaiRerank};
 pub use price::{Price, Prices};

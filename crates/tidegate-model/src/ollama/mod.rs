@@ -1,0 +1,9 @@
+//! Ollama's wire format: `/api/embed`, `/api/chat`.
+
+mod answer;
+mod ask;
+mod embed;
+
+pub(crate) use answer::{event, read};
+pub(crate) use ask::body;
+pub(crate) use embed::{embed_body, embed_read};
