@@ -42,6 +42,9 @@ struct Piece {
 
 /// Takes the data of one event. Events of unknown names say nothing.
 pub(crate) fn event(data: &[u8], draft: &mut Draft, shown: &mut String) -> Result<(), Wrong> {
+    if draft.ended {
+        return Ok(());
+    }
     let event: Event = serde_json::from_slice(data).map_err(Wrong::broken)?;
     match event.kind.as_str() {
         "error" => return Err(Wrong::Sent),

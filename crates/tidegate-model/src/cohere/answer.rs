@@ -83,7 +83,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Draft, Wrong> {
 
 /// Takes the data of one event. Events of unknown types say nothing.
 pub(crate) fn event(data: &[u8], draft: &mut Draft, shown: &mut String) -> Result<(), Wrong> {
-    if data == b"[DONE]" {
+    // `[DONE]` follows.
+    if draft.ended {
         return Ok(());
     }
     let event: Event = serde_json::from_slice(data).map_err(Wrong::broken)?;

@@ -20,7 +20,7 @@ use crate::{cohere, gemini, ollama};
 
 /// Embeds with any service.
 #[derive(Debug, Clone)]
-pub struct AnyEmbed(Inner);
+pub struct AnyEmbedding(Inner);
 
 #[derive(Debug, Clone)]
 enum Inner {
@@ -32,9 +32,9 @@ enum Inner {
 ///
 /// # Errors
 /// The provider does not embed, or not with so many dimensions.
-pub fn embed_codec(service: Service, options: EmbedOptions) -> Result<AnyEmbed, Fault> {
+pub fn embedding_codec(service: Service, options: EmbedOptions) -> Result<AnyEmbedding, Fault> {
     let formats = match service.profile().family {
-        Family::Openai => return OpenaiEmbed::new(service, options).map(Inner::Openai).map(AnyEmbed),
+        Family::Openai => return OpenaiEmbed::new(service, options).map(Inner::Openai).map(AnyEmbedding),
         Family::Gemini => Formats { write: gemini::embed_body, read: gemini::embed_read },
         Family::Cohere => Formats { write: cohere::embed_body, read: cohere::embed_read },
         Family::Ollama => Formats { write: ollama::embed_body, read: ollama::embed_read },
@@ -43,10 +43,10 @@ pub fn embed_codec(service: Service, options: EmbedOptions) -> Result<AnyEmbed, 
                 .hint("name another provider to embed with, such as openai, voyage or ollama"));
         }
     };
-    Ok(AnyEmbed(Inner::Plain(Plain { embedding: Embedding::new(service, options)?, formats })))
+    Ok(AnyEmbedding(Inner::Plain(Plain { embedding: Embedding::new(service, options)?, formats })))
 }
 
-impl AnyEmbed {
+impl AnyEmbedding {
     /// The model, and what is known of its vectors.
     #[must_use]
     pub fn embedding(&self) -> &Embedding {
@@ -64,7 +64,7 @@ impl AnyEmbed {
     }
 }
 
-impl Codec for AnyEmbed {
+impl Codec for AnyEmbedding {
     type Item = Text;
     type Answer = Arc<[f32]>;
 

@@ -75,8 +75,7 @@ impl Stream {
         let (event, draft, any) = (self.formats.event, &mut self.draft, &mut self.any);
         let mut each = |frame: &[u8]| {
             *any = true;
-            // What follows the end is not the answer's.
-            if draft.ended || frame.trim_ascii().is_empty() {
+            if frame.trim_ascii().is_empty() {
                 return Ok(());
             }
             event(frame, draft, text).map_err(|wrong| Bad { frame: frame.to_vec(), wrong })
@@ -92,13 +91,13 @@ impl Stream {
     fn last(&mut self) -> Result<(), Bad> {
         let Frames::Events(reader) = &mut self.frames else { return Ok(()) };
         match std::mem::take(reader).end() {
-            Some(event) if !self.draft.ended => {
+            Some(event) => {
                 self.any = true;
                 let data = event.data.as_bytes();
                 (self.formats.event)(data, &mut self.draft, &mut String::new())
                     .map_err(|wrong| Bad { frame: data.to_vec(), wrong })
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 

@@ -13,7 +13,7 @@ mod rerank;
 mod tests;
 
 pub use chat::{AnyChat, chat_codec};
-pub use embed::{AnyEmbed, embed_codec};
+pub use embed::{AnyEmbedding, embedding_codec};
 pub(crate) use embed::{Vectors, task_value};
 pub use models::model_names;
 pub use rerank::{AnyRerank, rerank_codec};

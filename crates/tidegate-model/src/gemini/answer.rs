@@ -65,7 +65,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Draft, Wrong> {
     Ok(draft)
 }
 
-/// Takes one piece of an answer.
+/// Takes one piece of an answer. Nothing says that a piece is the last one, and some models give a reason for their
+/// end with every piece, so what follows one is taken too.
 pub(crate) fn event(data: &[u8], draft: &mut Draft, shown: &mut String) -> Result<(), Wrong> {
     let answer: Answer = serde_json::from_slice(data).map_err(Wrong::broken)?;
     if answer.error.is_some() {

@@ -35,6 +35,9 @@ pub(crate) fn read(body: &[u8]) -> Result<Draft, Wrong> {
 
 /// Takes one line of an answer.
 pub(crate) fn event(line: &[u8], draft: &mut Draft, shown: &mut String) -> Result<(), Wrong> {
+    if draft.ended {
+        return Ok(());
+    }
     let line: Line = serde_json::from_slice(line).map_err(Wrong::broken)?;
     if line.error.is_some() {
         return Err(Wrong::Sent);

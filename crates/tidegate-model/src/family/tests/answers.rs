@@ -7,7 +7,7 @@ use tidegate_core::{Codec, FaultKind, QuotaUnit, RefusalKind, Task, Usage};
 use super::{EMBEDDERS, answered, chat, embed, file, ranking, rerank, service, texts};
 use crate::EmbedOptions;
 use crate::ask::{Finish, Ranked};
-use crate::family::{embed_codec, model_names};
+use crate::family::{embedding_codec, model_names};
 use crate::golden::{answer, head};
 
 const TEXT: &str = "Paris is the capital. Grüße 🗼";
@@ -115,7 +115,7 @@ fn vectors_have_unit_length_even_where_the_service_shortened_them() {
         [("gemini", "gemini-embedding-001"), ("cohere", "embed-v4.0"), ("ollama", "all-minilm")]
     {
         let options = EmbedOptions { task: Task::Document, dimensions: Some(3), learned: None };
-        let codec = embed_codec(service(provider, model), options).unwrap();
+        let codec = embedding_codec(service(provider, model), options).unwrap();
         let body = file(&format!("{provider}/embeddings.answer.json"));
         let reply = codec.decode(&texts(2), &answer(200, &[], body)).unwrap();
         let vectors: Vec<Vec<f32>> =

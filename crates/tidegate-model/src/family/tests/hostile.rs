@@ -71,6 +71,39 @@ fn any_value_may_be_anything_else() {
 }
 
 #[test]
+fn any_value_of_vectors_and_rankings_may_be_anything_else() {
+    for by in [json!(null), json!(1e39), json!(-1), json!("\u{0}"), json!([]), json!({}), json!([null])] {
+        for provider in ["gemini", "cohere", "ollama"] {
+            let body = serde_json::from_slice(&file(&format!("{provider}/embeddings.answer.json"))).unwrap();
+            for body in replaced(&body, &by) {
+                let Ok(reply) = embed(provider, "m").decode(&texts(2), &answer(200, &[], body.to_string()))
+                else {
+                    continue;
+                };
+                let lengths = reply.answers.iter().map(|vector| {
+                    vector.as_ref().unwrap().iter().map(|&float| f64::from(float).powi(2)).sum::<f64>()
+                });
+                assert_eq!(
+                    lengths.map(|length| (length * 1e5).round()).collect::<Vec<_>>(),
+                    [1e5; 2],
+                    "{body}"
+                );
+            }
+        }
+        let body = serde_json::from_slice(&file("cohere/rerank.answer.json")).unwrap();
+        for body in replaced(&body, &by) {
+            let reply = rerank("cohere", "m").decode(&[ranking(3, 0)], &answer(200, &[], body.to_string()));
+            let Ok(reply) = reply else { continue };
+            let ranked = reply.answers[0].as_ref().unwrap();
+            let mut order: Vec<u32> = ranked.iter().map(|ranked| ranked.index).collect();
+            order.sort_unstable();
+            assert_eq!(order, [0, 1, 2], "{body}");
+            assert!(ranked.iter().all(|ranked| ranked.score.is_finite()), "{body}");
+        }
+    }
+}
+
+#[test]
 fn events_of_a_stream_may_hold_anything() {
     for (provider, name, start) in [
         ("anthropic", "stream.sse", "data: "),

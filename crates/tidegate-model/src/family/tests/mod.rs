@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tidegate_core::wire::Answer;
 use tidegate_core::{Codec, Fault, Refusal, Task, Tokenizer};
 
-use super::{AnyChat, AnyEmbed, AnyRerank, chat_codec, embed_codec, rerank_codec};
+use super::{AnyChat, AnyEmbedding, AnyRerank, chat_codec, embedding_codec, rerank_codec};
 use crate::ask::{Chat, ChatParams, Ranking, Text};
 use crate::{Completion, EmbedOptions, Service};
 
@@ -47,8 +47,8 @@ fn chat(provider: &str, model: &str) -> AnyChat {
     chat_codec(service(provider, model), counter()).unwrap()
 }
 
-fn embed(provider: &str, model: &str) -> AnyEmbed {
-    embed_codec(service(provider, model), EmbedOptions::new(Task::Document)).unwrap()
+fn embed(provider: &str, model: &str) -> AnyEmbedding {
+    embedding_codec(service(provider, model), EmbedOptions::new(Task::Document)).unwrap()
 }
 
 fn rerank(provider: &str, model: &str) -> AnyRerank {

@@ -6,7 +6,7 @@ use tidegate_core::{Codec, FaultKind, StreamCodec, Task};
 
 use super::{CHATTERS, chat, counter, question, ranking, rerank, service};
 use crate::ask::{Chat, ChatParams, Message, Role, Schema, Text};
-use crate::family::{chat_codec, embed_codec, rerank_codec};
+use crate::family::{chat_codec, embedding_codec, rerank_codec};
 use crate::golden::request;
 use crate::profile::Profiles;
 use crate::{EmbedOptions, Endpoint, Service};
@@ -60,7 +60,7 @@ fn embeddings() {
         ("ollama", "all-minilm", Task::Query, None),
     ] {
         let options = EmbedOptions { task, dimensions, learned: None };
-        let codec = embed_codec(service(provider, model), options).unwrap();
+        let codec = embedding_codec(service(provider, model), options).unwrap();
         let length = dimensions.map_or(String::new(), |dimensions| format!("-{dimensions}"));
         let name = format!("{provider}/embed-{}-{}{length}", model.replace(':', "-"), task.name());
         request(&name, &codec.encode(&texts).unwrap());
@@ -92,11 +92,11 @@ fn users_can_add_fields_deep_within() {
 fn what_a_family_lacks_is_said_before_anything_is_sent() {
     let options = EmbedOptions::new(Task::Document);
     for fault in [
-        embed_codec(service("anthropic", "m"), options).map(drop).unwrap_err(),
+        embedding_codec(service("anthropic", "m"), options).map(drop).unwrap_err(),
         rerank_codec(service("anthropic", "m"), counter()).map(drop).unwrap_err(),
         rerank_codec(service("ollama", "m"), counter()).map(drop).unwrap_err(),
         rerank_codec(service("gemini", "m"), counter()).map(drop).unwrap_err(),
-        embed_codec(
+        embedding_codec(
             service("cohere", "embed-english-v3.0"),
             EmbedOptions { dimensions: Some(256), ..options },
         )

@@ -141,6 +141,30 @@ fn an_end_that_is_none_is_not_taken_for_one() {
 }
 
 #[test]
+fn a_reason_in_every_piece_ends_nothing() {
+    let piece = |text: &str| {
+        let text = format!(r#"{{"text":"{text}"}}"#);
+        format!(r#"data: {{"candidates":[{{"content":{{"parts":[{text}]}},"finishReason":"STOP"}}]}}"#)
+            + "\r\n\r\n"
+    };
+    let stream = ["Grüße", " aus", " 東京 🗼"].map(piece).concat();
+    let (shown, came) = hear("gemini", &[stream.as_bytes()]);
+    assert_eq!(shown, TEXT);
+    whole(came, "gemini");
+}
+
+#[test]
+fn what_follows_the_end_is_not_the_answers() {
+    for (provider, name, mark) in SAMPLES.into_iter().filter(|sample| sample.0 != "gemini") {
+        let (bytes, _) = sample(provider, name, mark);
+        let twice = [&bytes[..], &bytes[..]].concat();
+        let (shown, came) = hear(provider, &[&twice]);
+        assert_eq!(shown, TEXT, "{provider}");
+        whole(came, provider);
+    }
+}
+
+#[test]
 fn what_is_no_stream_is_told() {
     for (provider, ..) in SAMPLES {
         for (body, says) in [("", "empty"), ("<html><title>Sign in</title>", "Sign in"), ("hello", "")] {
