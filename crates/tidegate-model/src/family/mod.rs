@@ -2,6 +2,19 @@
 //!
 //! The formats of this crate are a closed set, so they are told apart by an enum; callers that bring a codec of
 //! their own implement the traits of the core.
+//!
+//! ```
+//! use tidegate_core::{Codec, Task};
+//! use tidegate_model::{EmbedOptions, Endpoint, Profiles, Service, Text, embedding_codec};
+//!
+//! let profile = Profiles::builtin().get("ollama")?.clone();
+//! let endpoint = Endpoint::new("http://localhost:11434", "all-minilm")?;
+//! let service = Service::new(profile, endpoint, None);
+//! let codec = embedding_codec(service, EmbedOptions::new(Task::Document))?;
+//! let request = codec.encode(&[Text::new("a text", 2)])?;
+//! assert_eq!(request.url, "http://localhost:11434/api/embed");
+//! # Ok::<(), tidegate_core::Fault>(())
+//! ```
 
 mod chat;
 mod embed;
