@@ -28,7 +28,7 @@ pub(super) struct Judged {
 pub(super) struct Outcome {
     status: u16,
     verdict: &'static str,
-    /// Whether the answer is right, if it arrives.
+    /// Whether the answer is right and all of it is sent.
     right: bool,
     billed: Cost,
     /// Whether the log says it already.
@@ -51,12 +51,12 @@ impl Outcome {
     }
 
     /// The line of the log.
-    pub(super) fn answered(&self, at: Duration, sent: Sent, complete: bool) -> Answered {
+    pub(super) fn answered(&self, at: Duration, sent: Sent) -> Answered {
         Answered {
             at,
             status: self.status,
             verdict: self.verdict,
-            whole: self.right && complete,
+            whole: self.right && !sent.left_early,
             left_early: sent.left_early,
             bytes: sent.bytes,
             billed_input: self.billed.input_tokens,

@@ -73,6 +73,7 @@ impl Provider {
             steps: std::mem::take(&mut plan.steps).into(),
             plan,
             refused,
+            due: Instant::now(),
             missing: None,
             bytes: 0,
             over: false,
@@ -98,6 +99,8 @@ pub struct Exchange {
     plan: Plan,
     /// What is still to happen.
     steps: VecDeque<Step>,
+    /// When what is next happens, whether or not anybody is reading by then.
+    due: Instant,
     refused: bool,
     /// Bytes of the announced length that have not come; nothing for a chunked body.
     missing: Option<u64>,
@@ -118,33 +121,36 @@ impl Exchange {
     /// The connection failed before.
     ///
     /// # Cancel safety
-    /// Nothing is lost, but a wait that was begun begins again.
+    /// Nothing is lost: what is next happens at its time, whoever waits for it.
     pub async fn head(&mut self) -> Result<Head, Failure> {
         if self.refused {
             return Err(self.fail(Failure::Refused));
         }
-        loop {
-            match self.steps.front() {
-                Some(Step::Wait(time)) => {
-                    tokio::time::sleep(*time).await;
-                    self.steps.pop_front();
-                }
-                Some(Step::Head(head)) => {
-                    let mut head = head.clone();
-                    self.steps.pop_front();
-                    head.headers.push(match head.framing {
-                        Framing::Length(length) => ("content-length".to_owned(), length.to_string()),
-                        Framing::Chunked => ("transfer-encoding".to_owned(), "chunked".to_owned()),
-                    });
-                    self.missing =
-                        if let Framing::Length(length) = head.framing { Some(length) } else { None };
-                    return Ok(head);
-                }
+        self.wait().await;
+        let Some(Step::Head(head)) = self.steps.front() else {
+            return match self.steps.front() {
                 Some(Step::Hang) => std::future::pending().await,
-                Some(Step::Reset) => return Err(self.fail(Failure::Reset)),
-                _ => return Err(self.fail(Failure::CutShort)),
-            }
+                Some(Step::Reset) => Err(self.fail(Failure::Reset)),
+                _ => Err(self.fail(Failure::CutShort)),
+            };
+        };
+        let mut head = head.clone();
+        self.steps.pop_front();
+        head.headers.push(match head.framing {
+            Framing::Length(length) => ("content-length".to_owned(), length.to_string()),
+            Framing::Chunked => ("transfer-encoding".to_owned(), "chunked".to_owned()),
+        });
+        self.missing = if let Framing::Length(length) = head.framing { Some(length) } else { None };
+        Ok(head)
+    }
+
+    /// Waits until what is next happens.
+    async fn wait(&mut self) {
+        while let Some(Step::Wait(time)) = self.steps.front() {
+            self.due += *time;
+            self.steps.pop_front();
         }
+        tokio::time::sleep_until(self.due).await;
     }
 
     /// Waits for the next bytes of the body; nothing when it is complete.
@@ -153,7 +159,7 @@ impl Exchange {
     /// The connection failed before the body was complete.
     ///
     /// # Cancel safety
-    /// Nothing is lost, but a wait that was begun begins again.
+    /// Nothing is lost: what is next happens at its time, whoever waits for it.
     pub async fn next(&mut self) -> Option<Result<Bytes, Failure>> {
         loop {
             // A client reads no further than the announced length.
@@ -161,11 +167,8 @@ impl Exchange {
                 self.over = true;
                 return None;
             }
+            self.wait().await;
             match self.steps.front_mut()? {
-                Step::Wait(time) => {
-                    tokio::time::sleep(*time).await;
-                    self.steps.pop_front();
-                }
                 Step::Body(bytes) => {
                     let bytes = std::mem::take(bytes);
                     self.steps.pop_front();
@@ -187,7 +190,9 @@ impl Exchange {
                 }
                 Step::Hang => std::future::pending().await,
                 Step::Reset => return Some(Err(self.fail(Failure::Reset))),
-                Step::End | Step::Close | Step::Head(_) => return Some(Err(self.fail(Failure::CutShort))),
+                Step::Wait(_) | Step::End | Step::Close | Step::Head(_) => {
+                    return Some(Err(self.fail(Failure::CutShort)));
+                }
             }
         }
     }

@@ -109,7 +109,7 @@ impl World {
             self.log.received(entry(number, now, 0, None, None));
             let verdict = if outage { "outage" } else { "reset_before_reading" };
             let outcome = Outcome::nothing(verdict);
-            self.log.answered(number, outcome.answered(now, Sent { bytes: 0, left_early: false }, false));
+            self.log.answered(number, outcome.answered(now, Sent { bytes: 0, left_early: false }));
         }
         Arrival { number, read }
     }
@@ -147,8 +147,7 @@ impl World {
             return;
         }
         self.state().active.leave(plan.number);
-        let complete = matches!(plan.steps.last(), Some(Step::End)) && !sent.left_early;
-        self.log.answered(plan.number, plan.outcome.answered(now, sent, complete));
+        self.log.answered(plan.number, plan.outcome.answered(now, sent));
     }
 
     /// Counts a request that has come: how many others are being worked on, and how often its texts were tried.

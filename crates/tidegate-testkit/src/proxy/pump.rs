@@ -75,9 +75,9 @@ async fn pass(
     // A fiftieth of a second's worth at a time: slow, though not in lumps.
     let slice = way.bytes_per_second.map_or(usize::MAX, |rate| (rate / 50).max(1) as usize);
     for part in allowed.chunks(slice) {
-        to.write_all(part).await?;
         *sent += part.len() as u64;
         passed.fetch_add(part.len() as u64, Ordering::Relaxed);
+        to.write_all(part).await?;
         if let Some(rate) = way.bytes_per_second {
             tokio::time::sleep(Duration::from_secs_f64(part.len() as f64 / rate as f64)).await;
         }
