@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -63,6 +63,8 @@ pub struct Answered {
 #[derive(Debug, Default)]
 pub struct Log {
     entries: Mutex<Vec<Entry>>,
+    /// Told whenever a request is over.
+    over: Condvar,
     file: Option<Mutex<File>>,
 }
 
@@ -74,7 +76,7 @@ impl Log {
     /// The file cannot be opened.
     pub fn with_file(path: &Path) -> io::Result<Self> {
         let file = File::options().create(true).append(true).open(path)?;
-        Ok(Self { entries: Mutex::default(), file: Some(Mutex::new(file)) })
+        Ok(Self { file: Some(Mutex::new(file)), ..Self::default() })
     }
 
     /// A copy of all entries so far.
@@ -99,6 +101,22 @@ impl Log {
     #[must_use]
     pub fn count(&self, wanted: impl Fn(&Entry) -> bool) -> usize {
         self.lock().iter().filter(|entry| wanted(entry)).count()
+    }
+
+    /// Waits until every request that has come is over, and says whether that happened within `patience` of real
+    /// time. A client that has read the last byte of its answer may be a moment ahead of the log.
+    #[must_use]
+    pub fn settled(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        let mut entries = self.lock();
+        while entries.iter().any(|entry| entry.answered.is_none()) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            entries = self.over.wait_timeout(entries, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
     }
 
     /// Forgets all entries; the file keeps its lines.
@@ -139,6 +157,8 @@ impl Log {
         if let Some(entry) = entries.get_mut(place).filter(|entry| entry.number == number) {
             entry.answered = Some(answered);
         }
+        drop(entries);
+        self.over.notify_all();
     }
 
     /// One line, in one write, so that lines never mix and a reader never finds half of one.

@@ -164,7 +164,7 @@ impl Exchange {
         loop {
             // A client reads no further than the announced length.
             if self.missing == Some(0) {
-                self.over = true;
+                self.end();
                 return None;
             }
             self.wait().await;
@@ -185,7 +185,7 @@ impl Exchange {
                     return self.deliver(bytes).map(Ok);
                 }
                 Step::End if self.missing.is_none() => {
-                    self.over = true;
+                    self.end();
                     return None;
                 }
                 Step::Hang => std::future::pending().await,
@@ -207,15 +207,28 @@ impl Exchange {
         (!bytes.is_empty()).then_some(bytes)
     }
 
+    /// The answer is over: the log is told once.
+    fn end(&mut self) {
+        if !std::mem::replace(&mut self.over, true) {
+            self.tell(false);
+        }
+    }
+
+    fn tell(&self, left_early: bool) {
+        let sent = Sent { bytes: self.bytes, left_early };
+        self.provider.world.finish(self.provider.now(), &self.plan, sent);
+    }
+
     fn fail(&mut self, failure: Failure) -> Failure {
-        self.over = true;
+        self.end();
         failure
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let sent = Sent { bytes: self.bytes, left_early: !self.over };
-        self.provider.world.finish(self.provider.now(), &self.plan, sent);
+        if !self.over {
+            self.tell(true);
+        }
     }
 }

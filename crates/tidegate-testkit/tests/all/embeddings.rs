@@ -94,5 +94,6 @@ fn what_is_too_much_is_refused_in_the_provider_s_words() {
     }
     let unknown = ask(server.addr(), "POST /v1/embeddings", &["authorization: Bearer x"], "{}").unwrap();
     assert_eq!((unknown.status, &unknown.json()["error"]["code"]), (401, &"invalid_api_key".into()));
+    assert!(server.log().settled(std::time::Duration::from_secs(30)));
     assert_eq!(server.log().count(|entry| entry.answered.as_ref().is_some_and(|a| a.whole)), 1);
 }

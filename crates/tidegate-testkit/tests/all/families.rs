@@ -285,6 +285,7 @@ fn a_stream_takes_its_time_between_pieces_and_a_whole_answer_as_long() {
         question["stream"] = json!(stream);
         assert!(post(&server, "/v1/chat/completions", &[], &question).complete);
     }
+    assert!(server.log().settled(std::time::Duration::from_secs(30)));
     let took = |n: usize| {
         let entry = &server.log().entries()[n];
         entry.answered.as_ref().unwrap().at - entry.at

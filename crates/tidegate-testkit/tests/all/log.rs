@@ -1,12 +1,13 @@
 //! What the log says is what happened.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::Value;
 use tidegate_testkit::provider::script::{Act, Distribution, Fault, Latency, Limit, Tokens, Unit};
 use tidegate_testkit::provider::{Answered, Log, Script, Server, Span, text_hash};
 
-use crate::client::{Client, ask};
+use crate::client::{Client, ask, ask_in_vain};
 
 const BODY: &str = r#"{"model":"m","input":["hello","to you"]}"#;
 
@@ -16,12 +17,8 @@ fn latency(ms: u64) -> Latency {
 
 /// Waits until the first request is over.
 fn over(server: &Server) -> Answered {
-    loop {
-        if let Some(answered) = server.log().entries().first().and_then(|entry| entry.answered.clone()) {
-            return answered;
-        }
-        std::thread::yield_now();
-    }
+    assert!(server.log().settled(Duration::from_secs(30)));
+    server.log().entries().remove(0).answered.unwrap()
 }
 
 #[test]
@@ -52,7 +49,7 @@ fn work_is_billed_if_it_is_done_and_only_then() {
     ];
     for (act, billed, verdict) in cases {
         let server = Server::start(Script { faults: vec![Fault::always(act)], ..Script::default() }).unwrap();
-        let _ = ask(server.addr(), "POST /v1/embeddings", &[], BODY);
+        let _ = ask_in_vain(server.addr(), "POST /v1/embeddings", BODY);
         let answered = over(&server);
         assert_eq!((answered.billed_input, answered.verdict), (billed, verdict));
         assert!(!answered.whole);
@@ -61,7 +58,7 @@ fn work_is_billed_if_it_is_done_and_only_then() {
 
 #[test]
 fn who_leaves_before_the_answer_pays_all_the_same() {
-    let server = Server::start(Script { latency: latency(50), ..Script::default() }).unwrap();
+    let server = Server::start(Script { latency: latency(20_000), ..Script::default() }).unwrap();
     let mut client = Client::connect(server.addr());
     let request = format!("POST /v1/embeddings HTTP/1.1\r\ncontent-length: {}\r\n\r\n{BODY}", BODY.len());
     client.send(request.as_bytes()).unwrap();

@@ -9,17 +9,12 @@ use crate::provider::wire::fields::string;
 /// `/v1/models` and `/v1/models/{id}`.
 pub(super) fn read(path: &str) -> Option<Asked> {
     let rest = path.strip_prefix("/v1/models")?;
-    let (model, write): (&str, fn(&[String]) -> Vec<u8>) = match rest.strip_prefix('/') {
-        None if rest.is_empty() => ("", write_all),
-        Some(id) if !id.is_empty() => (id, write_one),
+    let (model, detail) = match rest.strip_prefix('/') {
+        None if rest.is_empty() => ("", Detail::Models(write_all)),
+        Some(id) if !id.is_empty() => (id, Detail::Models(write_one)),
         _ => return None,
     };
-    Some(Asked {
-        operation: "models",
-        model: model.to_owned(),
-        texts: Vec::new(),
-        detail: Detail::Models(write),
-    })
+    Some(Asked { operation: "models", model: model.to_owned(), texts: Vec::new(), detail })
 }
 
 fn describe(id: &str) -> Value {
