@@ -1,5 +1,7 @@
 //! One try: breaker and limit, timeout, codec, transport.
 
+use std::time::Duration;
+
 use tidegate_core::{Charge, Codec, Fault, Refusal, RefusalKind, Reply, Usage, WireFaultKind};
 use tokio::time::Instant;
 use tracing::{debug, info};
@@ -53,12 +55,8 @@ impl<C: Codec> Caller<C> {
     /// # Cancel safety
     /// Dropping the future gives up the place in line, or the call in flight: its connection is closed.
     pub(crate) async fn try_once(&self, this: &Try<'_, C>, told: &mut Told) -> Tried<C::Answer> {
-        let extra = match this.prior.map(|cause| treat(cause).0) {
-            None => Extra::No,
-            Some(FailureKind::RateLimited | FailureKind::Overloaded) => Extra::Throttled,
-            Some(_) => Extra::Retry,
-        };
-        let ticket = match self.lane.admit(&self.admission(this, extra), this.cx).await {
+        let admission = self.admission(this, repeat(this.prior));
+        let ticket = match self.lane.admit(&admission, this.cx).await {
             Ok(ticket) => ticket,
             Err(denied) => return Tried::Denied(denied),
         };
@@ -78,7 +76,7 @@ impl<C: Codec> Caller<C> {
         raced.end
     }
 
-    fn admission(&self, this: &Try<'_, C>, extra: Extra) -> Admission {
+    pub(crate) fn admission(&self, this: &Try<'_, C>, extra: Extra) -> Admission {
         let Charge { input_tokens, output_tokens, .. } = this.charge;
         let usage = Usage { input_tokens, cached_tokens: 0, output_tokens };
         Admission {
@@ -127,14 +125,18 @@ impl<C: Codec> Caller<C> {
             }
         };
         self.witness.note(matches!(tried, Tried::Good(_)));
+        self.log(this, &tried, started.elapsed(), waited);
+        tried
+    }
+
+    fn log(&self, this: &Try<'_, C>, tried: &Tried<C::Answer>, latency: Duration, waited: Duration) {
         let name = self.lane.name();
-        let latency_ms = millis(started.elapsed());
-        let waited_ms = millis(waited);
-        match &tried {
+        let (latency_ms, waited_ms) = (millis(latency), millis(waited));
+        match tried {
             Tried::Good(good) => {
                 let usage = good.reply.usage.unwrap_or_default();
                 debug!(
-                    provider = %name.provider, model = %name.model, attempt = this.number,
+                    provider = %name.provider, model = %name.model, status = 200, attempt = this.number,
                     items = this.items.len(), latency_ms, waited_ms, input_tokens = usage.input_tokens,
                     output_tokens = usage.output_tokens, cost = good.cost, trace = %this.cx.trace,
                     "call answered"
@@ -146,9 +148,8 @@ impl<C: Codec> Caller<C> {
                 hint_ms = failure.wait.map(millis), request_id = failure.request_id, trace = %this.cx.trace,
                 "call failed"
             ),
-            _ => {}
+            Tried::Unsendable(_) | Tried::Denied(_) | Tried::Late => {}
         }
-        tried
     }
 
     /// What the lane is told of a failure.
@@ -178,13 +179,19 @@ fn complete<A>(reply: Reply<A>, items: usize, status: u16) -> Result<Reply<A>, R
     })
 }
 
+/// What a try is to the budget of extra calls.
+pub(crate) fn repeat(prior: Option<Cause>) -> Extra {
+    match prior.map(|cause| treat(cause).0) {
+        None => Extra::No,
+        Some(FailureKind::RateLimited | FailureKind::Overloaded) => Extra::Throttled,
+        Some(_) => Extra::Retry,
+    }
+}
+
 fn count<A>(raced: &Raced<Tried<A>>, number: u32, told: &mut Told) {
     for end in [Some(&raced.end), raced.other.as_ref()].into_iter().flatten() {
         if let Tried::Bad(failure) = end {
-            match treat(failure.cause).0 {
-                FailureKind::RateLimited | FailureKind::Overloaded => told.throttled += 1,
-                _ => told.failed += 1,
-            }
+            told.fail(failure);
         }
     }
     if !matches!(raced.end, Tried::Unsendable(_)) {
@@ -195,7 +202,7 @@ fn count<A>(raced: &Raced<Tried<A>>, number: u32, told: &mut Told) {
     }
 }
 
-pub(crate) fn millis(time: std::time::Duration) -> u64 {
+fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

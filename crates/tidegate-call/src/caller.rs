@@ -111,11 +111,15 @@ impl<C: Codec> Caller<C> {
     /// in its place. Lost is at most what is in flight, which the service may charge for: a request sent and not
     /// yet wholly answered, and an answer that was just being written to the journal.
     pub async fn call(&self, items: &[C::Item], cx: &CallCx) -> Result<Answers<C::Answer>, Fault> {
+        self.ask_or_fall_back(items, &self.timed(cx)).await
+    }
+
+    /// `cx` with an end, if a person waits.
+    pub(crate) fn timed<'a>(&self, cx: &'a CallCx) -> Cow<'a, CallCx> {
         if cx.priority == Priority::Interactive && cx.deadline.is_none() {
-            let cx = cx.clone().until(Instant::now() + self.settings.interactive_time);
-            return self.ask_or_fall_back(items, &cx).await;
+            return Cow::Owned(cx.clone().until(Instant::now() + self.settings.interactive_time));
         }
-        self.ask_or_fall_back(items, cx).await
+        Cow::Borrowed(cx)
     }
 
     /// The layers of a call, outermost first, each with the reason why it stands where it does:

@@ -36,10 +36,22 @@ impl<C: Codec> Caller<C> {
         items: &[C::Item],
         cx: &CallCx,
     ) -> Result<Answers<C::Answer>, Fault> {
-        let fault = match self.ask(items, cx).await {
-            Ok(answers) => return Ok(answers),
-            Err(halt) => halt.fault,
-        };
+        match self.ask(items, cx).await {
+            Ok(answers) => Ok(answers),
+            Err(halt) => self.fall_back(items, cx, halt.fault).await,
+        }
+    }
+
+    /// Answers from elsewhere, where somebody waits and `fault` is the service's.
+    ///
+    /// # Errors
+    /// `fault`, where there are none.
+    pub(crate) async fn fall_back(
+        &self,
+        items: &[C::Item],
+        cx: &CallCx,
+        fault: Fault,
+    ) -> Result<Answers<C::Answer>, Fault> {
         let unwell = matches!(
             fault.kind(),
             FaultKind::Unavailable | FaultKind::RateLimited | FaultKind::Timeout | FaultKind::Blocked

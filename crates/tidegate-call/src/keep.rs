@@ -97,7 +97,7 @@ impl<C: Codec> Caller<C> {
 
     /// Keeps answers; those that cannot be kept come back with the fault. Paid answers are not thrown away because
     /// a disk is full for a while: storage that asks to be waited for is waited for.
-    async fn keep(
+    pub(crate) async fn keep(
         &self,
         bought: Vec<(usize, Bought<C::Answer>)>,
         cx: &CallCx,

@@ -18,6 +18,9 @@ mod paid;
 mod part;
 mod retry;
 mod settings;
+mod stream;
+#[cfg(test)]
+mod tests;
 mod timeouts;
 mod told;
 pub mod transport;
@@ -32,6 +35,7 @@ pub use lane::{
 };
 pub use paid::{Bought, Found, Paid, Replied, Unpaid, Vectors};
 pub use settings::CallSettings;
+pub use stream::Streamed;
 pub use timeouts::Timeouts;
 pub use told::{Answers, Told};
 pub use transport::{Connections, Http, HttpSettings};

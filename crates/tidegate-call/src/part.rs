@@ -60,16 +60,22 @@ impl<'a, C: Codec> Part<'a, C> {
         ]
     }
 
-    /// A single record has every chance before it is judged. A piece on the way to it has few: what failed as a
-    /// whole is known to fail, and is only being narrowed down.
+    /// What this part may do.
     pub(crate) fn allowance(&self, settings: &CallSettings, priority: Priority) -> Allowance {
-        let between = self.piece && self.items.len() > 1;
+        Allowance::of(settings, priority, self.piece && self.items.len() > 1)
+    }
+}
+
+impl Allowance {
+    /// A single record has every chance before it is judged. A piece `between` the whole and it has few: what
+    /// failed as a whole is known to fail, and is only being narrowed down.
+    pub(crate) fn of(settings: &CallSettings, priority: Priority, between: bool) -> Self {
         let tries = match priority {
             Priority::Interactive => Some(settings.interactive_tries.max(1)),
             Priority::Bulk => None,
         };
         let all = tries.unwrap_or(settings.tries.max(1));
-        Allowance {
+        Self {
             doubted: if between { all.min(2) } else { all },
             mistrusted: if between { 1 } else { all.min(3) },
             tries,

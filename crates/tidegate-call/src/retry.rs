@@ -15,31 +15,51 @@ use crate::halt::Halt;
 use crate::lane::{CallCx, Denied, FailureKind, Priority};
 use crate::part::{Allowance, Part};
 use crate::told::Told;
-use crate::treat::{Failure, Remedy, treat};
+use crate::treat::{Cause, Failure, Remedy, treat};
 use crate::witness::{Others, Seen};
 
 /// How long a call that rests may go on resting once its run drains: what comes sooner is worth finishing.
 const DRAIN_RESTS: Duration = Duration::from_secs(10);
 
-/// What happened to a part so far.
-struct History {
-    tries: u32,
+/// What happened to a request so far.
+pub(crate) struct History {
+    pub(crate) tries: u32,
     doubted: u32,
     mistrusted: u32,
-    prior: Option<Failure>,
+    pub(crate) prior: Option<Failure>,
     /// The counts when the last try failed, or before the first.
     seen: Seen,
     /// How long it was tried and rested, not counting waits for a turn.
-    age: Duration,
+    pub(crate) age: Duration,
 }
 
-enum Next {
+/// What is done after a failure.
+pub(crate) enum Next {
+    /// It is sent again; the rest is over.
     Again,
+    /// The record, or one of the records, is to blame.
     Blame,
+    /// Nothing is sent again.
     Halt(Halt),
 }
 
 impl History {
+    /// Nothing yet.
+    pub(crate) fn new(seen: Seen) -> Self {
+        Self { tries: 0, doubted: 0, mistrusted: 0, prior: None, seen, age: Duration::ZERO }
+    }
+
+    /// Why the last try failed.
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        self.prior.as_ref().map(|failure| failure.cause)
+    }
+
+    /// The fault of the record that is to blame.
+    pub(crate) fn item_fault(&self) -> Fault {
+        let last = self.prior.as_ref().expect("a record is blamed after a failure, which is kept first");
+        last.item_fault(self.tries)
+    }
+
     /// What a failure leads to.
     fn judge(&mut self, failure: &Failure, others: Others, allowed: Allowance) -> Remedied {
         let repeated = self.prior.as_ref().is_some_and(|prior| prior.cause == failure.cause);
@@ -88,18 +108,11 @@ impl<C: Codec> Caller<C> {
         told: &mut Told,
     ) -> Result<Option<Part<'a, C>>, Halt> {
         let charge = self.codec.estimate(part.items);
-        let mut history = History {
-            tries: 0,
-            doubted: 0,
-            mistrusted: 0,
-            prior: None,
-            seen: self.witness.now(),
-            age: Duration::ZERO,
-        };
+        let mut history = History::new(self.witness.now());
         loop {
             history.tries += 1;
-            let prior = history.prior.as_ref().map(|failure| failure.cause);
-            let this = Try { items: part.items, cx, charge, number: history.tries, prior };
+            let this =
+                Try { items: part.items, cx, charge, number: history.tries, prior: history.cause() };
             let before = (Instant::now(), told.waited);
             match self.try_once(&this, told).await {
                 Tried::Good(good) => {
@@ -111,16 +124,17 @@ impl<C: Codec> Caller<C> {
                     return Ok(blame(part, || fault));
                 }
                 Tried::Unsendable(fault) => return Err(Halt::lane(fault)),
-                Tried::Denied(denied) => return self.denied(part, denied, history.prior.as_ref()),
+                Tried::Denied(denied) => {
+                    let fault = self.denied(denied, history.prior.as_ref())?;
+                    return Ok(blame(part, || fault));
+                }
                 Tried::Bad(failure) => {
                     history.age += before.0.elapsed().saturating_sub(told.waited - before.1);
-                    match self.next(&mut history, failure, &part, (cx, told)).await {
+                    let allowed = part.allowance(&self.settings, cx.priority);
+                    match self.next(&mut history, failure, allowed, (cx, told)).await {
                         Next::Again => {}
                         Next::Halt(halt) => return Err(halt),
-                        Next::Blame => {
-                            let (failure, tries) = (history.prior, history.tries);
-                            return Ok(blame(part, || last(failure.as_ref()).item_fault(tries)));
-                        }
+                        Next::Blame => return Ok(blame(part, || history.item_fault())),
                     }
                 }
             }
@@ -128,15 +142,15 @@ impl<C: Codec> Caller<C> {
     }
 
     /// Judges a failure and rests before the next try.
-    async fn next(
+    pub(crate) async fn next(
         &self,
         history: &mut History,
         failure: Failure,
-        part: &Part<'_, C>,
+        allowed: Allowance,
         (cx, told): (&CallCx, &mut Told),
     ) -> Next {
         let others = self.witness.others(history.seen, 1);
-        let whose = history.judge(&failure, others, part.allowance(&self.settings, cx.priority));
+        let whose = history.judge(&failure, others, allowed);
         history.seen = self.witness.now();
         let failure = history.prior.insert(failure);
         match whose {
@@ -168,19 +182,14 @@ impl<C: Codec> Caller<C> {
         failure.lane_fault(&self.settings).during(format!("trying one request for {minutes} min"))
     }
 
-    /// What it means not to be let in.
-    fn denied<'a>(
-        &self,
-        part: Part<'a, C>,
-        denied: Denied,
-        prior: Option<&Failure>,
-    ) -> Result<Option<Part<'a, C>>, Halt> {
+    /// What it means not to be let in: the record's fault, if it is larger than anything may be.
+    pub(crate) fn denied(&self, denied: Denied, prior: Option<&Failure>) -> Result<Fault, Halt> {
         match denied {
-            Denied::TooLarge { unit, wanted, most } => Ok(blame(part, || {
+            Denied::TooLarge { unit, wanted, most } => {
                 let unit = unit.name();
-                Fault::new(FaultKind::TooLarge, format!("needs {wanted} {unit} of a limit of {most}"))
-                    .hint("split it into smaller pieces, or raise the limit of the provider")
-            })),
+                let fault = Fault::new(FaultKind::TooLarge, format!("needs {wanted} {unit} of a limit of {most}"));
+                Ok(fault.hint("split it into smaller pieces, or raise the limit of the provider"))
+            }
             Denied::Blocked(fault) | Denied::HeldTooLong(fault) | Denied::Budget(fault) => {
                 Err(Halt::lane(fault))
             }
@@ -193,15 +202,10 @@ impl<C: Codec> Caller<C> {
             )),
             Denied::NoExtra => Err(Halt::lane(match prior {
                 Some(failure) => failure.lane_fault(&self.settings),
-                None => Fault::new(FaultKind::Unavailable, "too many calls of this lane fail to repeat another"),
+                None => Fault::new(FaultKind::Unavailable, "too many calls fail for another to be repeated"),
             })),
         }
     }
-}
-
-/// The failure that a part is blamed for.
-fn last(failure: Option<&Failure>) -> &Failure {
-    failure.expect("a part is blamed after a failure, which is kept first")
 }
 
 /// A single record gets its fault; several are given back.

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tidegate_core::{Fault, Usage};
 
+use crate::lane::FailureKind;
+use crate::treat::{Failure, treat};
+
 /// The answers to a call.
 #[derive(Debug, Clone)]
 pub struct Answers<A> {
@@ -59,6 +62,14 @@ impl Told {
         self.failed += other.failed;
         self.waited += other.waited;
         self.pay(other.usage, other.cost);
+    }
+
+    /// Adds a request that failed.
+    pub(crate) fn fail(&mut self, failure: &Failure) {
+        match treat(failure.cause).0 {
+            FailureKind::RateLimited | FailureKind::Overloaded => self.throttled += 1,
+            _ => self.failed += 1,
+        }
     }
 
     /// Adds what an answer used and cost.

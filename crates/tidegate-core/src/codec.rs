@@ -66,6 +66,12 @@ pub trait StreamCodec: Codec {
 
     /// What reads the stream.
     fn listen(&self, item: &Self::Item) -> Box<dyn Listener<Self::Answer>>;
+
+    /// The text of a whole answer, for those who expected it piece by piece and get one that was kept.
+    fn text<'a>(&self, answer: &'a Self::Answer) -> &'a str {
+        let _ = answer;
+        ""
+    }
 }
 
 /// Reads a stream, however it is cut into pieces.

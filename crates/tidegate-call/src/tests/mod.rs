@@ -1,0 +1,9 @@
+//! The call layer against a service of a few lines, in virtual time.
+
+mod dropping;
+mod flying;
+mod halving;
+mod keeping;
+mod outages;
+mod retrying;
+mod world;
