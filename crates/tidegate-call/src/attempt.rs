@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::caller::Caller;
-use crate::hedge::{Raced, race};
+use crate::hedge::{Raced, leave, race};
 use crate::lane::{Admission, CallCx, Denied, Extra, FailureKind, Outcome, Ticket};
 use crate::timeouts::{Clock, exchange};
 use crate::told::Told;
@@ -62,15 +62,16 @@ impl<C: Codec> Caller<C> {
         };
         told.waited += ticket.waited();
         let first = self.send(this, ticket);
-        let after = if self.settings.hedge { self.lane.hedge_after() } else { None };
-        let raced = match after {
-            None => Raced { end: first.await, other: None, hedged: false, second_won: false },
-            Some(after) => {
-                let hedge = self.admission(this, Extra::Hedge);
-                let leave = async { self.lane.admit(&hedge, this.cx).await.ok() };
-                let good = |end: &Tried<C::Answer>| matches!(end, Tried::Good(_));
-                race(first, after, leave, |ticket| self.send(this, ticket), good).await
-            }
+        let raced = if self.settings.hedge {
+            let hedge = &self.admission(this, Extra::Hedge);
+            let leave = leave(
+                || self.lane.hedge_after(),
+                || async move { self.lane.admit(hedge, this.cx).await.ok() },
+            );
+            let good = |end: &Tried<C::Answer>| matches!(end, Tried::Good(_));
+            race(first, leave, |ticket| self.send(this, ticket), good).await
+        } else {
+            Raced { end: first.await, other: None, hedged: false, second_won: false }
         };
         count(&raced, this.number, told);
         raced.end

@@ -7,7 +7,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// How often a lane is asked again that does not know yet how long its answers take, or lets nobody hedge now.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What came of a race.
 pub(crate) struct Raced<T> {
@@ -21,30 +24,49 @@ pub(crate) struct Raced<T> {
     pub(crate) second_won: bool,
 }
 
-/// Runs `first`; if it takes longer than `after`, asks `leave` whether a second may be sent and runs `second` beside
-/// it. A bad end of one lets the other go on; the loser of a good end is dropped.
+/// Waits until a try that starts now has taken as long as `after` says, then asks `admit`. Where either says no it
+/// asks again later: a try that hangs is worth replacing whenever that becomes possible.
+///
+/// # Cancel safety
+/// As that of `admit`.
+pub(crate) async fn leave<L, F: Future<Output = Option<L>>>(
+    after: impl Fn() -> Option<Duration>,
+    admit: impl Fn() -> F,
+) -> L {
+    let started = Instant::now();
+    loop {
+        let Some(after) = after() else {
+            sleep(ASK_AGAIN).await;
+            continue;
+        };
+        if started.elapsed() < after {
+            sleep_until(started + after).await;
+            continue; // the lane may have changed its mind
+        }
+        match admit().await {
+            Some(leave) => return leave,
+            None => sleep(ASK_AGAIN.max(after)).await,
+        }
+    }
+}
+
+/// Runs `first`; once `leave` lets a second be sent, runs `second` beside it. A bad end of one lets the other go on;
+/// the loser of a good end is dropped.
 ///
 /// # Cancel safety
 /// Dropping the future drops both.
 pub(crate) async fn race<T, L, S: Future<Output = T>>(
     first: impl Future<Output = T>,
-    after: Duration,
-    leave: impl Future<Output = Option<L>>,
+    leave: impl Future<Output = L>,
     second: impl FnOnce(L) -> S,
     good: impl Fn(&T) -> bool,
 ) -> Raced<T> {
     let mut first = std::pin::pin!(first);
-    let alone = |end| Raced { end, other: None, hedged: false, second_won: false };
-    let leave = async {
-        sleep(after).await;
-        leave.await
-    };
     let leave = tokio::select! {
         biased;
-        end = &mut first => return alone(end),
+        end = &mut first => return Raced { end, other: None, hedged: false, second_won: false },
         leave = leave => leave,
     };
-    let Some(leave) = leave else { return alone(first.await) };
     let mut second = std::pin::pin!(second(leave));
     let (end, second_won) = tokio::select! {
         biased;
@@ -62,7 +84,7 @@ pub(crate) async fn race<T, L, S: Future<Output = T>>(
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{Instant, sleep};
+    use std::cell::Cell;
 
     use super::*;
 
@@ -73,14 +95,16 @@ mod tests {
 
     async fn raced(
         first: (u64, Result<u8, u8>),
-        leave: Option<()>,
+        denials: u32,
         second: (u64, Result<u8, u8>),
     ) -> (Raced<Result<u8, u8>>, u64) {
-        let start = Instant::now();
+        let (start, denied) = (Instant::now(), &Cell::new(0));
         let raced = race(
             ends(first.0, first.1),
-            Duration::from_millis(10),
-            async { leave },
+            leave(
+                || Some(Duration::from_millis(10)),
+                || async move { (denied.replace(denied.get() + 1) >= denials).then_some(()) },
+            ),
             |()| ends(second.0, second.1),
             Result::is_ok,
         )
@@ -90,29 +114,31 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_quick_first_is_alone() {
-        let (raced, took) = raced((5, Ok(1)), Some(()), (0, Ok(2))).await;
+        let (raced, took) = raced((5, Ok(1)), 0, (0, Ok(2))).await;
         assert_eq!((raced.end, raced.hedged, took), (Ok(1), false, 5));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_hanging_first_is_replaced() {
-        let (raced, took) = raced((5000, Ok(1)), Some(()), (7, Ok(2))).await;
+        let (raced, took) = raced((5000, Ok(1)), 0, (7, Ok(2))).await;
         assert_eq!((raced.end, raced.hedged, raced.second_won, took), (Ok(2), true, true, 17));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_leave_the_first_goes_on() {
-        let (raced, took) = raced((50, Ok(1)), None, (0, Ok(2))).await;
-        assert_eq!((raced.end, raced.hedged, took), (Ok(1), false, 50));
+    async fn without_leave_the_first_goes_on_and_leave_is_asked_for_again() {
+        let (one, took) = raced((50, Ok(1)), 1, (0, Ok(2))).await;
+        assert_eq!((one.end, one.hedged, took), (Ok(1), false, 50));
+        let (two, took) = raced((5000, Ok(1)), 2, (5, Ok(2))).await;
+        assert_eq!((two.end, two.hedged, took), (Ok(2), true, 215));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_bad_end_waits_for_the_other() {
-        let (raced, took) = super::tests::raced((12, Err(1)), Some(()), (20, Ok(2))).await;
-        assert_eq!((raced.end, raced.other, raced.second_won, took), (Ok(2), Some(Err(1)), true, 30));
-        let (raced, took) = super::tests::raced((50, Ok(1)), Some(()), (5, Err(2))).await;
-        assert_eq!((raced.end, raced.other, raced.second_won, took), (Ok(1), Some(Err(2)), false, 50));
-        let (raced, _) = super::tests::raced((50, Err(1)), Some(()), (5, Err(2))).await;
-        assert_eq!((raced.end, raced.other), (Err(2), Some(Err(1))));
+        let (one, took) = raced((12, Err(1)), 0, (20, Ok(2))).await;
+        assert_eq!((one.end, one.other, one.second_won, took), (Ok(2), Some(Err(1)), true, 30));
+        let (two, took) = raced((50, Ok(1)), 0, (5, Err(2))).await;
+        assert_eq!((two.end, two.other, two.second_won, took), (Ok(1), Some(Err(2)), false, 50));
+        let (three, _) = raced((50, Err(1)), 0, (5, Err(2))).await;
+        assert_eq!((three.end, three.other), (Err(2), Some(Err(1))));
     }
 }

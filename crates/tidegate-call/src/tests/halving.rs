@@ -54,7 +54,7 @@ async fn too_large_together_is_not_too_large_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_spoils_its_answer_is_found() {
-    let world = World::new(refuses(&["line 5"], Act::Say("<html>")));
+    let world = World::new(refuses(&["line 5"], Act::Say("<html>\n<p>\n</html>")));
     let answers = world.caller.call(&numbered(16), &bulk()).await.expect("answered");
     for (n, result) in answers.results.iter().enumerate() {
         assert_eq!(result.is_err(), n == 5);

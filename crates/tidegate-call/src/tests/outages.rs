@@ -75,7 +75,8 @@ async fn a_person_is_told_at_once_while_nobody_is_answered() {
     let (before, sent) = (Instant::now(), world.service.sent());
     let fault = world.caller.call(&items, &interactive()).await.expect_err("open");
     assert_eq!(fault.kind(), FaultKind::Unavailable);
-    assert_eq!((before.elapsed(), world.service.sent()), (Duration::ZERO, sent));
+    assert!(before.elapsed() < Duration::from_millis(5), "no longer than the journal takes");
+    assert_eq!(world.service.sent(), sent);
 }
 
 #[tokio::test(start_paused = true)]
