@@ -22,7 +22,7 @@ async fn ten_minutes_of_outage_judge_no_record() {
         Act::Status(500, None),
         Act::Lose(5, WireFaultKind::ConnectRefused),
         Act::Lose(5, WireFaultKind::Reset),
-        Act::Say("<html>maintenance</html>\n"),
+        Act::Say("<html>\n<p>maintenance</p>\n</html>"),
         Act::Hang,
     ] {
         let start = Instant::now();
