@@ -49,6 +49,23 @@ mod tests {
     }
 
     #[test]
+    fn everything_that_decides_a_reply_is_in_its_key() {
+        let keys = [
+            reply_key("chat", "openai:m", &["a", "bc"]),
+            reply_key("rerank", "openai:m", &["a", "bc"]),
+            reply_key("chat", "openai:n", &["a", "bc"]),
+            reply_key("chat", "openai:m", &["ab", "c"]),
+            reply_key("chat", "openai:m", &["a", "bc", ""]),
+            reply_key("chat", "openai:m", &["bc", "a"]),
+            reply_key::<&str>("chat", "openai:m", &[]),
+        ];
+        for (i, key) in keys.iter().enumerate() {
+            assert!(!keys[..i].contains(key), "key {i} is not its own");
+        }
+        assert_eq!(&keys[0].to_hex()[..16], "5995c2a89ea64dac");
+    }
+
+    #[test]
     fn keys_never_change_from_one_version_to_the_next() {
         // A journal is money spent: if this fails, old journals are worth nothing to the new version.
         let key = embedding_key("builtin/static-256@0", 256, Task::Query, "hello");
