@@ -29,6 +29,7 @@ const WORDS: &[(Family, RefusalKind, &str, RefusalKind)] = &[
     (Family::Cohere, BadRequest, "must be no longer than", TooLarge),
     (Family::Ollama, BadRequest, "does not support", NotFound),
     (Family::Ollama, Unavailable, "does not support", NotFound),
+    (Family::Ollama, RateLimited, "usage limit", Exhausted),
 ];
 
 /// What is told of an error without words.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod hostile;
+mod judge;
 mod refusals;
 mod requests;
 mod streams;
