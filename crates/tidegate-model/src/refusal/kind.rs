@@ -74,7 +74,8 @@ const BROKE: [&str; 5] = [
     "not enough credits",
     "account balance",
 ];
-const LARGE: [&str; 15] = [
+const LARGE: [&str; 16] = [
+    "array too long",
     "max allowed tokens",
     "maximum context length",
     "context length",
@@ -114,6 +115,8 @@ pub(super) fn of(said: &Said<'_>, wait: Option<Duration>) -> RefusalKind {
     let kind = match status {
         // Whatever else a failing service says, it is the service that failed.
         500.. => failing(said, status),
+        // Codes are coarser: Google's has none for money.
+        402 => K::Exhausted,
         429 => limited(said, wait),
         400 | 413 | 422 => refused(said, status),
         _ => by_code(said).unwrap_or_else(|| by_status(status, said)),
@@ -177,7 +180,6 @@ fn by_code(said: &Said<'_>) -> Option<RefusalKind> {
 fn by_status(status: u16, said: &Said<'_>) -> RefusalKind {
     match status {
         401 => K::Unauthorised,
-        402 => K::Exhausted,
         403 if said.body.flagged => K::BadRequest,
         403 if has(said, &BROKE) => K::Exhausted,
         403 | 407 => K::Unauthorised,

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tidegate_core::wire::{Answer, Head, HttpRequest};
-use tidegate_core::{Codec, Refusal, RefusalKind as K, StreamCodec};
-use tidegate_testkit::provider::script::{Act, Fault, Poison};
+use tidegate_core::{Codec, Fault as OwnFault, Refusal, RefusalKind as K, StreamCodec};
+use tidegate_testkit::provider::script::{Act, Fault, Hint, Poison};
 use tidegate_testkit::provider::{
     Log, Request, Script, Step, World, relevance_of, reply_of, text_hash, vector_of,
 };
 
 use super::{CHATTERS, EMBEDDERS, answered, chat, embed, question, ranking, rerank, service, texts};
+use crate::Completion;
 use crate::family::model_names;
 use crate::golden::now;
 use crate::openai::models_request;
@@ -60,14 +61,20 @@ fn said() -> String {
     reply_of(text_hash("Which city?".as_bytes()), Script::default().chat.words)
 }
 
-fn chatted(provider: &str, script: &Script) -> Result<String, Refusal> {
-    let codec = chat(provider, "m");
-    let answer = ask(script, &codec.encode(&[question()]).unwrap());
-    answered(&codec, &answer)
-        .map(|answer| answer.map_or_else(|fault| fault.to_string(), |a| a.text.to_string()))
+/// An answer's text, or why it is not whole, or why there is none.
+type Came = Result<Result<String, OwnFault>, Refusal>;
+
+fn text(completion: &Completion) -> String {
+    completion.text.to_string()
 }
 
-fn streamed(provider: &str, script: &Script) -> (String, Result<String, Refusal>) {
+fn chatted(provider: &str, script: &Script) -> Came {
+    let codec = chat(provider, "m");
+    let answer = ask(script, &codec.encode(&[question()]).unwrap());
+    answered(&codec, &answer).map(|answer| answer.map(|answer| text(&answer)))
+}
+
+fn streamed(provider: &str, script: &Script) -> (String, Came) {
     let codec = chat(provider, "m");
     let (_, pieces) = play(script, &codec.encode_stream(&question()).unwrap());
     let mut listener = codec.listen(&question());
@@ -77,8 +84,7 @@ fn streamed(provider: &str, script: &Script) -> (String, Result<String, Refusal>
             return (shown, Err(refusal));
         }
     }
-    let end = listener.end();
-    (shown, end.map(|(answer, _)| answer.map_or_else(|fault| fault.to_string(), |a| a.text.to_string())))
+    (shown, listener.end().map(|(answer, _)| answer.map(|answer| text(&answer))))
 }
 
 #[test]
@@ -101,9 +107,10 @@ fn each_text_gets_the_vector_that_belongs_to_it() {
 fn each_question_gets_its_answer_at_once_and_in_pieces() {
     for provider in CHATTERS {
         let script = Script::default();
-        assert_eq!(chatted(provider, &script).unwrap(), said(), "{provider}");
+        assert_eq!(chatted(provider, &script).unwrap().unwrap(), said(), "{provider}");
         let (shown, end) = streamed(provider, &script);
-        assert_eq!(end.unwrap_or_else(|refusal| panic!("{provider}: {refusal:?}")), said(), "{provider}");
+        let end = end.unwrap_or_else(|refusal| panic!("{provider}: {refusal:?}"));
+        assert_eq!(end.unwrap(), said(), "{provider}");
         assert_eq!(shown, said(), "{provider}");
     }
 }
@@ -135,7 +142,7 @@ fn models_are_listed() {
 #[test]
 fn each_error_is_told_by_its_kind() {
     let status = |code| Act::Status { code, message: None };
-    let too_many = || Act::TooMany { hint: tidegate_testkit::provider::script::Hint::Usual, wait: None };
+    let too_many = || Act::TooMany { hint: Hint::Usual, wait: None };
     for provider in CHATTERS {
         for (act, kind) in [
             (status(500), K::Unavailable),
@@ -161,6 +168,11 @@ fn each_error_is_told_by_its_kind() {
                 assert_eq!(refusal.kind, kind, "{provider} {act:?}: {refusal:?}");
             }
         }
+    }
+    for (provider, wait) in [("anthropic", Some(1)), ("gemini", Some(1)), ("cohere", None), ("ollama", None)]
+    {
+        let refusal = chatted(provider, &failing(too_many())).unwrap_err();
+        assert_eq!(refusal.wait, wait.map(Duration::from_secs), "{provider} {refusal:?}");
     }
     for provider in ["openai", "gemini", "cohere"] {
         let refusal = chatted(provider, &failing(Act::DailyQuota)).unwrap_err();
@@ -240,13 +252,8 @@ fn spoiled_streams_never_pass() {
     for act in [Act::LengthStop, Act::NoContent] {
         for provider in CHATTERS {
             let script = failing(act.clone());
-            assert!(
-                streamed(provider, &script).1.is_err_and(|_| true)
-                    || streamed(provider, &script).1 != Ok(said())
-            );
-            let codec = chat(provider, "m");
-            let answer = ask(&script, &codec.encode(&[question()]).unwrap());
-            assert!(answered(&codec, &answer).unwrap().is_err(), "{provider} {act:?}");
+            assert!(chatted(provider, &script).unwrap().is_err(), "{provider} {act:?}");
+            assert!(streamed(provider, &script).1.unwrap().is_err(), "{provider} {act:?}");
         }
     }
 }
