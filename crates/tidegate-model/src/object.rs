@@ -130,6 +130,11 @@ mod tests {
     }
 
     #[test]
+    fn a_name_stands_once() {
+        assert_eq!(text(&Object::new().with("a", &1).with("b", &2).with("a", &3)), r#"{"b":2,"a":3}"#);
+    }
+
+    #[test]
     fn tables_are_laid_over_objects() {
         let table: Table =
             toml::from_str("keep_alive = \"5m\"\ntop = false\n[options]\nnum_ctx = 8192").expect("TOML");

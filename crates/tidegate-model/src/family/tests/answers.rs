@@ -100,6 +100,14 @@ fn a_blocked_prompt_is_a_refusal_with_its_reason() {
 }
 
 #[test]
+fn only_the_first_candidate_answers() {
+    let candidate = |index: u8, text: &str| json!({"index": index, "content": {"parts": [{"text": text}]}, "finishReason": "STOP"});
+    let body = json!({"candidates": [candidate(1, "second"), candidate(0, "first")]}).to_string();
+    let completion = answered(&chat("gemini", "m"), &answer(200, &[], body)).unwrap().unwrap();
+    assert_eq!(&*completion.text, "first");
+}
+
+#[test]
 fn a_refusal_is_told_in_the_models_words_or_the_services() {
     let codec = chat("anthropic", "m");
     let fault = answered(&codec, &answer(200, &[], stopped("anthropic", "I cannot help.", "refusal")));

@@ -24,6 +24,9 @@ struct Case {
     #[serde(default)]
     wait_ms: Option<u128>,
     says: String,
+    /// What the message must not say.
+    #[serde(default)]
+    silent: Option<String>,
     #[serde(default)]
     id: Option<String>,
 }
@@ -65,6 +68,8 @@ fn each_refusal_is_of_its_kind_with_its_wait_and_words() {
                 assert_eq!(refusal.status, case.status, "{line}");
                 assert_eq!(refusal.wait.map(|wait| wait.as_millis()), case.wait_ms, "{line}\n{refusal:?}");
                 assert!(refusal.message.contains(&case.says), "{line}\n{refusal:?}");
+                let silent = case.silent.as_deref();
+                assert!(silent.is_none_or(|words| !refusal.message.contains(words)), "{line}\n{refusal:?}");
                 assert!(refusal.message.len() < 600, "{line}");
                 if case.id.is_some() {
                     assert_eq!(refusal.request_id, case.id, "{line}");

@@ -47,6 +47,17 @@ fn conversations() {
 }
 
 #[test]
+fn seeds_fit_into_what_the_service_reads() {
+    let params = ChatParams { seed: Some(u64::MAX), ..ChatParams::default() };
+    let chat = Chat { params: Arc::new(params), sample: 0, ..question() };
+    for (provider, path) in [("gemini", "/generationConfig/seed"), ("ollama", "/options/seed")] {
+        let request = super::chat(provider, "m").encode(std::slice::from_ref(&chat)).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(body.pointer(path).unwrap(), i32::MAX, "{provider}");
+    }
+}
+
+#[test]
 fn embeddings() {
     let texts = [Text::new("a \"quoted\" line\nand ünïcödé", 9), Text::new("second", 1)];
     for (provider, model, task, dimensions) in [

@@ -176,6 +176,14 @@ fn what_is_no_stream_is_told() {
 }
 
 #[test]
+fn an_answer_without_end_does_not_fill_the_memory() {
+    let line = format!("{{\"message\":{{\"content\":\"{}\"}},\"done\":false}}\n", "x".repeat(1024 * 1024));
+    let mut listener = chat("ollama", "m").listen(&question());
+    let taken = (0..20).take_while(|_| listener.push(line.as_bytes(), &mut String::new()).is_ok()).count();
+    assert_eq!(taken, 16);
+}
+
+#[test]
 fn a_stream_without_line_ends_does_not_fill_the_memory() {
     let piece = vec![b'x'; 1024 * 1024];
     for (provider, ..) in SAMPLES {
