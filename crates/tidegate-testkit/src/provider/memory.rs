@@ -176,6 +176,7 @@ impl Exchange {
                         return Some(Ok(bytes));
                     }
                 }
+                Step::Flood(_, 0) => drop(self.steps.pop_front()),
                 Step::Flood(bytes, times) => {
                     let bytes = bytes.clone();
                     *times = times.saturating_sub(1);

@@ -115,6 +115,9 @@ async fn bodies_that_break_say_so() {
     let begun = Instant::now();
     assert_eq!(read(provider.serve(&request())).await.unwrap().0, 200);
     assert_eq!(begun.elapsed(), Duration::from_secs(60));
+    let act = Act::Gigabyte { bytes: Some(10) };
+    let provider = Provider::new(Script { faults: vec![Fault::always(act)], ..Script::default() });
+    assert!(read(provider.serve(&request())).await.unwrap().1.starts_with(b"{"));
     let flood = Act::Gigabyte { bytes: None };
     let provider = Provider::new(Script { faults: vec![Fault::always(flood)], ..Script::default() });
     let mut exchange = provider.serve(&request());

@@ -1,12 +1,10 @@
 //! An answer's way over the wire, and where it ends too soon.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
+use super::bomb::Bomb;
 use crate::provider::plan::{Framing, Head, Step};
 use crate::provider::reply::Answer;
 use crate::provider::script::Act;
@@ -129,16 +127,11 @@ fn flood(answer: &Answer, bytes: u64, steps: &mut Vec<Step>) {
 }
 
 fn bomb(answer: &Answer, bytes: u64, steps: &mut Vec<Step>) {
-    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
-    let piece = [b' '; FLOOD_PIECE];
-    for _ in 0..bytes / FLOOD_PIECE as u64 {
-        packer.write_all(&piece).expect("a vector takes all that is written");
+    let bomb = Bomb::new(bytes, &answer.whole());
+    let mut head = head(answer, Some(Framing::Length(bomb.len())));
+    if let Step::Head(head) = &mut head {
+        head.headers.push(("content-encoding".to_owned(), "gzip".to_owned()));
     }
-    let packed = packer.finish().expect("a vector takes all that is written");
-    let mut answer = answer.clone();
-    answer.headers.push(("content-encoding".to_owned(), "gzip".to_owned()));
-    answer.replace(packed.into());
-    steps.push(head(&answer, None));
-    push_pieces(&answer, steps);
-    steps.push(Step::End);
+    steps.extend([head, Step::Body(bomb.begin), Step::Flood(bomb.piece, bomb.times)]);
+    steps.extend([Step::Body(bomb.end), Step::End]);
 }

@@ -1,6 +1,7 @@
 //! How a right answer is spoiled: its vectors, its body, its way over the wire.
 
 mod body;
+mod bomb;
 mod flow;
 mod rows;
 mod rules;
