@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tidegate::config::{Overrides, Period, Size, SourceType};
+use tidegate::config::{ModelRef, Overrides, Period, Size, SourceType};
 use tidegate_core::{Fault, FaultKind};
 
 /// `tidegate index`.
@@ -43,10 +43,26 @@ pub struct IndexArgs {
     pub keep_boilerplate: bool,
     /// The most tokens of a chunk [default: 256]
     #[arg(long, value_name = "N", help_heading = "What to make of it")]
-    pub max_tokens: Option<u32>,
+    pub chunk_tokens: Option<u32>,
     /// Tokens a chunk repeats of the one before it [default: 32]
     #[arg(long, value_name = "N", help_heading = "What to make of it")]
     pub overlap: Option<u32>,
+
+    /// What makes vectors: builtin, none, or PROVIDER:MODEL, such as openai:text-embedding-3-small
+    #[arg(long, value_name = "MODEL", help_heading = "Models of providers")]
+    pub embed: Option<ModelRef>,
+    /// Where the provider is, for another service that speaks as it does
+    #[arg(long, value_name = "URL", requires = "embed", help_heading = "Models of providers")]
+    pub base_url: Option<String>,
+    /// The length of the vectors, where the model can make them of several [default: the model's own]
+    #[arg(long, value_name = "N", requires = "embed", help_heading = "Models of providers")]
+    pub dimensions: Option<u32>,
+    /// Stop before more than this is spent, in the currency of the price table; what is done is kept
+    #[arg(long, value_name = "MONEY", help_heading = "Models of providers")]
+    pub budget: Option<f64>,
+    /// Stop before more than so many tokens are spent; what is done is kept
+    #[arg(long, value_name = "N", help_heading = "Models of providers")]
+    pub max_tokens: Option<u64>,
 
     /// Names this pipeline's account in the store [default: default]
     #[arg(long, value_name = "PIPELINE", help_heading = "How to run")]
@@ -84,7 +100,12 @@ impl IndexArgs {
             text_field: self.text_field.clone(),
             id_field: self.id_field.clone(),
             boilerplate: self.keep_boilerplate.then_some(true),
-            max_tokens: self.max_tokens,
+            max_tokens: self.chunk_tokens,
+            embed: self.embed.clone(),
+            base_url: self.base_url.clone(),
+            dimensions: self.dimensions,
+            budget: self.budget,
+            spend_tokens: self.max_tokens,
             overlap_tokens: self.overlap,
             store: None,
             memory: self.memory,

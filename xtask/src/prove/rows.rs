@@ -20,7 +20,7 @@ const INDEX: &[&str] = &[
     "rows.db",
     "--overlap",
     "0",
-    "--max-tokens",
+    "--chunk-tokens",
     "64",
     "--json",
 ];

@@ -14,7 +14,7 @@ use crate::tool::{Tool, count, tail};
 
 /// Options that make one chunk of a paragraph, so that a marker is in one chunk only.
 const INDEX: &[&str] =
-    &["index", "docs", "--store", "store.db", "--overlap", "0", "--max-tokens", "64", "--json"];
+    &["index", "docs", "--store", "store.db", "--overlap", "0", "--chunk-tokens", "64", "--json"];
 
 /// The same with so few documents in flight that a run asked to stop leaves some undone.
 const NARROW: &[&str] = &["index", "docs", "--config", "narrow.toml", "--store", "store.db", "--json"];

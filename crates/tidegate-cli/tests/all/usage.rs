@@ -73,7 +73,7 @@ fn wrong_usage_ends_with_2_and_says_why_on_stderr() {
     for (args, says) in [
         (&["serach", "x"][..], "'search'"),
         (&["index"], "PATH"),
-        (&["index", ".", "--max-token", "5"], "'--max-tokens'"),
+        (&["index", ".", "--chunk-token", "5"], "'--chunk-tokens'"),
         (&["index", ".", "--memory", "lots"], "`lots` is not a size"),
         (&["index", ".", "--max-hold", "30"], "it needs a unit"),
         (&["search"], "QUERY"),

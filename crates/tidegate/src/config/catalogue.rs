@@ -44,11 +44,14 @@ pub(super) enum Kind {
     Bool,
     Size,
     Period,
+    Model,
+    Secret,
     Choice(Vec<String>),
 }
 
 /// The order of sections in a file; a schema knows none. A test holds it against the schema.
-pub(super) const SECTIONS: [&str; 7] = ["pipeline", "source", "stage", "sink", "store", "limits", "sweep"];
+pub(super) const SECTIONS: [&str; 8] =
+    ["pipeline", "source", "stage", "sink", "providers", "store", "limits", "sweep"];
 
 impl Catalogue {
     pub(super) fn new() -> Self {
@@ -81,12 +84,18 @@ impl Variant {
 }
 
 fn section(name: &str, schema: &Value) -> Section {
-    let of_items = schema.get("items").unwrap_or(schema);
+    // A list of stages, providers by name: what each of them is.
+    let of_items = schema.get("items").or_else(|| named(schema)).unwrap_or(schema);
     let variants = match of_items.get("oneOf").and_then(Value::as_array) {
         Some(variants) => variants.iter().map(variant).collect(),
         None => vec![variant(of_items)],
     };
     Section { name: name.to_owned(), description: description(schema), variants }
+}
+
+/// What the values of a table with free names are; `false` stands where a table has no others than its own.
+fn named(schema: &Value) -> Option<&Value> {
+    schema.get("additionalProperties").filter(|values| values.is_object())
 }
 
 fn variant(schema: &Value) -> Variant {
@@ -112,6 +121,8 @@ fn key(name: &str, schema: &Value) -> Key {
         }
         (_, Some("size")) => Kind::Size,
         (_, Some("period")) => Kind::Period,
+        (_, Some("model")) => Kind::Model,
+        (_, Some("secret")) => Kind::Secret,
         _ if type_is("integer") => Kind::Integer,
         _ if type_is("number") => Kind::Number,
         _ if type_is("boolean") => Kind::Bool,
@@ -163,9 +174,9 @@ mod tests {
         assert_eq!(kind("source", Some("files"), "paths"), Kind::Texts);
         assert_eq!(kind("source", Some("jsonl"), "id_field"), Kind::Text);
         assert_eq!(kind("stage", Some("chunk"), "max_tokens"), Kind::Integer);
-        assert_eq!(
-            kind("stage", Some("embed"), "model"),
-            Kind::Choice(vec!["builtin".to_owned(), "none".to_owned()])
-        );
+        assert_eq!(kind("stage", Some("embed"), "model"), Kind::Model);
+        assert_eq!(kind("providers", None, "key"), Kind::Secret);
+        let hedge = ["auto", "on", "off"].map(str::to_owned);
+        assert_eq!(kind("providers", None, "hedge"), Kind::Choice(hedge.to_vec()));
     }
 }

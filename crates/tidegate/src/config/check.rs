@@ -4,9 +4,11 @@ use tidegate_core::{Fault, FaultKind};
 use toml::Value;
 
 use super::catalogue::{Catalogue, Key, Kind, Variant};
+use super::model_ref::ModelRef;
 use super::origin::Origin;
 use super::period::Period;
 use super::raw::{Place, Raw, Setting};
+use super::secret::SecretRef;
 use super::size::Size;
 use super::suggest::nearest;
 
@@ -59,6 +61,7 @@ fn variant_of<'a>(catalogue: &'a Catalogue, raw: &Raw, setting: &Setting) -> Res
             ("stage", Some(kind.as_str()))
         }
         Place::Section(section) => (section.as_str(), None),
+        Place::Provider(_) => ("providers", None),
     };
     let section = catalogue.section(section).ok_or_else(missing)?;
     let kinds = section.kinds();
@@ -125,11 +128,13 @@ fn check_value(key: &Key, setting: &Setting) -> Result<(), Fault> {
         (Kind::Texts, Value::Array(items)) if items.iter().all(Value::is_str) => Ok(()),
         (Kind::Size, Value::String(text)) => text.parse::<Size>().map(drop).or_else(custom),
         (Kind::Period, Value::String(text)) => text.parse::<Period>().map(drop).or_else(custom),
+        (Kind::Model, Value::String(text)) => text.parse::<ModelRef>().map(drop).or_else(custom),
+        (Kind::Secret, value) => SecretRef::check(value).or_else(custom),
         (Kind::Choice(names), Value::String(text)) if names.contains(text) => Ok(()),
         (Kind::Choice(names), Value::String(text)) => {
             Err(no_such(origin, &path, text, &names.iter().map(String::as_str).collect::<Vec<_>>()))
         }
-        (Kind::Text | Kind::Choice(_), _) => refused("text in quotes"),
+        (Kind::Text | Kind::Choice(_) | Kind::Model, _) => refused("text in quotes"),
         (Kind::Texts, Value::Array(_)) => custom("every item must be text in quotes".to_owned()),
         (Kind::Texts, _) => refused("a list such as [\"a\", \"b\"]"),
         (Kind::Integer, _) => refused("a whole number"),

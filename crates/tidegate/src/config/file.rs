@@ -10,6 +10,7 @@ use toml::{Table, Value};
 
 use super::catalogue::SECTIONS;
 use super::check::refuse;
+use super::model_ref::is_name;
 use super::origin::Origin;
 use super::raw::{Place, Raw, Setting, Stages};
 use super::suggest::nearest;
@@ -38,6 +39,9 @@ pub(super) fn read(path: &std::path::Path, text: &str) -> Result<Raw, Fault> {
                 raw.stages = Some(Stages { origin, list: reader.stages(&stages, &mut raw)? });
             }
             ("stage", _, _) => return Err(refuse(&origin, "a stage is written [[stage]]").hint(STAGE_HINT)),
+            ("providers", DeValue::Table(spans), Value::Table(values)) => {
+                reader.providers((spans, values), &mut raw)?;
+            }
             (_, DeValue::Table(spans), Value::Table(values)) if SECTIONS.contains(&section) => {
                 reader.section(section, (spans, values), &origin, &mut raw)?;
             }
@@ -101,6 +105,24 @@ impl Reader<'_> {
             return Err(fault.hint(format!("add type = \"{example}\"")));
         }
         self.keys(&Place::Section(section.to_owned()), (spans, values), raw);
+        Ok(())
+    }
+
+    fn providers(&self, (spans, values): (&DeTable<'_>, &Table), raw: &mut Raw) -> Result<(), Fault> {
+        for (key, spanned) in spans {
+            let (name, origin): (&str, _) = (key.get_ref(), self.origin(key.span().start));
+            let (DeValue::Table(spans), Some(Value::Table(values))) = (spanned.get_ref(), values.get(name))
+            else {
+                let fault = refuse(&origin, "a provider is written [providers.NAME]");
+                return Err(fault.hint("write [providers.openai], for instance, above its keys"));
+            };
+            if !is_name(name) {
+                let fault = refuse(&origin, format!("`{}` cannot name a provider", name.escape_debug()));
+                return Err(fault.hint("use letters, digits, `-` and `_`"));
+            }
+            raw.providers.push(name.to_owned());
+            self.keys(&Place::Provider(name.to_owned()), (spans, values), raw);
+        }
         Ok(())
     }
 

@@ -4,9 +4,9 @@ use serde::Serialize;
 use tidegate_core::ContentHash;
 
 use super::model::Config;
+use super::model_ref::ModelRef;
 use super::sink::{Sink, Vectors};
 use super::source::{RowFormat, Source};
-use super::stage::Model;
 
 /// Raised whenever parsing or chunking gives other text for the same bytes, so that documents are worked on again.
 pub const TEXT_VERSION: u32 = 1;
@@ -21,7 +21,9 @@ struct Decisive<'a> {
     stages: Vec<&'static str>,
     parse: Option<(bool, usize)>,
     chunk: Option<(usize, usize, usize)>,
-    embed: Option<Model>,
+    embed: Option<&'a ModelRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dimensions: Option<usize>,
     output: Option<(&'a [String], Vectors)>,
 }
 
@@ -59,7 +61,9 @@ impl Config {
             stages: self.stages.iter().map(super::stage::Stage::name).collect(),
             parse: self.parse().map(|parse| (parse.boilerplate, parse.max_depth)),
             chunk: self.chunk().map(|chunk| (chunk.max_tokens, chunk.overlap_tokens, chunk.min_tokens)),
-            embed: self.embed().map(|embed| embed.model),
+            embed: self.embed().map(|embed| &embed.model),
+            // Absent where nobody asked, so that documents stored before this could be set stay as they are.
+            dimensions: self.embed().map(|embed| embed.dimensions).filter(|dimensions| *dimensions > 0),
             output: match &self.sink {
                 Sink::Store => None,
                 Sink::Jsonl(sink) => Some((&sink.fields, sink.vectors)),

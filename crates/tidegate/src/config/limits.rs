@@ -34,7 +34,7 @@ impl Default for Store {
 }
 
 /// How much a run may use. These change how fast it is, never what it stores.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Memory for records in flight.
@@ -53,6 +53,10 @@ pub struct Limits {
     pub queue_bytes: Size,
     /// Processor cores to use; 0 means all.
     pub cores: usize,
+    /// The most money a run may spend on providers, in the currency of the price table; 0 means no limit.
+    pub budget: f64,
+    /// The most tokens a run may spend on providers, sent and answered together; 0 means no limit.
+    pub max_tokens: u64,
 }
 
 impl Default for Limits {
@@ -66,6 +70,8 @@ impl Default for Limits {
             queue_items: 256,
             queue_bytes: Size::from_bytes(16_000_000),
             cores: 0,
+            budget: 0.0,
+            max_tokens: 0,
         }
     }
 }

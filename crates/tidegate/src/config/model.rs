@@ -1,12 +1,16 @@
 //! What applies: the complete, valid configuration of a pipeline.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{Limits, Store, Sweep};
+use super::model_ref::ModelRef;
+use super::provider::Provider;
 use super::sink::Sink;
 use super::source::Source;
-use super::stage::{Chunk, Embed, Model, Parse, Stage};
+use super::stage::{Chunk, Embed, Parse, Stage};
 
 /// The configuration of a pipeline.
 // The order of the fields is their order in what `init` and `config --effective` print.
@@ -26,6 +30,9 @@ pub struct Config {
     pub store: Store,
     /// How much a run may use. These change how fast it is, never what it stores.
     pub limits: Limits,
+    /// Services that models run at.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub providers: BTreeMap<String, Provider>,
     /// What may be removed from the store because it is gone from the source. Where more is gone, all of it is kept
     /// and the run says so: an unmounted disk looks the same as an emptied folder.
     pub sweep: Sweep,
@@ -40,6 +47,7 @@ impl Default for Config {
             sink: Sink::default(),
             store: Store::default(),
             limits: Limits::default(),
+            providers: BTreeMap::new(),
             sweep: Sweep::default(),
         }
     }
@@ -62,7 +70,7 @@ impl Config {
     #[must_use]
     pub fn embed(&self) -> Option<&Embed> {
         self.stages.iter().find_map(|stage| match stage {
-            Stage::Embed(embed) if embed.model != Model::None => Some(embed),
+            Stage::Embed(embed) if embed.model != ModelRef::None => Some(embed),
             _ => None,
         })
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use tidegate_core::{Fault, FaultKind};
 use toml::Value;
 
+use super::check::refuse;
+use super::model_ref::ModelRef;
 use super::origin::Origin;
 use super::period::Period;
 use super::raw::Raw;
@@ -38,8 +40,18 @@ pub struct Overrides {
     pub id_field: Option<String>,
     /// `--keep-boilerplate`.
     pub boilerplate: Option<bool>,
-    /// `--max-tokens`.
+    /// `--chunk-tokens`.
     pub max_tokens: Option<u32>,
+    /// `--embed`.
+    pub embed: Option<ModelRef>,
+    /// `--dimensions`.
+    pub dimensions: Option<u32>,
+    /// `--base-url`: of the provider that `embed` names.
+    pub base_url: Option<String>,
+    /// `--budget`.
+    pub budget: Option<f64>,
+    /// `--max-tokens`.
+    pub spend_tokens: Option<u64>,
     /// `--overlap`.
     pub overlap_tokens: Option<u32>,
     /// `--store`.
@@ -65,6 +77,7 @@ impl Overrides {
         let number = |value: Option<u32>| value.map(|number| Value::Integer(number.into()));
         let size = |value: Option<Size>| value.map(|size| Value::String(size.to_string()));
         // Reading rows of JSON is what naming a field asks for.
+        let tokens = self.spend_tokens.map(|tokens| i64::try_from(tokens).unwrap_or(i64::MAX).into());
         let rows = matches!(self.source, Some(SourceType::Stdin | SourceType::Tail));
         let format = (rows && (self.text_field.is_some() || self.id_field.is_some())).then(|| "jsonl".into());
         let settings = [
@@ -81,14 +94,26 @@ impl Overrides {
             ("source", "text_field", "--text-field", text(self.text_field)),
             ("source", "id_field", "--id-field", text(self.id_field)),
             ("stage.parse", "boilerplate", "--keep-boilerplate", flag(self.boilerplate)),
-            ("stage.chunk", "max_tokens", "--max-tokens", number(self.max_tokens)),
+            ("stage.chunk", "max_tokens", "--chunk-tokens", number(self.max_tokens)),
+            ("stage.embed", "model", "--embed", self.embed.as_ref().map(|model| model.to_string().into())),
+            ("stage.embed", "dimensions", "--dimensions", number(self.dimensions)),
             ("stage.chunk", "overlap_tokens", "--overlap", number(self.overlap_tokens)),
             ("store", "url", "--store", text(self.store)),
             ("limits", "memory", "--memory", size(self.memory)),
+            ("limits", "budget", "--budget", self.budget.map(Value::Float)),
+            ("limits", "max_tokens", "--max-tokens", tokens),
             ("limits", "max_hold", "--max-hold", self.max_hold.map(|period| period.to_string().into())),
             ("sweep", "allow_delete", "--allow-delete", flag(self.allow_delete)),
         ];
         let mut raw = Raw::default();
+        if let Some(url) = self.base_url {
+            let origin = Origin::Flag("--base-url");
+            let Some(provider) = self.embed.as_ref().and_then(ModelRef::provider) else {
+                return Err(refuse(&origin, "belongs to a provider, and none is named")
+                    .hint("say which model it has, such as --embed openai:MODEL"));
+            };
+            raw.set(&format!("providers.{provider}"), "base_url", url, origin);
+        }
         for (section, key, name, value) in settings {
             if let Some(value) = value {
                 raw.set(section, key, value, Origin::Flag(name));

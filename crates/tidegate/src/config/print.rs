@@ -7,6 +7,7 @@ use toml::{Table, Value};
 use super::catalogue::{Catalogue, Key, SECTIONS, Section, Variant};
 use super::model::Config;
 use super::origin::Origins;
+use super::provider::Provider;
 use super::raw::Place;
 
 /// Where trailing comments begin, unless the value is longer.
@@ -25,6 +26,13 @@ pub(super) fn effective(config: &Config, origins: &Origins) -> String {
     }
     for (section, value) in sections(&table) {
         match value {
+            Value::Table(providers) if section == "providers" => {
+                for (name, provider) in providers.iter().filter_map(|(n, p)| Some((n, p.as_table()?))) {
+                    let place = Place::Provider(name.clone());
+                    let header = format!("[providers.{name}]");
+                    values(&mut out, &header, provider, |key| origins.of(&place.path(key)).to_string());
+                }
+            }
             Value::Array(stages) => stages.iter().filter_map(Value::as_table).for_each(|stage| {
                 let kind = stage.get("type").and_then(Value::as_str).unwrap_or_default();
                 let place = Place::Stage(kind.to_owned());
@@ -67,10 +75,14 @@ pub fn init_template() -> String {
          # \"64KiB\", lengths of time as \"30s\" or \"5m\". Flags and TIDEGATE_* variables override this file;\n\
          # `tidegate config --effective --config pipeline.toml` shows what applies and where it came from.\n",
     );
-    for (name, value) in sections(&table) {
+    for name in SECTIONS {
         let Some(section) = catalogue.section(name) else { continue };
         out.push('\n');
         comment(&mut out, &section.description);
+        let Some(value) = table.get(name) else {
+            provider(&mut out, section);
+            continue;
+        };
         match value {
             Value::Array(stages) => {
                 for (i, stage) in stages.iter().filter_map(Value::as_table).enumerate() {
@@ -105,6 +117,23 @@ fn explained(out: &mut String, section: &Section, table: &Table) {
     }
     for key in variant.keys.iter().filter(|key| !table.contains_key(&key.name)) {
         unset(out, key);
+    }
+}
+
+/// Nobody has a provider by default: one as it could be.
+fn provider(out: &mut String, section: &Section) {
+    let Some(variant) = section.variant(None) else { return };
+    comment(out, &variant.description);
+    out.push_str("# [providers.openai]\n");
+    let table = Table::try_from(Provider::default()).unwrap_or_default();
+    for key in &variant.keys {
+        comment(out, &key.description);
+        let value = match (table.get(&key.name), key.name.as_str()) {
+            (Some(value), _) => value.to_string(),
+            (None, "key") => "{ env = \"OPENAI_API_KEY\" }".to_owned(),
+            (None, _) => format!("\"{}\"", key.example.as_deref().unwrap_or_default()),
+        };
+        let _ = writeln!(out, "# {} = {value}", key.name);
     }
 }
 

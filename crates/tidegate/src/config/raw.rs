@@ -8,6 +8,8 @@ use super::origin::Origin;
 #[derive(Debug, Clone, Default)]
 pub struct Raw {
     pub(super) settings: Vec<Setting>,
+    /// The providers that have a section, which may be empty.
+    pub(super) providers: Vec<String>,
     /// The `[[stage]]` list, where a layer has one.
     pub(super) stages: Option<Stages>,
 }
@@ -37,6 +39,8 @@ pub(super) enum Place {
     Section(String),
     /// In the stage of a type.
     Stage(String),
+    /// In the provider of a name.
+    Provider(String),
 }
 
 impl Place {
@@ -45,6 +49,7 @@ impl Place {
         match self {
             Self::Section(section) => format!("{section}.{key}"),
             Self::Stage(kind) => format!("stage.{kind}.{key}"),
+            Self::Provider(name) => format!("providers.{name}.{key}"),
         }
     }
 
@@ -53,16 +58,18 @@ impl Place {
         match self {
             Self::Section(section) => format!("[{section}]"),
             Self::Stage(kind) => format!("the {kind} stage"),
+            Self::Provider(name) => format!("[providers.{name}]"),
         }
     }
 }
 
 impl Raw {
-    /// Sets `key` of `section`, or of the stage `KIND` for a section written `stage.KIND`.
+    /// Sets `key` of `section`; a section is also written `stage.KIND` or `providers.NAME`.
     pub(super) fn set(&mut self, section: &str, key: &str, value: impl Into<Value>, origin: Origin) {
-        let place = match section.strip_prefix("stage.") {
-            Some(kind) => Place::Stage(kind.to_owned()),
-            None => Place::Section(section.to_owned()),
+        let place = match section.split_once('.') {
+            Some(("stage", kind)) => Place::Stage(kind.to_owned()),
+            Some(("providers", name)) => Place::Provider(name.to_owned()),
+            _ => Place::Section(section.to_owned()),
         };
         self.put(Setting { place, key: key.to_owned(), value: value.into(), origin });
     }
@@ -91,6 +98,7 @@ impl Raw {
             }
         }
         upper.settings.into_iter().for_each(|setting| self.put(setting));
+        self.providers.extend(upper.providers);
         self.stages = upper.stages.or(self.stages);
         self
     }

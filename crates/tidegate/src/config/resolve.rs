@@ -11,6 +11,7 @@ use super::model::Config;
 use super::origin::{Origin, Origins};
 use super::overrides::Overrides;
 use super::raw::{Place, Raw};
+use super::secret::SecretRef;
 use super::sink::Sink;
 use super::source::Source;
 use super::stage::Stage;
@@ -99,10 +100,15 @@ fn origins(raw: &Raw) -> Origins {
 fn assemble(raw: Raw) -> Result<Config, Fault> {
     let mut sections: BTreeMap<String, Table> = BTreeMap::new();
     let mut stages: BTreeMap<String, Table> = BTreeMap::new();
+    let mut providers: BTreeMap<String, Table> = BTreeMap::new();
+    for name in raw.providers {
+        providers.entry(name).or_default();
+    }
     for setting in raw.settings {
         let table = match setting.place {
             Place::Section(section) => sections.entry(section).or_default(),
             Place::Stage(kind) => stages.entry(kind).or_default(),
+            Place::Provider(name) => providers.entry(name).or_default(),
         };
         table.insert(setting.key, setting.value);
     }
@@ -121,6 +127,8 @@ fn assemble(raw: Raw) -> Result<Config, Fault> {
         Value::Table(table)
     });
     let mut whole: Table = list_of(list);
+    let providers: Table = providers.into_iter().map(|(name, table)| (name, Value::Table(table))).collect();
+    whole.insert("providers".to_owned(), Value::Table(providers));
     whole.extend(sections.into_iter().map(|(name, table)| (name, Value::Table(table))));
     Value::Table(whole).try_into().map_err(|error: toml::de::Error| {
         Fault::new(FaultKind::Config, error.message().trim().replace('\n', ", "))
@@ -154,6 +162,13 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
     match &mut config.sink {
         Sink::Jsonl(sink) if sink.path != "-" && ours("sink.path") => sink.path = joined(folder, &sink.path),
         _ => {}
+    }
+    for (name, provider) in &mut config.providers {
+        if let Some(SecretRef::File(path)) = &mut provider.key
+            && ours(&format!("providers.{name}.key"))
+        {
+            *path = joined(folder, path);
+        }
     }
     if ours("store.url") {
         let url = &config.store.url;

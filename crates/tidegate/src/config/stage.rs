@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::model_ref::ModelRef;
+
 /// One stage. `type` is one of `parse`, `chunk`, `embed`; the other keys depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -67,31 +69,23 @@ impl Default for Chunk {
     }
 }
 
-/// What computes vectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Model {
-    /// The table inside the program: offline, on all cores.
-    #[default]
-    Builtin,
-    /// No vectors: search finds words only.
-    None,
-}
-
 /// Embedding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Embed {
-    /// "builtin" (inside the program, offline) or "none" (no vectors; search finds words only).
-    pub model: Model,
-    /// Chunks embedded together.
+    /// "builtin" (inside the program, offline), "none" (no vectors; search finds words only), or "PROVIDER:MODEL", such
+    /// as "openai:text-embedding-3-small".
+    pub model: ModelRef,
+    /// The length of the vectors, where a provider's model can make them of several; 0 takes the model's own.
+    pub dimensions: usize,
+    /// Chunks embedded together; never more than the provider takes.
     pub batch: usize,
-    /// Batches worked on at once; 0 means one per core.
+    /// Batches worked on at once; 0 means two on this machine, and for a provider as many as may be in flight.
     pub concurrency: usize,
 }
 
 impl Default for Embed {
     fn default() -> Self {
-        Self { model: Model::Builtin, batch: 64, concurrency: 0 }
+        Self { model: ModelRef::Builtin, dimensions: 0, batch: 64, concurrency: 0 }
     }
 }

@@ -34,6 +34,8 @@ const LEAST_MEMORY: u64 = 1_000_000;
 const LEAST_LINE: u64 = 16;
 /// Beyond this, a chunk is a book.
 const MOST_TOKENS: usize = 1 << 20;
+/// Longer than any vector of today.
+const MOST_DIMENSIONS: usize = 65_536;
 /// More threads than any machine of today has cores.
 const MOST_CORES: usize = 4_096;
 
@@ -108,6 +110,16 @@ impl Rules<'_> {
         if let Some(embed) = self.config.embed() {
             let must = format!("({}) must be from 1 to 65536", embed.batch);
             self.need((1..=65_536).contains(&embed.batch), "stage.embed.batch", &must, "")?;
+            let must = format!("({}) must be at most {MOST_DIMENSIONS}", embed.dimensions);
+            self.need(embed.dimensions <= MOST_DIMENSIONS, "stage.embed.dimensions", &must, "")?;
+            let own = embed.dimensions == 0 || embed.model.provider().is_some();
+            let must = "belongs to a model of a provider";
+            self.need(
+                own,
+                "stage.embed.dimensions",
+                must,
+                "leave it out: the model inside the program has one length",
+            )?;
             let must = format!("({}) must be at most {MOST_CORES}", embed.concurrency);
             self.need(embed.concurrency <= MOST_CORES, "stage.embed.concurrency", &must, "")?;
         }
@@ -169,6 +181,8 @@ impl Rules<'_> {
         self.need(limits.queue_bytes.bytes() > 0, "limits.queue_bytes", "must be more than 0", "")?;
         let must = format!("({}) must be at most {MOST_CORES}", limits.cores);
         self.need(limits.cores <= MOST_CORES, "limits.cores", &must, "0 means all")?;
+        let must = format!("({}) cannot be negative", limits.budget);
+        self.need(limits.budget >= 0.0, "limits.budget", &must, "0 means no limit")?;
         let share = self.config.sweep.max_share;
         let must = format!("({share}) must be from 0 to 1");
         self.need((0.0..=1.0).contains(&share), "sweep.max_share", &must, "0.1 is one in ten")

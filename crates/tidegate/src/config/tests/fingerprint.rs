@@ -31,6 +31,21 @@ fn every_key_either_changes_the_fingerprint_or_is_known_not_to() {
         "limits.queue_items",
         "limits.queue_bytes",
         "limits.cores",
+        "limits.budget",
+        "limits.max_tokens",
+        // Where a service is and how fast it may be called says nothing of what it answers.
+        "providers.profile",
+        "providers.base_url",
+        "providers.key",
+        "providers.requests_per_minute",
+        "providers.tokens_per_minute",
+        "providers.input_tokens_per_minute",
+        "providers.output_tokens_per_minute",
+        "providers.inputs_per_minute",
+        "providers.concurrency",
+        "providers.max_concurrency",
+        "providers.timeout",
+        "providers.hedge",
         "sweep.allow_delete",
         "sweep.max_share",
         "sweep.max_count",
@@ -55,11 +70,15 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
     let stages = "[[stage]]\ntype = \"parse\"\n[[stage]]\ntype = \"chunk\"\n[[stage]]\ntype = \"embed\"\n";
     let rows = ["text_field", "id_field"].contains(&key.name.as_str());
     let base = match (section, variant.kind.as_deref()) {
+        ("stage", Some("embed")) if key.name == "dimensions" => {
+            format!("{stages}model = \"a:b\"\nKEY\n") // a length to choose belongs to a provider's model
+        }
         ("stage", Some(kind)) => stages.replace(&format!("\"{kind}\"\n"), &format!("\"{kind}\"\nKEY\n")),
         (_, Some(kind @ ("stdin" | "tail"))) if rows => {
             format!("[{section}]\ntype = \"{kind}\"\nformat = \"jsonl\"\nKEY\nPATHS\n")
         }
         (_, Some(kind)) => format!("[{section}]\ntype = \"{kind}\"\nKEY\nPATHS\n"),
+        ("providers", None) => "[providers.p]\nKEY\n".to_owned(),
         (_, None) => format!("[{section}]\nKEY\n"),
     };
     let needs_paths = section == "source" && key.name != "paths" && variant.key("paths").is_some();
@@ -74,6 +93,8 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         Kind::Bool => ["true".into(), "false".into()],
         Kind::Size => ["\"5MB\"".into(), "\"6MB\"".into()],
         Kind::Period => ["\"5s\"".into(), "\"6s\"".into()],
+        Kind::Model => ["\"a:b\"".into(), "\"a:c\"".into()],
+        Kind::Secret => ["{ env = \"A\" }".into(), "{ env = \"B\" }".into()],
         Kind::Choice(names) => [format!("\"{}\"", names[0]), format!("\"{}\"", names[1])],
     };
     let [before, after] = values.map(|value| {

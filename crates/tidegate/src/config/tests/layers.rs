@@ -103,7 +103,7 @@ fn what_applies_is_printed_with_its_origin() {
     let printed = resolve(Layers { file: file(text), overrides, ..Layers::default() }).unwrap().effective();
     for line in [
         "[pipeline]\nname = \"default\"                              # default\n",
-        "type = \"chunk\"                                # default\nmax_tokens = 128                              # --max-tokens\n",
+        "type = \"chunk\"                                # default\nmax_tokens = 128                              # --chunk-tokens\n",
         "memory = \"64MB\"                               # pipeline.toml:3\n",
     ] {
         assert!(printed.contains(line), "{line}\n---\n{printed}");

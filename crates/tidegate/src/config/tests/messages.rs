@@ -28,7 +28,7 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "name = \"x\"",
             "pipeline.toml:1:1: `name` stands outside any section",
-            "the sections are pipeline, source, stage, sink, store, limits, sweep",
+            "the sections are pipeline, source, stage, sink, providers, store, limits, sweep",
         ),
         (
             "[limits]\nmemory = \"10 potatoes\"",
@@ -74,8 +74,8 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         ),
         (
             "[[stage]]\ntype = \"embed\"\nmodel = \"built-in\"",
-            "pipeline.toml:3:1: stage.embed.model: there is no \"built-in\"",
-            "did you mean \"builtin\"?",
+            "pipeline.toml:3:1: stage.embed.model: `built-in` names no provider; write PROVIDER:MODEL, builtin or none",
+            "",
         ),
         (
             "[[stage]]\ntype = \"parse\"\n[[stage]]\ntype = \"parse\"",
@@ -118,6 +118,26 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
             "name the files to read, such as paths = [\"docs\"]",
         ),
         (
+            "[providers.openai]\nkey = \"sk-verysecret\"",
+            "pipeline.toml:2:1: providers.openai.key: a key does not stand in a configuration; write { env = \"NAME\" } or { file = \"PATH\" }",
+            "",
+        ),
+        (
+            "[providers.openai]\ntokens_per_minut = 5",
+            "pipeline.toml:2:1: unknown key `tokens_per_minut` in [providers.openai]",
+            "did you mean `tokens_per_minute`?",
+        ),
+        (
+            "[providers]\nopenai = 5",
+            "pipeline.toml:2:1: a provider is written [providers.NAME]",
+            "write [providers.openai], for instance, above its keys",
+        ),
+        (
+            "[limits]\nbudget = -1.0",
+            "pipeline.toml:2:1: limits.budget (-1) cannot be negative",
+            "0 means no limit",
+        ),
+        (
             "[sweep]\nmax_share = 10",
             "pipeline.toml:2:1: sweep.max_share (10) must be from 0 to 1",
             "0.1 is one in ten",
@@ -155,5 +175,5 @@ fn mistakes_of_flags_and_variables_name_them() {
     let overrides = Overrides { max_tokens: Some(99), ..Overrides::default() };
     let text = "[[stage]]\ntype = \"parse\"";
     let fault = resolve(Layers { file: file(text), overrides, ..Layers::default() }).unwrap_err();
-    assert_eq!(fault.to_string(), "--max-tokens: the pipeline has no chunk stage");
+    assert_eq!(fault.to_string(), "--chunk-tokens: the pipeline has no chunk stage");
 }

@@ -49,10 +49,25 @@ fn source() -> impl Strategy<Value = Source> {
     ]
 }
 
+fn providers() -> impl Strategy<Value = std::collections::BTreeMap<String, Provider>> {
+    let key = prop_oneof![
+        Just(None),
+        "[A-Z]{1,8}".prop_map(|name| Some(SecretRef::Env(name))),
+        "[a-z./]{1,8}".prop_map(|path| Some(SecretRef::File(path))),
+    ];
+    let provider = (key, proptest::option::of(text()), 0u64..1 << 40).prop_map(|(key, base_url, limit)| {
+        Provider { key, base_url, tokens_per_minute: limit, ..Provider::default() }
+    });
+    proptest::collection::btree_map("[a-zA-Z0-9_-]{1,8}", provider, 0..3)
+}
+
 fn config() -> impl Strategy<Value = Config> {
     let stages = (any::<bool>(), 34usize..5_000, 0usize..33, any::<bool>(), 0usize..4).prop_map(
         |(boilerplate, max_tokens, overlap_tokens, none, keep)| {
-            let model = if none { Model::None } else { Model::Builtin };
+            let model = match none {
+                true => ModelRef::None,
+                false => ModelRef::remote("openai", "a:b\"c"),
+            };
             let mut stages = vec![
                 Stage::Parse(Parse { boilerplate, ..Parse::default() }),
                 Stage::Chunk(Chunk { max_tokens, overlap_tokens, ..Chunk::default() }),
@@ -70,8 +85,8 @@ fn config() -> impl Strategy<Value = Config> {
             ..JsonlSink::default()
         })),
     ];
-    (source(), stages, sink, limits(), 0.0f64..1.0).prop_map(
-        |(source, mut stages, sink, limits, max_share)| {
+    (source(), stages, sink, limits(), (0.0f64..1.0, providers())).prop_map(
+        |(source, mut stages, sink, limits, (max_share, providers))| {
             if stages.is_empty() && matches!(source, Source::Files(_)) {
                 stages = Stage::defaults(); // files must be parsed
             }
@@ -80,6 +95,7 @@ fn config() -> impl Strategy<Value = Config> {
                 stages,
                 sink,
                 limits,
+                providers,
                 sweep: Sweep { max_share, ..Sweep::default() },
                 ..Config::default()
             }
