@@ -68,6 +68,17 @@ impl Embedder for Builtin {
     }
 }
 
+/// Counts as the table does.
+impl Tokenizer for Builtin {
+    fn token_starts(&self, text: &str, starts: &mut Vec<u32>) {
+        TOKENIZER.token_starts(text, starts);
+    }
+
+    fn count(&self, text: &str) -> usize {
+        TOKENIZER.count(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tidegate_core::ContentHash;

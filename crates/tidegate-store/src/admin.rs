@@ -142,6 +142,21 @@ impl Store {
         })
     }
 
+    /// The models whose vectors chunks point to, with the number of dimensions of each.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub fn models(&self) -> Result<Vec<(String, usize)>, Fault> {
+        self.read(|conn| {
+            conn.prepare(
+                "SELECT name, dims FROM model WHERE EXISTS (SELECT 1 FROM code WHERE code.model = model.id)
+                 ORDER BY name",
+            )
+            .and_then(|mut select| select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+            .doing(DOING)
+        })
+    }
+
     /// The latest `limit` runs, newest first.
     ///
     /// # Errors

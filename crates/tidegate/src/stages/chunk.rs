@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use tidegate_core::{Body, Cpu, Cx, Document, Embedder, Emit, Fault, FaultKind, Record};
+use tidegate_core::{Body, Cpu, Cx, Document, Emit, Fault, FaultKind, Record, Tokenizer};
 use tidegate_text::{ChunkOptions, ChunkPlan};
 
-/// Cuts documents along their structure, measured by the embedder's own tokenizer.
+/// Cuts documents along their structure, measured by the tokenizer of whatever embeds the chunks.
 pub struct ChunkStage {
-    embedder: Arc<dyn Embedder>,
+    tokenizer: Arc<dyn Tokenizer>,
     options: ChunkOptions,
 }
 
 impl ChunkStage {
-    /// A stage that cuts for `embedder`.
+    /// A stage that measures with `tokenizer`.
     #[must_use]
-    pub fn new(embedder: Arc<dyn Embedder>, options: ChunkOptions) -> Self {
-        Self { embedder, options }
+    pub fn new(tokenizer: Arc<dyn Tokenizer>, options: ChunkOptions) -> Self {
+        Self { tokenizer, options }
     }
 }
 
@@ -27,7 +27,7 @@ impl Cpu for ChunkStage {
         let document = document.clone();
         // The plan is small (a place per chunk) and made whole; the texts are copied one by one, as there is room.
         let plans: Vec<ChunkPlan> =
-            tidegate_text::chunk(&document, self.embedder.tokenizer(), &self.options).collect();
+            tidegate_text::chunk(&document, &*self.tokenizer, &self.options).collect();
         record.set_body(Body::Document(document.clone()));
         Ok(Emit::Many(Box::new(plans.into_iter().map(move |plan| cut(&record, &document, plan)))))
     }
