@@ -292,7 +292,7 @@ fn add_stages(
             overlap_tokens: chunk.overlap_tokens,
             min_tokens: chunk.min_tokens,
         };
-        flow = flow.cpu("chunk", Arc::new(ChunkStage::new(embedder.clone(), options)));
+        flow = flow.cpu("chunk", Arc::new(ChunkStage::new(Arc::new(Builtin), options)));
     }
     let Some(embed) = config.embed() else { return (flow, None) };
     let stage = EmbedStage::new(embedder.clone(), Arc::new(store.clone()), embed.batch);

@@ -20,11 +20,13 @@ mod index;
 mod job;
 mod source;
 pub mod stages;
+mod template;
 mod unswept;
 
 pub use index::{Found, Index, SearchOptions};
 pub use job::{Finished, Job, JobOptions, remembered_configs};
 pub use source::watch;
+pub use template::Template;
 pub use tidegate_connect::Watch;
 pub use tidegate_core as core;
 pub use tidegate_engine::{Monitor, StopHandle};

@@ -50,8 +50,8 @@ pub(super) enum Kind {
 }
 
 /// The order of sections in a file; a schema knows none. A test holds it against the schema.
-pub(super) const SECTIONS: [&str; 8] =
-    ["pipeline", "source", "stage", "sink", "providers", "store", "limits", "sweep"];
+pub(super) const SECTIONS: [&str; 9] =
+    ["pipeline", "source", "stage", "sink", "providers", "ask", "store", "limits", "sweep"];
 
 impl Catalogue {
     pub(super) fn new() -> Self {

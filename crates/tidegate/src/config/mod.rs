@@ -8,6 +8,7 @@
 //! The refused alternative was one struct of `Option`s a layer: three copies of every field, and serde's errors
 //! for tagged sections know no line.
 
+mod ask;
 mod catalogue;
 mod check;
 mod env;
@@ -34,6 +35,7 @@ mod suggest;
 mod tests;
 mod validate;
 
+pub use ask::Ask;
 pub use env::VARIABLES;
 pub use fingerprint::TEXT_VERSION;
 pub use limits::{Durability, Limits, Store, Sweep};

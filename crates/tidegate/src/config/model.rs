@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ask::Ask;
 use super::limits::{Limits, Store, Sweep};
 use super::model_ref::ModelRef;
 use super::provider::Provider;
@@ -26,6 +27,8 @@ pub struct Config {
     pub stages: Vec<Stage>,
     /// Where records go.
     pub sink: Sink,
+    /// How questions are answered from what was found.
+    pub ask: Ask,
     /// Where the account, the chunks and the vectors are kept.
     pub store: Store,
     /// How much a run may use. These change how fast it is, never what it stores.
@@ -48,6 +51,7 @@ impl Default for Config {
             store: Store::default(),
             limits: Limits::default(),
             providers: BTreeMap::new(),
+            ask: Ask::default(),
             sweep: Sweep::default(),
         }
     }

@@ -3,6 +3,7 @@
 use tidegate_core::{Fault, FaultKind};
 
 use super::model::Config;
+use super::model_ref::ModelRef;
 use super::origin::{Origin, Origins};
 use super::sink::{Sink, Vectors};
 use super::source::Source;
@@ -183,6 +184,16 @@ impl Rules<'_> {
         self.need(limits.cores <= MOST_CORES, "limits.cores", &must, "0 means all")?;
         let must = format!("({}) cannot be negative", limits.budget);
         self.need(limits.budget >= 0.0, "limits.budget", &must, "0 means no limit")?;
+        let ask = &self.config.ask;
+        let must = format!("({}) must be from 1 to 1000", ask.passages);
+        self.need((1..=1_000).contains(&ask.passages), "ask.passages", &must, "8 suits most models")?;
+        let must = format!("({}) must be at least 1", ask.max_tokens);
+        self.need(ask.max_tokens >= 1, "ask.max_tokens", &must, "")?;
+        let must = format!("({}) must be from 0 to 2", ask.temperature);
+        self.need((0.0..=2.0).contains(&ask.temperature), "ask.temperature", &must, "")?;
+        let answers = ask.model != ModelRef::Builtin;
+        let hint = "name a model of a provider, such as openai:gpt-4o-mini or ollama:llama3.2";
+        self.need(answers, "ask.model", "is builtin, which makes vectors and no answers", hint)?;
         let share = self.config.sweep.max_share;
         let must = format!("({share}) must be from 0 to 1");
         self.need((0.0..=1.0).contains(&share), "sweep.max_share", &must, "0.1 is one in ten")

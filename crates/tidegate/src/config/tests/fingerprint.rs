@@ -32,6 +32,12 @@ fn every_key_either_changes_the_fingerprint_or_is_known_not_to() {
         "limits.queue_bytes",
         "limits.cores",
         "limits.budget",
+        "ask.model",
+        "ask.passages",
+        "ask.max_tokens",
+        "ask.temperature",
+        "ask.system",
+        "ask.prompt",
         "limits.max_tokens",
         // Where a service is and how fast it may be called says nothing of what it answers.
         "providers.profile",

@@ -1,0 +1,168 @@
+//! Texts with places to fill in: prompts, URLs and bodies of requests, in the language of Jinja.
+//!
+//! A template is handed values and can do nothing but put them together: it reads no file, calls nothing, and ends
+//! after a bounded number of steps with a bounded text. A name that is not there is an error, never an empty place: a
+//! prompt that silently lacks its text would be paid for and answered all the same.
+
+use std::io::Write;
+
+use minijinja::value::Serde;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
+use serde::Serialize;
+use tidegate_core::{Fault, FaultKind};
+
+/// Steps of one rendering; a loop over a large table of fields takes some thousands.
+const FUEL: u64 = 1_000_000;
+/// Bytes of a rendered text; longer than what any model reads.
+const LONGEST: usize = 16 << 20;
+
+/// A compiled template.
+///
+/// ```
+/// use tidegate::Template;
+/// let template = Template::new("prompt", "Say {{ word }}{% if loud %}!{% endif %}")?;
+/// assert_eq!(template.render(&serde_json::json!({ "word": "tide", "loud": true }))?, "Say tide!");
+/// assert!(template.render(&serde_json::json!({ "loud": true })).is_err());
+/// # Ok::<(), tidegate::core::Fault>(())
+/// ```
+pub struct Template {
+    environment: Environment<'static>,
+    name: String,
+}
+
+impl Template {
+    /// Compiles `source`; `name` says in errors where it stands.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`] with the line of what does not read.
+    pub fn new(name: &str, source: &str) -> Result<Self, Fault> {
+        let mut environment = Environment::new();
+        // A name that is absent may be asked for in an `if`, but never be printed.
+        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment.set_fuel(Some(FUEL));
+        environment
+            .add_template_owned(name.to_owned(), source.to_owned())
+            .map_err(|error| fault(FaultKind::Config, "the template does not read", &error))?;
+        Ok(Self { environment, name: name.to_owned() })
+    }
+
+    /// Whether the template has a place that `name` fills.
+    #[must_use]
+    pub fn mentions(&self, name: &str) -> bool {
+        let template = self.environment.get_template(&self.name);
+        template.is_ok_and(|template| template.undeclared_variables(false).contains(name))
+    }
+
+    /// The text with `values`, a map or struct, filled in.
+    ///
+    /// # Errors
+    /// [`FaultKind::Validation`], which is the record's own fault: a value that is missing or of the wrong kind, or a
+    /// text that would be longer than 16 MiB.
+    pub fn render(&self, values: &impl Serialize) -> Result<String, Fault> {
+        let broken = |error: minijinja::Error| {
+            fault(FaultKind::Validation, "the template cannot be filled in", &error)
+        };
+        let template = self.environment.get_template(&self.name).map_err(broken)?;
+        let mut text = Bounded(Vec::new());
+        template.render_captured_to(Value::from(Serde(values)), &mut text).map_err(broken)?;
+        String::from_utf8(text.0)
+            .map_err(|error| Fault::new(FaultKind::Internal, "a template made no text").cause(error))
+    }
+}
+
+impl std::fmt::Debug for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Template({})", self.name)
+    }
+}
+
+/// Takes no more than [`LONGEST`] bytes.
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST {
+            return Err(std::io::Error::other("the text is longer than 16 MiB"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn fault(kind: FaultKind, what: &str, error: &minijinja::Error) -> Fault {
+    let place = match (error.name(), error.line()) {
+        (Some(name), Some(line)) => format!(" ({name}, line {line})"),
+        (Some(name), None) => format!(" ({name})"),
+        _ => String::new(),
+    };
+    let detail = match (error.kind(), error.detail()) {
+        (ErrorKind::OutOfFuel, _) => "it takes too many steps".to_owned(),
+        (_, Some(detail)) => detail.to_owned(),
+        (kind, None) => kind.to_string(),
+    };
+    let fault = Fault::new(kind, format!("{what}{place}: {detail}"));
+    match error.kind() {
+        ErrorKind::UndefinedError => {
+            fault.hint("name a value that is there, or give it another with `| default(\"…\")`")
+        }
+        _ => fault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn filled(source: &str, values: &serde_json::Value) -> Result<String, Fault> {
+        Template::new("prompt", source)?.render(values)
+    }
+
+    #[test]
+    fn values_are_filled_in_as_they_are() {
+        let values = json!({ "text": "a <b> & \"c\" {{ not }}", "tags": ["x", "y"] });
+        assert_eq!(filled("{{ text }}", &values).unwrap(), "a <b> & \"c\" {{ not }}");
+        assert_eq!(filled("{{ tags | join(\", \") }}", &values).unwrap(), "x, y");
+        assert_eq!(filled("{{ text | tojson }}", &json!({ "text": "a\"b" })).unwrap(), "\"a\\\"b\"");
+    }
+
+    #[test]
+    fn what_is_missing_is_an_error_that_names_the_place() {
+        let fault = filled("one\ntwo {{ nothing }}", &json!({})).unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Validation);
+        assert!(fault.to_string().contains("prompt, line 2"), "{fault}");
+        assert_eq!(filled("{% if nothing %}a{% else %}b{% endif %}", &json!({})).unwrap(), "b");
+        filled("{{ a.b }}", &json!({ "a": {} })).unwrap_err();
+    }
+
+    #[test]
+    fn a_template_that_does_not_read_is_the_configurations_fault() {
+        let fault = Template::new("stage.enrich.prompt", "a\n{% if %}").unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Config);
+        assert!(fault.to_string().contains("stage.enrich.prompt, line 2"), "{fault}");
+    }
+
+    #[test]
+    fn a_template_can_neither_reach_out_nor_run_away() {
+        Template::new("t", "{% include \"/etc/passwd\" %}").unwrap_err();
+        filled("{{ open(\"/etc/passwd\") }}", &json!({})).unwrap_err();
+        let endless = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}";
+        assert!(filled(endless, &json!({})).unwrap_err().to_string().contains("too many steps"));
+        let long = "{% for a in range(90000) %}{{ text }}{% endfor %}";
+        assert!(filled(long, &json!({ "text": "x".repeat(1_000) })).is_err());
+    }
+
+    #[test]
+    fn what_a_template_needs_can_be_asked() {
+        let template =
+            Template::new("t", "{{ question }} {% for p in passages %}{{ p.text }}{% endfor %}").unwrap();
+        assert!(template.mentions("question") && template.mentions("passages"));
+        assert!(!template.mentions("p") && !template.mentions("answer"));
+    }
+}
