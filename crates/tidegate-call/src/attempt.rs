@@ -110,7 +110,9 @@ impl<C: Codec> Caller<C> {
                 (read.map_err(|refusal| Failure::refused(refusal, quotas.clone())), quotas)
             }
             // The caller was late, the service was not: the lane learns nothing from that.
-            Err(fault) if fault.kind == WireFaultKind::TotalTimeout && deadline_ran_out => return Tried::Late,
+            Err(fault) if fault.kind == WireFaultKind::TotalTimeout && deadline_ran_out => {
+                return Tried::Late;
+            }
             Err(fault) => (Err(Failure::lost(fault)), Vec::new()),
         };
         let waited = ticket.waited();
@@ -153,13 +155,18 @@ impl<C: Codec> Caller<C> {
         }
     }
 
+    /// The fault of the lane that `failure` is.
+    pub(crate) fn lane_fault(&self, failure: &Failure) -> Fault {
+        failure.lane_fault(&self.settings, self.lane.counters().latency.count() > 0)
+    }
+
     /// What the lane is told of a failure.
     pub(crate) fn outcome(&self, failure: &Failure, prior: Option<Cause>) -> Outcome {
         let (mut kind, _) = treat(failure.cause);
         if failure.cause == Cause::Lost(WireFaultKind::Tls) && prior == Some(failure.cause) {
             kind = FailureKind::Blocked; // a certificate does not get better by asking again
         }
-        let fault = (kind == FailureKind::Blocked).then(|| failure.lane_fault(&self.settings));
+        let fault = (kind == FailureKind::Blocked).then(|| self.lane_fault(failure));
         Outcome::Failed { kind, wait: failure.wait, quotas: failure.quotas.clone(), fault }
     }
 }
@@ -206,4 +213,3 @@ fn count<A>(raced: &Raced<Tried<A>>, number: u32, told: &mut Told) {
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
-

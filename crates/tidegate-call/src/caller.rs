@@ -158,7 +158,8 @@ impl<C: Codec> Caller<C> {
             told.shared += 1;
         }
         let results = boarded.results.into_iter();
-        let results = results.map(|it| it.expect("every item is led, waited for, or the same as one that is"));
+        let results =
+            results.map(|it| it.expect("every item is led, waited for, or the same as one that is"));
         Ok(Answers { results: results.collect(), told })
     }
 

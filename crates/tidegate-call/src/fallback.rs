@@ -77,8 +77,10 @@ impl<C: Codec> Caller<C> {
         let keys = items.iter().map(|item| self.codec.key(item)).collect::<Option<Vec<ContentHash>>>()?;
         let found = self.paid.lookup(&keys).await.ok()?;
         let usable = |found: Option<_>| found.filter(|found| younger(found, Some(oldest)));
-        let results =
-            found.into_iter().map(|found| usable(found).map(|found| Ok(found.answer))).collect::<Option<Vec<_>>>()?;
+        let results = found
+            .into_iter()
+            .map(|found| usable(found).map(|found| Ok(found.answer)))
+            .collect::<Option<Vec<_>>>()?;
         let told = Told { stale: results.len() as u64, ..Told::default() };
         Some(Answers { results, told })
     }

@@ -120,8 +120,9 @@ fn read<A: DeserializeOwned>(kept: &Kept, at: u64) -> Option<Found<A>> {
 }
 
 fn write<A: Serialize>(bought: &Bought<A>) -> Result<Kept, Fault> {
-    let reply = serde_json::to_vec(&bought.answer)
-        .map_err(|error| Fault::new(FaultKind::Internal, "an answer cannot be written as json").cause(error))?;
+    let reply = serde_json::to_vec(&bought.answer).map_err(|error| {
+        Fault::new(FaultKind::Internal, "an answer cannot be written as json").cause(error)
+    })?;
     Ok(Kept {
         reply: reply.into(),
         input_tokens: bought.usage.input_tokens,

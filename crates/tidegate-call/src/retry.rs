@@ -155,11 +155,10 @@ impl<C: Codec> Caller<C> {
         let failure = history.prior.insert(failure);
         match whose {
             Remedied::Record => return Next::Blame,
-            Remedied::Lane => return Next::Halt(Halt::lane(failure.lane_fault(&self.settings))),
+            Remedied::Lane => return Next::Halt(Halt::lane(self.lane_fault(failure))),
             Remedied::Neither => {}
         }
-        let throttled =
-            matches!(treat(failure.cause).0, FailureKind::RateLimited | FailureKind::Overloaded);
+        let throttled = matches!(treat(failure.cause).0, FailureKind::RateLimited | FailureKind::Overloaded);
         let delay = self.lane.backoff(history.tries, failure.wait, throttled, cx.priority);
         history.age += delay;
         if cx.priority == Priority::Bulk && history.age > self.settings.record_time {
@@ -169,7 +168,7 @@ impl<C: Codec> Caller<C> {
         let until = Instant::now() + delay;
         if cx.deadline.is_some_and(|deadline| until >= deadline) {
             // Whatever the rest, there is no time for another try.
-            return Next::Halt(Halt::own(failure.lane_fault(&self.settings)));
+            return Next::Halt(Halt::own(self.lane_fault(failure)));
         }
         match rest(until, cx).await {
             Ok(()) => Next::Again,
@@ -179,7 +178,7 @@ impl<C: Codec> Caller<C> {
 
     fn too_old(&self, failure: &Failure) -> Fault {
         let minutes = self.settings.record_time.as_secs() / 60;
-        failure.lane_fault(&self.settings).during(format!("trying one request for {minutes} min"))
+        self.lane_fault(failure).during(format!("trying one request for {minutes} min"))
     }
 
     /// What it means not to be let in: the record's fault, if it is larger than anything may be.
@@ -201,7 +200,7 @@ impl<C: Codec> Caller<C> {
                     .hint(format!("try again in {} s", wait.as_secs().max(1))),
             )),
             Denied::NoExtra => Err(Halt::lane(match prior {
-                Some(failure) => failure.lane_fault(&self.settings),
+                Some(failure) => self.lane_fault(failure),
                 None => Fault::new(FaultKind::Unavailable, "too many calls fail for another to be repeated"),
             })),
         }
@@ -236,4 +235,3 @@ pub(crate) async fn rest(until: Instant, cx: &CallCx) -> Result<(), Halt> {
         () = sleep_until(until) => Ok(()),
     }
 }
-

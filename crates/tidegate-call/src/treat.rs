@@ -108,9 +108,11 @@ impl Failure {
         }
     }
 
-    /// The fault of the lane: nobody's record.
-    pub(crate) fn lane_fault(&self, settings: &CallSettings) -> Fault {
+    /// The fault of the lane: nobody's record. `worked` says whether the lane was ever answered: a key, a model or an
+    /// address that never worked is a wrong setting, and nothing that would pass.
+    pub(crate) fn lane_fault(&self, settings: &CallSettings, worked: bool) -> Fault {
         let kind = match self.cause {
+            Cause::Refused(RefusalKind::Unauthorised | RefusalKind::NotFound) if !worked => FaultKind::Config,
             Cause::Refused(RefusalKind::RateLimited) => FaultKind::RateLimited,
             Cause::Refused(RefusalKind::Unauthorised | RefusalKind::NotFound | RefusalKind::Exhausted)
             | Cause::Lost(WireFaultKind::Tls) => FaultKind::Blocked,
@@ -266,7 +268,7 @@ mod tests {
     fn a_lane_fault_never_quarantines_and_a_record_fault_always_does() {
         let settings = CallSettings { key_hint: Some("set KEY".to_owned()), ..CallSettings::default() };
         for (cause, remedy) in every_cause() {
-            let of_lane = failure(cause).lane_fault(&settings);
+            let of_lane = failure(cause).lane_fault(&settings, true);
             let advice = advise(&of_lane);
             assert_ne!(advice, Advice::Quarantine, "{cause:?}");
             let stops = remedy == Remedy::Stop || remedy == Remedy::Once;
@@ -280,10 +282,10 @@ mod tests {
         let settings = CallSettings { key_hint: Some("set KEY".to_owned()), ..CallSettings::default() };
         for (cause, remedy) in every_cause() {
             if remedy == Remedy::Stop || remedy == Remedy::Once {
-                assert!(failure(cause).lane_fault(&settings).hint_text().is_some(), "{cause:?}");
+                assert!(failure(cause).lane_fault(&settings, true).hint_text().is_some(), "{cause:?}");
             }
         }
-        let key = failure(Cause::Refused(RefusalKind::Unauthorised)).lane_fault(&settings);
+        let key = failure(Cause::Refused(RefusalKind::Unauthorised)).lane_fault(&settings, true);
         assert_eq!(key.hint_text(), Some("set KEY"));
     }
 

@@ -36,10 +36,7 @@ impl Witness {
 
     /// The counts now.
     pub(crate) fn now(&self) -> Seen {
-        Seen {
-            answered: self.answered.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
-        }
+        Seen { answered: self.answered.load(Ordering::Relaxed), failed: self.failed.load(Ordering::Relaxed) }
     }
 
     /// What happened to others since `before`, of whose failures `own` were one's own.

@@ -95,6 +95,9 @@ pub enum Command {
     /// See what was paid for and kept, and make room
     #[command(subcommand, after_help = help::JOURNAL)]
     Journal(Journal),
+    /// Play a provider of models on this machine, to try settings without paying
+    #[command(after_help = help::MOCK_PROVIDER)]
+    MockProvider(MockProviderArgs),
     /// Print the JSON Schema of pipeline.toml
     #[command(after_help = help::SCHEMA)]
     Schema,
@@ -219,6 +222,20 @@ pub struct PruneArgs {
     /// Say what would go, and take nothing out
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `tidegate mock-provider`.
+#[derive(Debug, Args)]
+pub struct MockProviderArgs {
+    /// What goes wrong, how fast it answers and how much it bears; without one it answers at once
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 8787)]
+    pub port: u16,
+    /// Append what was asked and answered to this file, as lines of JSON
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
 }
 
 /// `tidegate config`.

@@ -78,6 +78,15 @@ Examples:
 
 Vectors that a stored chunk points to never go. The file keeps its size; the room is used again.";
 
+/// `tidegate mock-provider --help`.
+pub const MOCK_PROVIDER: &str = "\
+Examples:
+  tidegate mock-provider
+  tidegate mock-provider --script slow-and-limited.toml --log requests.jsonl
+
+It speaks the formats of OpenAI, Anthropic, Gemini, Cohere and Ollama and keeps limits as strictly as
+they do. Its vectors and answers are made up from the text: right in form, empty of meaning.";
+
 /// `tidegate schema --help`.
 pub const SCHEMA: &str = "\
 Examples:

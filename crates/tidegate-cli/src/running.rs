@@ -35,12 +35,17 @@ impl Asked {
     }
 }
 
-/// Runs a pipeline to its end, or follows its folders until a signal, and tells how it went.
-pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, Fault> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+/// What waits for things: one thread, because all that takes long is done by others.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Fault::new(FaultKind::Unavailable, "the runtime cannot be started").cause(error))?;
+        .map_err(|error| Fault::new(FaultKind::Unavailable, "the runtime cannot be started").cause(error))
+}
+
+/// Runs a pipeline to its end, or follows its folders until a signal, and tells how it went.
+pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, Fault> {
+    let runtime = runtime()?;
     let watch = if asked.once { None } else { tidegate::watch(config)? };
     let result = runtime.block_on(async {
         let stop = StopHandle::new();
@@ -212,7 +217,7 @@ fn exit_of(finished: &Finished, watch: Option<&Watch>, terminal: &Terminal) -> E
 }
 
 /// Interrupt and termination, both of which ask for a stop.
-struct Signals {
+pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
     /// Listened to only so that a limit on the size of files is an error of the write that meets it, and not the end
@@ -221,7 +226,8 @@ struct Signals {
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Fault> {
+    /// Begins to listen.
+    pub fn listen() -> Result<Self, Fault> {
         let refused =
             |error| Fault::new(FaultKind::Unavailable, "this system refuses to tell of signals").cause(error);
         Ok(Self {
@@ -236,7 +242,7 @@ impl Signals {
     ///
     /// # Cancel safety
     /// Safe.
-    async fn next(&mut self) {
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

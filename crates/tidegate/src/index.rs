@@ -1,11 +1,13 @@
 //! Searching what a store holds.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tidegate_core::{Embedder, Fault, FaultKind, Task};
+use tidegate_core::{Fault, FaultKind};
 use tidegate_store::search::{Filter, Hit, Mode, Query, Searcher};
 use tidegate_store::{OpenMode, Store};
+
+use crate::config::Config;
+use crate::questions::Questions;
 
 /// How to search.
 #[derive(Debug, Clone)]
@@ -46,7 +48,7 @@ pub struct Found {
 pub struct Index {
     store: Store,
     searcher: Searcher,
-    embedder: Arc<dyn Embedder>,
+    questions: Questions,
 }
 
 impl Index {
@@ -55,31 +57,66 @@ impl Index {
     /// # Errors
     /// A store that is missing, damaged, newer than this version, or not tidegate's.
     pub fn open(url: &str) -> Result<Self, Fault> {
+        Self::open_with(url, &Config::default())
+    }
+
+    /// Opens the store at `url`. If its vectors are of a provider's model, the providers of `config` say how that is
+    /// reached to embed questions; else what the store was last indexed with does.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(url: &str, config: &Config) -> Result<Self, Fault> {
         let store = Store::open(url, OpenMode::Read)?;
-        Ok(Self {
-            searcher: Searcher::new(store.clone()),
-            store,
-            embedder: Arc::new(tidegate_model::Builtin),
-        })
+        let questions = Questions::new(&store, config)?;
+        Ok(Self { searcher: Searcher::new(store.clone()), store, questions })
     }
 
     /// Answers a query in plain words; words in double quotes are a phrase. Blocks the calling thread for the
     /// milliseconds it takes.
     ///
     /// # Errors
-    /// [`FaultKind::Config`] for an empty query; storage faults.
+    /// [`FaultKind::Config`] for an empty query, and for one by meaning where a provider's model must be asked, which
+    /// [`Self::find`] does; storage faults.
     pub fn search(&self, query: &str, options: &SearchOptions) -> Result<Found, Fault> {
         let started = Instant::now();
+        let vector = match options.mode {
+            Mode::Text => None,
+            _ => Some(self.questions.embed_here(query)?),
+        };
+        self.answer(query, vector, (options, started))
+    }
+
+    /// As [`Self::search`], whatever made the vectors: if a provider's model did, it is asked for the question's,
+    /// which is paid for once and then kept.
+    ///
+    /// # Errors
+    /// As [`Self::search`]; faults of the call, such as [`FaultKind::Unavailable`] while the provider is down.
+    ///
+    /// # Cancel safety
+    /// Safe. The search itself blocks for the milliseconds it takes.
+    pub async fn find(&self, query: &str, options: &SearchOptions) -> Result<Found, Fault> {
+        let started = Instant::now();
+        let asks = options.mode != Mode::Text && !query.trim().is_empty();
+        let vector = if asks { Some(self.questions.embed(query).await?) } else { None };
+        self.answer(query, vector, (options, started))
+    }
+
+    fn answer(
+        &self,
+        query: &str,
+        vector: Option<Vec<f32>>,
+        (options, started): (&SearchOptions, Instant),
+    ) -> Result<Found, Fault> {
         if query.trim().is_empty() {
             return Err(Fault::new(FaultKind::Config, "the query is empty").hint("say what to look for"));
         }
         let mut asked = Query::new(query, options.mode);
         asked.limit = options.limit;
         asked.filter = options.filter.clone();
-        if options.mode != Mode::Text {
-            asked.vector = self.embedder.embed(&[query], Task::Query)?.pop();
-            asked.model = Some(self.embedder.identity().to_owned());
+        if vector.is_some() {
+            asked.model = Some(self.questions.identity().to_owned());
         }
+        asked.vector = vector;
         let hits = self.searcher.search(&asked)?;
         Ok(Found { hits, took: started.elapsed() })
     }

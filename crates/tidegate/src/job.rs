@@ -8,7 +8,7 @@ use tidegate_connect::{
     Committed, FieldSelection, FilesStats, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_TAIL, VectorFormat, Watch,
 };
 use tidegate_core::report::{Chunks, EmbeddedCounts, Report, RunState};
-use tidegate_core::{ContentHash, Coverage, Embedder, Fault, FaultKind, Ledger, Sink, Sweep, SweepPolicy};
+use tidegate_core::{ContentHash, Coverage, Fault, FaultKind, Ledger, Sink, Sweep, SweepPolicy, Task};
 use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
 use tidegate_model::Builtin;
 use tidegate_store::{
@@ -18,8 +18,10 @@ use tidegate_store::{
 use tidegate_text::{ChunkOptions, ParseOptions};
 
 use crate::config::{self, Config};
+use crate::embedding::{Embedding, unmixed};
+use crate::services::Services;
 use crate::source::Opened;
-use crate::stages::{ChunkStage, EmbedCounts, EmbedStage, ParseStage};
+use crate::stages::{ChunkStage, EmbedCounts, EmbedStage, ParseStage, RemoteEmbedStage};
 use crate::unswept::Unswept;
 
 /// A pipeline that is ready to run, and holds its lease.
@@ -37,6 +39,7 @@ pub struct Job {
     flow: Flow,
     monitor: Arc<Monitor>,
     embedded: Option<Arc<EmbedCounts>>,
+    services: Arc<Services>,
     files: Option<Arc<FilesStats>>,
     ledger: Arc<PipelineLedger>,
     store: Store,
@@ -89,10 +92,12 @@ impl Job {
         // Sources first: a mistyped path must not leave an empty store behind.
         let opened = Opened::new(config, options.watch, options.once)?;
         let store = open_store(config)?;
-        let embedder: Arc<dyn Embedder> = Arc::new(Builtin);
+        let services = Arc::new(Services::new(config));
+        let embedding = open_embedding(config, (&services, &store)).await?;
+        unmixed(config, &embedding, &store)?;
         let (run, fingerprint) = (run_id(), config.fingerprint());
         let terms = PipelineRun {
-            model: embedder.identity(),
+            model: embedding.identity(),
             retry_quarantined: options.retry,
             relist: opened.relists,
             outcomes_only: !matches!(config.sink, config::Sink::Store),
@@ -109,7 +114,7 @@ impl Job {
         let source =
             if matches!(config.sink, config::Sink::Store) { source } else { Box::new(Unswept(source)) };
         let flow = Flow::new(source, sink, ledger.clone(), limits);
-        let (flow, embedded) = add_stages(flow, config, (&embedder, &store));
+        let (flow, embedded) = add_stages(flow, config, (&embedding, &store));
         let monitor = flow.monitor();
         let pipeline = config.pipeline.name.clone();
         let gone = if matches!(config.sink, config::Sink::Store) {
@@ -118,7 +123,20 @@ impl Job {
             Vec::new()
         };
         let (files, peak_memory) = (opened.files, options.peak_memory);
-        Ok(Self { flow, monitor, embedded, files, ledger, store, pool, run, pipeline, peak_memory, gone })
+        Ok(Self {
+            flow,
+            monitor,
+            embedded,
+            services,
+            files,
+            ledger,
+            store,
+            pool,
+            run,
+            pipeline,
+            peak_memory,
+            gone,
+        })
     }
 
     /// The live view of the run to come.
@@ -138,8 +156,20 @@ impl Job {
     /// # Cancel safety
     /// Dropping the future is like a crash: what is committed stays, the rest is pending.
     pub async fn run(self, stop: StopHandle) -> Finished {
-        let Self { flow, monitor, embedded, files, ledger, store, pool, run, pipeline, peak_memory, gone } =
-            self;
+        let Self {
+            flow,
+            monitor,
+            embedded,
+            services,
+            files,
+            ledger,
+            store,
+            pool,
+            run,
+            pipeline,
+            peak_memory,
+            gone,
+        } = self;
         let Ended { mut report, mut fault, mut sweep } =
             tidegate_engine::run(flow, run.clone(), (pool, stop, monitor.clone())).await;
         if report.state == RunState::Done && !gone.is_empty() {
@@ -153,6 +183,7 @@ impl Job {
                 Err(unswept) => fault = Some(unswept),
             }
         }
+        report.calls = services.calls();
         report.chunks.written = monitor.committed();
         if let Some(counts) = embedded {
             report.embedded = EmbeddedCounts {
@@ -276,7 +307,7 @@ fn engine_options(config: &Config) -> Options {
 fn add_stages(
     mut flow: Flow,
     config: &Config,
-    (embedder, store): (&Arc<dyn Embedder>, &Store),
+    (embedding, store): (&Embedding, &Store),
 ) -> (Flow, Option<Arc<EmbedCounts>>) {
     if let Some(parse) = config.parse() {
         let options = ParseOptions {
@@ -292,14 +323,31 @@ fn add_stages(
             overlap_tokens: chunk.overlap_tokens,
             min_tokens: chunk.min_tokens,
         };
-        flow = flow.cpu("chunk", Arc::new(ChunkStage::new(Arc::new(Builtin), options)));
+        flow = flow.cpu("chunk", Arc::new(ChunkStage::new(embedding.tokenizer(), options)));
     }
     let Some(embed) = config.embed() else { return (flow, None) };
-    let stage = EmbedStage::new(embedder.clone(), Arc::new(store.clone()), embed.batch);
-    let counts = stage.counts();
-    // Two groups at once: one waits for the journal while the other is computed.
-    let concurrency = if embed.concurrency == 0 { 2 } else { embed.concurrency };
-    (flow.batch("embed", concurrency, Arc::new(stage)), Some(counts))
+    let or = |default: usize| if embed.concurrency == 0 { default } else { embed.concurrency };
+    match embedding {
+        Embedding::Local => {
+            let stage = EmbedStage::new(Arc::new(Builtin), Arc::new(store.clone()), embed.batch);
+            let counts = stage.counts();
+            // Two groups at once: one waits for the journal while the other is computed.
+            (flow.batch("embed", or(2), Arc::new(stage)), Some(counts))
+        }
+        Embedding::Remote(model) => {
+            let stage = RemoteEmbedStage::new(model.clone(), embed.batch);
+            let counts = stage.counts();
+            // How many are really in flight is the lane's to say; here stand enough that it never lacks one.
+            (flow.batch("embed", or(config.most_in_flight(&embed.model)), Arc::new(stage)), Some(counts))
+        }
+    }
+}
+
+/// What makes the vectors; the table inside the program also where none are made, to measure chunks.
+async fn open_embedding(config: &Config, (services, store): (&Services, &Store)) -> Result<Embedding, Fault> {
+    let Some(embed) = config.embed() else { return Ok(Embedding::Local) };
+    let model = (&embed.model, embed.dimensions);
+    Embedding::open(model, Task::Document, (services, store), Some(Arc::new(store.clone()))).await
 }
 
 async fn open_sink(

@@ -16,8 +16,11 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+mod embedding;
 mod index;
 mod job;
+mod questions;
+pub mod services;
 mod source;
 pub mod stages;
 mod template;

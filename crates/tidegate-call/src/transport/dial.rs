@@ -45,7 +45,9 @@ pub(super) async fn dial(
     };
     let Some(tls) = tls else { return Ok(Io::Plain(plain.await?)) };
     let both = async { tls.shake(host, plain.await?).await };
-    let stream = timeout(patience.tls, both).await.unwrap_or_else(|_| Err(too_slow("the tls handshake", patience.tls)))?;
+    let stream = timeout(patience.tls, both)
+        .await
+        .unwrap_or_else(|_| Err(too_slow("the tls handshake", patience.tls)))?;
     Ok(Io::Tls(Box::new(stream)))
 }
 

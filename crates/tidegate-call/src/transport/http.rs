@@ -115,8 +115,7 @@ impl Http {
     }
 
     async fn connect(&self, site: &Site) -> Result<Link, WireFault> {
-        let patience =
-            Patience { connect: self.settings.connect_timeout, tls: self.settings.tls_timeout };
+        let patience = Patience { connect: self.settings.connect_timeout, tls: self.settings.tls_timeout };
         let io = dial(&site.host, site.port, site.encrypted.then_some(&self.tls), patience).await?;
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         Link::new(io, number, Counted::new(&self.open)).await
@@ -184,9 +183,6 @@ fn add_headers(headers: &mut http::HeaderMap, site: &Site) {
     // Nothing is decompressed here, and a compressed bomb is best not asked for.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if !headers.contains_key(USER_AGENT) {
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("tidegate/", env!("CARGO_PKG_VERSION"))),
-        );
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tidegate/", env!("CARGO_PKG_VERSION"))));
     }
 }

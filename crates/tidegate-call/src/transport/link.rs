@@ -158,7 +158,10 @@ impl Link {
 /// What `error` says of a request whose head did not come.
 fn before_head(error: &hyper::Error) -> WireFault {
     if error.is_parse() {
-        return WireFault::new(WireFaultKind::NotHttp, format!("what came is not http: {}", innermost(error)));
+        return WireFault::new(
+            WireFaultKind::NotHttp,
+            format!("what came is not http: {}", innermost(error)),
+        );
     }
     WireFault::new(
         WireFaultKind::Reset,

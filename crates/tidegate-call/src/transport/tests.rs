@@ -196,7 +196,9 @@ async fn each_loss_names_itself() {
             |stream| {
                 async move {
                     hear(stream).await?;
-                    stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n").await
+                    stream
+                        .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")
+                        .await
                 }
                 .boxed()
             },
@@ -207,7 +209,9 @@ async fn each_loss_names_itself() {
             |stream| {
                 async move {
                     hear(stream).await?;
-                    stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nhello\r\n").await
+                    stream
+                        .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nhello\r\n")
+                        .await
                 }
                 .boxed()
             },
@@ -282,7 +286,8 @@ async fn nothing_listening_is_told_from_no_such_name() {
 #[tokio::test]
 async fn bad_urls_are_refused_without_a_connection() {
     let at = SocketAddr::from(([127, 0, 0, 1], 9));
-    for url in ["", "/v1/embed", "ftp://example.org/", "http://user:secret@example.org/", "http://exa mple/"] {
+    for url in ["", "/v1/embed", "ftp://example.org/", "http://user:secret@example.org/", "http://exa mple/"]
+    {
         let http = Http::default();
         let fault =
             whole(&http, HttpRequest { url: url.to_owned(), ..request(at) }).await.expect_err("no url");
@@ -349,7 +354,9 @@ async fn an_answer_may_come_in_any_pieces() {
     let script: Script = |stream| {
         async move {
             hear(stream).await?;
-            for byte in b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n" {
+            for byte in
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+            {
                 stream.write_all(&[*byte]).await?;
                 tokio::task::yield_now().await;
             }

@@ -30,14 +30,19 @@ impl Tls {
     /// # Errors
     /// [`WireFaultKind::Tls`] where the certificate is not to be trusted or TLS is spoken wrongly,
     /// [`WireFaultKind::Connect`] where the connection ended meanwhile.
-    pub(super) async fn shake(&self, host: &str, stream: TcpStream) -> Result<TlsStream<TcpStream>, WireFault> {
+    pub(super) async fn shake(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, WireFault> {
         let config = self
             .config
             .get_or_init(|| self.configure())
             .clone()
             .map_err(|message| WireFault::new(WireFaultKind::Tls, message))?;
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| WireFault::new(WireFaultKind::BadUrl, "the host is no name a certificate can have"))?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+            WireFault::new(WireFaultKind::BadUrl, "the host is no name a certificate can have")
+        })?;
         TlsConnector::from(config).connect(name, stream).await.map_err(|error| classify(&error))
     }
 
@@ -52,7 +57,8 @@ impl Tls {
         }
         if roots.is_empty() {
             return Err(
-                "no trusted certificates found; install the system's CA certificates or set SSL_CERT_FILE".to_owned()
+                "no trusted certificates found; install the system's CA certificates or set SSL_CERT_FILE"
+                    .to_owned(),
             );
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -2,12 +2,13 @@
 
 use tidegate::config::{self, Overrides};
 use tidegate::{JournalStats, ModelStats, OpenMode, Prune, Pruned, Store};
-use tidegate_core::{Fault, FaultKind};
+use tidegate_core::Fault;
 use tidegate_observe::{JournalRow, bytes, count, journal};
 
 use crate::args::{Global, Journal, PruneArgs};
 use crate::exit::Exit;
 use crate::out::Out;
+use crate::running;
 use crate::terminal::{Terminal, now_ms};
 
 /// Shows what was paid for and kept, or makes room.
@@ -60,9 +61,7 @@ fn prune(url: &str, args: &PruneArgs, (global, terminal): (&Global, &Terminal)) 
         dry_run: args.dry_run,
     };
     let store = Store::open(url, OpenMode::Write)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|error| Fault::new(FaultKind::Unavailable, "the runtime cannot be started").cause(error))?;
+    let runtime = running::runtime()?;
     let pruned = runtime.block_on(store.prune_journal(asked))?;
     if global.json {
         let mut out = Out::stdout();

@@ -6,6 +6,7 @@ pub mod index;
 pub mod init;
 pub mod journal;
 pub mod killpoints;
+pub mod mock_provider;
 pub mod quarantine;
 pub mod run;
 pub mod schema;

@@ -130,9 +130,7 @@ fn drop_chosen(url: &str, chosen: &Chosen, terminal: &Terminal) -> Result<Exit, 
     let items = chosen_of(&Store::open(url, OpenMode::Read)?, chosen)?;
     let keys: Vec<String> = items.into_iter().map(|item| item.source).collect();
     let store = Store::open(url, OpenMode::Write)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(|error| Fault::new(FaultKind::Unavailable, "the runtime cannot be started").cause(error))?;
+    let runtime = running::runtime()?;
     let dropped = runtime.block_on(store.quarantine_drop(Some(keys)))?;
     terminal.say(&format!("dropped {dropped}; a run that still finds them tries them as new"));
     Ok(Exit::Done)

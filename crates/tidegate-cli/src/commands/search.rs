@@ -9,10 +9,12 @@ use tidegate::config::{self, Overrides};
 use tidegate::{Filter, Found, Hit, Index, Mode, SearchOptions, snippet};
 use tidegate_core::{Fault, FaultKind};
 use tidegate_observe::{HitView, Page, render_hits};
+use tokio::runtime::Runtime;
 
 use crate::args::Global;
 use crate::exit::Exit;
 use crate::out::Out;
+use crate::running::runtime;
 use crate::search_args::{self, SearchArgs};
 use crate::terminal::Terminal;
 
@@ -26,24 +28,39 @@ pub fn run(args: &SearchArgs, global: &Global, terminal: &Terminal) -> Result<Ex
     let overrides = Overrides { store: global.store.clone(), ..Overrides::default() };
     let resolved = config::load(global.config.as_deref(), overrides)?;
     let options = SearchOptions { mode: mode(args.mode), limit: args.limit as usize, filter: filter(args)? };
-    let index = Index::open(&resolved.config.store.url)?;
+    let index = Index::open_with(&resolved.config.store.url, &resolved.config)?;
+    let ask = Asking { index, options, runtime: runtime()? };
     let mut out = Out::stdout();
     match &args.queries {
-        Some(file) => many(&index, (file, &options), &mut out)?,
-        None => one(&index, (args, &options), (global, terminal), &mut out)?,
+        Some(file) => many(&ask, file, &mut out)?,
+        None => one(&ask, args, (global, terminal), &mut out)?,
     }
     out.finish()?;
     Ok(Exit::Done)
 }
 
+/// An index and how it is asked.
+struct Asking {
+    index: Index,
+    options: SearchOptions,
+    /// Waits for the provider, where one embeds the questions.
+    runtime: Runtime,
+}
+
+impl Asking {
+    fn find(&self, query: &str) -> Result<Found, Fault> {
+        self.runtime.block_on(self.index.find(query, &self.options))
+    }
+}
+
 fn one(
-    index: &Index,
-    (args, options): (&SearchArgs, &SearchOptions),
+    ask: &Asking,
+    args: &SearchArgs,
     (global, terminal): (&Global, &Terminal),
     out: &mut Out,
 ) -> Result<(), Fault> {
     let query = args.query.join(" ");
-    let found = index.search(&query, options)?;
+    let found = ask.find(&query)?;
     if global.json {
         return out.json(&Answer::of(&found));
     }
@@ -103,7 +120,7 @@ struct Answered<'a> {
     answer: Answer<'a>,
 }
 
-fn many(index: &Index, (file, options): (&Path, &SearchOptions), out: &mut Out) -> Result<(), Fault> {
+fn many(ask: &Asking, file: &Path, out: &mut Out) -> Result<(), Fault> {
     let mut lines = open(file)?;
     let mut number = 0;
     loop {
@@ -125,7 +142,7 @@ fn many(index: &Index, (file, options): (&Path, &SearchOptions), out: &mut Out) 
                 .cause(error)
                 .during(&place)
         })?;
-        let found = index.search(&question.text, options).map_err(|fault| fault.during(&place))?;
+        let found = ask.find(&question.text).map_err(|fault| fault.during(&place))?;
         out.json(&Answered { id: &question.id, answer: Answer::of(&found) })?;
         // A program that asks one question after the other waits for each answer.
         out.flush()?;

@@ -8,6 +8,7 @@ mod full_disk;
 mod journal;
 mod nothing_twice;
 mod outputs;
+mod remote;
 mod rows;
 mod searching;
 mod stopping;

@@ -64,6 +64,15 @@ impl Config {
         self.stages.iter().find_map(|stage| if let Stage::Parse(parse) = stage { Some(parse) } else { None })
     }
 
+    /// How many requests to the provider of `model` may be in flight at most.
+    #[must_use]
+    pub fn most_in_flight(&self, model: &ModelRef) -> usize {
+        let provider =
+            model.provider().and_then(|name| self.providers.get(name)).cloned().unwrap_or_default();
+        let most = if provider.concurrency > 0 { provider.concurrency } else { provider.max_concurrency };
+        most.max(1) as usize
+    }
+
     /// The chunk stage, if there is one.
     #[must_use]
     pub fn chunk(&self) -> Option<&Chunk> {

@@ -159,7 +159,7 @@ impl Batch for EmbedStage {
 
 /// What is embedded: the headings above a chunk and its text, so that "Returns" under "Shipping" is not taken for a
 /// function's.
-fn text_of(record: &Record) -> Result<String, Fault> {
+pub(super) fn text_of(record: &Record) -> Result<String, Fault> {
     let text = record.body.as_text().ok_or_else(|| Fault::new(FaultKind::Internal, "nothing to embed"))?;
     let heading = record.place.as_ref().map(|place| &*place.heading).unwrap_or_default();
     Ok(tidegate_text::with_heading(heading, text))

@@ -3,7 +3,9 @@
 mod chunk;
 mod embed;
 mod parse;
+mod remote;
 
 pub use chunk::ChunkStage;
 pub use embed::{EmbedCounts, EmbedStage};
 pub use parse::ParseStage;
+pub(crate) use remote::RemoteEmbedStage;

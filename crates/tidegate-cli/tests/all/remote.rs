@@ -1,0 +1,124 @@
+//! Models of providers, against a provider that plays by a script.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use tidegate_testkit::provider::{Script, Server};
+
+use crate::world::{World, paragraph};
+
+fn provider(script: &str) -> Server {
+    Server::start(Script::from_toml(script).unwrap()).unwrap()
+}
+
+fn base(server: &Server) -> String {
+    format!("{}/v1", server.url())
+}
+
+fn corpus(world: &World, documents: usize) {
+    for at in 0..documents {
+        world.write(&format!("docs/{at:03}.md"), paragraph(&format!("word{at}"), 60));
+    }
+}
+
+fn index(world: &World, code: i32, server: &Server, more: &[&str]) -> Value {
+    let base = base(server);
+    let args = ["docs", "--embed", "openai:text-embedding-3-small", "--base-url", &base];
+    world.index_to(code, &args.iter().chain(more).copied().collect::<Vec<_>>())
+}
+
+/// How often each text was asked for.
+fn asked(server: &Server) -> BTreeMap<u64, usize> {
+    let mut asked = BTreeMap::new();
+    for text in server.log().entries().iter().flat_map(|entry| &entry.texts) {
+        *asked.entry(text.hash).or_default() += 1;
+    }
+    asked
+}
+
+#[test]
+fn a_folder_is_embedded_by_a_provider_once_and_found_by_meaning() {
+    let world = World::new();
+    corpus(&world, 40);
+    let server = provider("");
+    let report = index(&world, 0, &server, &[]);
+    assert_eq!((&report["records"]["stored"], &report["embedded"]["texts"]), (&40.into(), &40.into()));
+    assert_eq!(report["calls"]["sent"], server.log().entries().len());
+    assert!(asked(&server).values().all(|times| *times == 1));
+    // The second time nothing is asked at all.
+    let sent = server.log().entries().len();
+    let again = index(&world, 0, &server, &[]);
+    assert_eq!((&again["records"]["unchanged"], &again["calls"]["sent"]), (&40.into(), &0.into()));
+    assert_eq!(server.log().entries().len(), sent);
+    // A search embeds its question with the same model, at the address that the store remembers; once.
+    for _ in 0..2 {
+        let hits = world.hits(&["--mode", "vector", "word7"]);
+        assert!(!hits.is_empty());
+    }
+    assert_eq!(server.log().entries().len(), sent + 1);
+    // Words need no provider.
+    server.stop();
+    assert_eq!(world.holders("word7"), ["docs/007.md"]);
+}
+
+#[test]
+fn one_text_that_the_provider_refuses_costs_no_other() {
+    let world = World::new();
+    corpus(&world, 64);
+    world.write("docs/bad.md", "A text with the word POISON in it.");
+    let server = provider("[[poison]]\ntext = \"POISON\"\n");
+    let report = index(&world, 3, &server, &[]);
+    assert_eq!((&report["records"]["stored"], &report["records"]["quarantined"]), (&64.into(), &1.into()));
+    assert_eq!(world.quarantine(), [("docs/bad.md".to_owned(), "embed".to_owned(), "refused".to_owned())]);
+}
+
+#[test]
+fn vectors_of_two_models_are_never_mixed() {
+    let world = World::new();
+    corpus(&world, 3);
+    world.index(&["docs"]);
+    let server = provider("");
+    let base = base(&server);
+    let args = ["index", "docs", "--embed", "openai:text-embedding-3-small", "--base-url", &base];
+    let refused = world.run(&args).ended(2);
+    assert!(refused.err.contains("--store"), "{}", refused.err);
+    let elsewhere: Vec<&str> = args.iter().chain(&["--store", "new.db"]).copied().collect();
+    world.run(&elsewhere).ended(0);
+    let shorter: Vec<&str> = elsewhere.iter().chain(&["--dimensions", "256"]).copied().collect();
+    world.run(&shorter).ended(2);
+}
+
+#[test]
+fn a_key_that_is_missing_or_wrong_is_named_before_anything_is_begun() {
+    let world = World::new();
+    corpus(&world, 3);
+    let missing = world.run(&["index", "docs", "--embed", "openai:text-embedding-3-small"]).ended(2);
+    assert!(missing.err.contains("OPENAI_API_KEY"), "{}", missing.err);
+    let server = provider("keys = [\"sk-right-0123456789\"]\n");
+    let base = base(&server);
+    let args = ["index", "docs", "--embed", "openai:text-embedding-3-small", "--base-url", &base];
+    let mut command = world.command(&args);
+    let wrong = command.env("OPENAI_API_KEY", "sk-canary-0123456789").output().unwrap();
+    let said = String::from_utf8(wrong.stderr).unwrap();
+    assert_eq!(wrong.status.code(), Some(2), "{said}");
+    assert!(said.contains("OPENAI_API_KEY") && !said.contains("canary"), "{said}");
+    let right = world.command(&args).env("OPENAI_API_KEY", "sk-right-0123456789").status().unwrap();
+    assert!(right.success());
+    let nobody = world.run(&["index", "docs", "--embed", "nobody:model"]).ended(2);
+    assert!(nobody.err.contains("nobody"), "{}", nobody.err);
+}
+
+#[test]
+fn a_run_stops_before_it_spends_more_than_it_may() {
+    let world = World::new();
+    corpus(&world, 200);
+    let server = provider("");
+    let report = index(&world, 4, &server, &["--max-tokens", "3000"]);
+    let spent = report["calls"]["tokens"].as_u64().unwrap();
+    assert!(spent > 0 && spent <= 3_000, "{report}");
+    assert!(report["records"]["stored"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!(report["records"]["quarantined"], 0);
+    // What is done is kept, and paid once.
+    index(&world, 0, &server, &[]);
+    assert!(asked(&server).values().all(|times| *times == 1));
+}

@@ -1,0 +1,140 @@
+//! Embedding questions with whatever made the vectors of a store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tidegate_call::{CallCx, Priority};
+use tidegate_core::{ContentHash, Embedder as _, Fault, FaultKind, Journal, Task, TraceId};
+use tidegate_model::{Builtin, Text};
+use tidegate_store::{OpenMode, Store};
+use tokio::sync::OnceCell;
+
+use crate::config::{Config, Embed};
+use crate::job::remembered_configs;
+use crate::services::{self, RemoteEmbedding, Services};
+
+/// What embeds the questions to a store.
+pub(crate) struct Questions {
+    identity: String,
+    remote: Option<Remote>,
+}
+
+/// A model of a provider; reached when the first question needs it, so that a search for words needs no key.
+struct Remote {
+    store: Store,
+    /// What may say how it is reached, best first.
+    configs: Vec<Config>,
+    model: OnceCell<RemoteEmbedding>,
+}
+
+impl Questions {
+    /// What made the vectors of `store`. `config` comes before what the store remembers.
+    pub(crate) fn new(store: &Store, config: &Config) -> Result<Self, Fault> {
+        let here = || Self { identity: Builtin::IDENTITY.to_owned(), remote: None };
+        let models = store.models()?;
+        // A store has vectors of one model; see `embedding::unmixed`.
+        let Some((identity, _)) = models.into_iter().next() else { return Ok(here()) };
+        if identity == Builtin::IDENTITY {
+            return Ok(here());
+        }
+        let mut configs = vec![config.clone()];
+        for mut remembered in remembered_configs(store)? {
+            // Where a provider is now is said by whoever searches now.
+            remembered.providers.extend(config.providers.clone());
+            configs.push(remembered);
+        }
+        let remote = Remote { store: store.clone(), configs, model: OnceCell::new() };
+        Ok(Self { identity, remote: Some(remote) })
+    }
+
+    /// The name of the vectors.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// The vector of a question, where it can be made on this machine.
+    pub(crate) fn embed_here(&self, question: &str) -> Result<Vec<f32>, Fault> {
+        if self.remote.is_some() {
+            let message =
+                format!("questions to this store are embedded by {}, which must be asked", self.identity);
+            return Err(Fault::new(FaultKind::Config, message).hint("use `Index::find`, or search for words"));
+        }
+        let mut vectors = Builtin.embed(&[question], Task::Query)?;
+        vectors.pop().ok_or_else(|| Fault::new(FaultKind::Internal, "a question without a vector"))
+    }
+
+    /// The vector of a question.
+    pub(crate) async fn embed(&self, question: &str) -> Result<Vec<f32>, Fault> {
+        let Some(remote) = &self.remote else { return self.embed_here(question) };
+        let model = remote.model.get_or_try_init(|| remote.reach(&self.identity)).await?;
+        let tokens = model.tokenizer().count(question);
+        let text = Text::new(question, u32::try_from(tokens).unwrap_or(u32::MAX));
+        let cx = CallCx::new(Priority::Interactive, TraceId(0));
+        let answers =
+            model.embed(&[text], &cx).await.map_err(|fault| fault.during("embedding the question"))?;
+        match answers.results.into_iter().next() {
+            Some(vector) => Ok(vector?.to_vec()),
+            None => Err(Fault::new(FaultKind::Internal, "a question without an answer")),
+        }
+    }
+}
+
+impl Remote {
+    async fn reach(&self, identity: &str) -> Result<RemoteEmbedding, Fault> {
+        let known = self.store.models()?;
+        let mut why = None;
+        for config in &self.configs {
+            let Some(Embed { model, dimensions, .. }) =
+                config.embed().filter(|embed| embed.model.provider().is_some())
+            else {
+                continue;
+            };
+            let services = Services::new(config);
+            let named = services.reach(model).map(|reached| services::identity(&reached, *dimensions));
+            match named {
+                Ok(name) if name == identity => {
+                    let journal: Arc<dyn Journal> = Arc::new(Lazy(self.store.clone()));
+                    return services::open(
+                        &services,
+                        model,
+                        (Task::Query, *dimensions),
+                        (&known, Some(journal)),
+                    )
+                    .await;
+                }
+                Ok(_) => {}
+                Err(fault) => why = Some(fault),
+            }
+        }
+        Err(why.unwrap_or_else(|| {
+            Fault::new(
+                FaultKind::Config,
+                format!("how {identity} is reached, which made these vectors, is not known"),
+            )
+            .hint("name the pipeline.toml with --config, or search for words with --mode text")
+        }))
+    }
+}
+
+/// The journal of a store that is open for reading: opened for writing only when there is something to keep, which
+/// happens once per question ever asked.
+struct Lazy(Store);
+
+#[async_trait]
+impl Journal for Lazy {
+    async fn lookup(&self, keys: &[ContentHash]) -> Result<Vec<Option<Arc<[f32]>>>, Fault> {
+        self.0.lookup(keys).await
+    }
+
+    async fn append(&self, model: &str, entries: Vec<(ContentHash, Arc<[f32]>, u32)>) -> Result<(), Fault> {
+        let kept = match Store::open(&self.0.path().display().to_string(), OpenMode::Write) {
+            Ok(store) => store.append(model, entries).await,
+            Err(fault) => Err(fault),
+        };
+        // A store on a disk that cannot be written can be searched all the same.
+        if let Err(fault) = kept {
+            tracing::info!(%fault, "the vector of a question was not kept");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! What a lane is told before its first call: what the user set, and what is known of the provider.
+
+use std::time::Duration;
+
+use tidegate_call::{Concurrency, LaneSettings, Limit};
+use tidegate_core::QuotaUnit;
+use tidegate_model::Profile;
+
+use crate::config;
+
+/// Of what a user set nothing is left out, and a profile adds only what the user did not set.
+pub(super) fn of(settings: &config::Provider, profile: &Profile, run: &config::Limits) -> LaneSettings {
+    let mut limits: Vec<Limit> = [
+        (QuotaUnit::Requests, settings.requests_per_minute),
+        (QuotaUnit::Inputs, settings.inputs_per_minute),
+        (QuotaUnit::Tokens, settings.tokens_per_minute),
+        (QuotaUnit::InputTokens, settings.input_tokens_per_minute),
+        (QuotaUnit::OutputTokens, settings.output_tokens_per_minute),
+    ]
+    .into_iter()
+    .filter(|(_, amount)| *amount > 0)
+    .map(|(unit, amount)| Limit::per_minute(unit, amount))
+    .collect();
+    for known in &profile.limits {
+        if !limits.iter().any(|limit| limit.unit == known.unit && limit.per == known.window) {
+            let (unit, amount, per) = (known.unit, known.amount, known.window);
+            limits.push(Limit { unit, amount, per, burst: Limit::BURST });
+        }
+    }
+    LaneSettings {
+        limits,
+        concurrency: match settings.concurrency {
+            0 => Concurrency::Adaptive { first: 4, least: 1, most: settings.max_concurrency.max(1) },
+            fixed => Concurrency::Fixed(fixed),
+        },
+        max_hold: run.max_hold.duration(),
+        slow: Some(settings.timeout.duration().mul_f64(0.8)).filter(|slow| *slow > Duration::ZERO),
+        seed: u64::from(std::process::id()),
+        ..LaneSettings::default()
+    }
+}

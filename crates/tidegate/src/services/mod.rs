@@ -1,0 +1,184 @@
+//! Models of providers, as a configuration names them: where they are, with which key, how fast they may be called.
+//!
+//! One lane per provider, model and key, whoever asks for it: an embed stage, an enrich stage and a question at the
+//! terminal share its limits and what may be spent.
+
+mod key;
+mod limits;
+mod remote;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tidegate_call::{CallSettings, Http, Lane, LaneName, LaneView, Paid, Parts, Spend, Timeouts};
+use tidegate_core::report::Calls;
+use tidegate_core::{Codec, Fault, FaultKind, Transport};
+use tidegate_model::{AuthStyle, Endpoint, Profiles, Service};
+
+use crate::config::{self, Config, Hedge, ModelRef};
+
+pub(crate) use remote::{RemoteEmbedding, identity, open};
+
+/// The services of one configuration.
+pub struct Services {
+    providers: BTreeMap<String, config::Provider>,
+    limits: config::Limits,
+    profiles: Profiles,
+    transport: Arc<dyn Transport>,
+    spend: Arc<Spend>,
+    lanes: Mutex<BTreeMap<LaneName, Arc<Lane>>>,
+}
+
+/// One model of a provider, ready to be called.
+pub(crate) struct Reached {
+    pub(crate) service: Service,
+    pub(crate) lane: Arc<Lane>,
+    settings: config::Provider,
+    key_hint: Option<String>,
+}
+
+impl Services {
+    /// The services that `config` names, over HTTP.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self::over(config, Arc::new(Http::default()))
+    }
+
+    /// The same over another transport, such as one in memory.
+    #[must_use]
+    pub fn over(config: &Config, transport: Arc<dyn Transport>) -> Self {
+        let limits = &config.limits;
+        let some = |tokens: u64| (tokens > 0).then_some(tokens);
+        Self {
+            providers: config.providers.clone(),
+            spend: Arc::new(Spend::new(
+                (limits.budget > 0.0).then_some(limits.budget),
+                some(limits.max_tokens),
+            )),
+            limits: limits.clone(),
+            profiles: Profiles::builtin(),
+            transport,
+            lanes: Mutex::default(),
+        }
+    }
+
+    /// The model that `model` names.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`]: a provider that nobody knows, one without an address, a key that is not where the
+    /// configuration says.
+    pub(crate) fn reach(&self, model: &ModelRef) -> Result<Reached, Fault> {
+        let ModelRef::Remote { provider: name, model } = model else {
+            return Err(Fault::new(FaultKind::Internal, format!("{model} is no model of a provider")));
+        };
+        let settings = self.providers.get(name).cloned().unwrap_or_default();
+        let profile = match &settings.profile {
+            Some(profile) => self.profiles.get(profile),
+            // A section with an address of its own needs no profile: most services speak OpenAI's format.
+            None => self.profiles.get(name).or_else(|unknown| match settings.base_url {
+                Some(_) => self.profiles.get("compatible"),
+                None => Err(unknown),
+            }),
+        }?;
+        let Some(base) = settings.base_url.as_ref().or(profile.base_url.as_ref()) else {
+            return Err(Fault::new(FaultKind::Config, format!("where {name} is, is not known"))
+                .hint(format!("set base_url in [providers.{name}], or give --base-url")));
+        };
+        let mut endpoint =
+            Endpoint::new(base, model).map_err(|fault| fault.during(format!("providers.{name}")))?;
+        let found = key::find(name, &settings, profile.key_env.as_deref())?;
+        if profile.auth != AuthStyle::None {
+            endpoint = endpoint.with_key(found.key, profile.auth.clone());
+        }
+        let lane = self.lane(name, (&settings, profile), &endpoint);
+        let service = Service::new(profile.clone(), endpoint, None);
+        Ok(Reached { service, lane, settings, key_hint: found.hint })
+    }
+
+    fn lane(
+        &self,
+        provider: &str,
+        (settings, profile): (&config::Provider, &tidegate_model::Profile),
+        endpoint: &Endpoint,
+    ) -> Arc<Lane> {
+        let name = LaneName {
+            provider: provider.to_owned(),
+            model: endpoint.model().to_owned(),
+            key: endpoint.fingerprint(),
+        };
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let settings = limits::of(settings, profile, &self.limits);
+            Lane::with_spend(name.clone(), settings, self.spend.clone())
+        };
+        lanes.entry(name.clone()).or_insert_with(make).clone()
+    }
+
+    /// What a caller of `reached` is made of.
+    pub(crate) fn parts<C: Codec>(
+        &self,
+        reached: &Reached,
+        paid: Arc<dyn Paid<C::Answer>>,
+        (model, kind): (String, Kind),
+    ) -> Parts<C::Answer> {
+        let timeout = reached.settings.timeout.duration();
+        let mut timeouts = if kind == Kind::Answers { Timeouts::CHAT } else { Timeouts::EMBED };
+        if timeout > Duration::ZERO {
+            timeouts.first_byte = timeout;
+            timeouts.first_token = timeout;
+            timeouts.total = timeouts.total.max(timeout.saturating_mul(2));
+        }
+        let settings = CallSettings {
+            model,
+            timeouts,
+            hedge: match reached.settings.hedge {
+                Hedge::Auto => kind == Kind::Vectors,
+                Hedge::On => true,
+                Hedge::Off => false,
+            },
+            key_hint: reached.key_hint.clone(),
+            ..CallSettings::default()
+        };
+        Parts { lane: reached.lane.clone(), transport: self.transport.clone(), paid, settings }
+    }
+
+    /// What carries requests.
+    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
+        &self.transport
+    }
+
+    /// What was called so far, over all lanes.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calls = Calls::default();
+        for lane in lanes.values() {
+            let counters = lane.counters();
+            calls.sent += counters.sent.get();
+            calls.retried += counters.retried.get();
+            calls.rate_limited += counters.rate_limited.get();
+            calls.failed += counters.failed.get();
+            calls.hedged += counters.hedged.get();
+            calls.tokens += counters.input_tokens.get() + counters.output_tokens.get();
+            calls.cost += counters.cost.get();
+        }
+        calls
+    }
+
+    /// Every lane as it stands.
+    #[must_use]
+    pub fn views(&self) -> Vec<LaneView> {
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.values().map(|lane| lane.view()).collect()
+    }
+}
+
+/// What calls are for, as far as patience goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Vectors and rankings: they take little and cost little to repeat.
+    Vectors,
+    /// Answers: they may take minutes, and a repeat is paid in full.
+    Answers,
+}

@@ -1,0 +1,112 @@
+//! Embedding with a model of a provider.
+
+use std::sync::Arc;
+
+use tidegate_call::{Answers, CallCx, Caller, Paid, Priority, Unpaid, Vectors};
+use tidegate_core::{Codec, ContentHash, Fault, FaultKind, Journal, Shape, Task, Tokenizer, TraceId};
+use tidegate_model::{Builtin, EmbedOptions, OpenaiEmbed, Text};
+
+use super::{Kind, Reached, Services};
+use crate::config::ModelRef;
+
+/// The length of a model's vectors, where something has told it: a store that has some, or a first call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Learned(pub(crate) Option<usize>);
+
+/// A model of a provider that makes vectors for one task.
+pub(crate) struct RemoteEmbedding {
+    caller: Caller<OpenaiEmbed>,
+    identity: String,
+}
+
+impl RemoteEmbedding {
+    /// The model of `reached`, for `task`. `dimensions` is zero for the model's own.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`]: the provider has no embeddings, or not of this length.
+    pub(crate) fn new(
+        services: &Services,
+        reached: &Reached,
+        (task, dimensions): (Task, usize),
+        (learned, journal): (Learned, Option<Arc<dyn Journal>>),
+    ) -> Result<Self, Fault> {
+        let asked = (dimensions > 0).then_some(dimensions);
+        let options = EmbedOptions { dimensions: asked, learned: learned.0, ..EmbedOptions::new(task) };
+        let codec = OpenaiEmbed::new(reached.service.clone(), options)?;
+        let identity = identity(reached, dimensions);
+        let paid: Arc<dyn Paid<Arc<[f32]>>> = match journal {
+            Some(journal) => Arc::new(Vectors(journal)),
+            None => Arc::new(Unpaid),
+        };
+        let parts = services.parts::<OpenaiEmbed>(reached, paid, (identity.clone(), Kind::Vectors));
+        Ok(Self { caller: Caller::new(Arc::new(codec), parts), identity })
+    }
+
+    /// The name under which its vectors are kept.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// The length of its vectors; zero while nobody knows.
+    pub(crate) fn dimensions(&self) -> usize {
+        self.caller.codec().embedding().expected()
+    }
+
+    /// What one request may carry.
+    pub(crate) fn shape(&self) -> Shape {
+        self.caller.codec().shape()
+    }
+
+    /// What measures texts for it.
+    pub(crate) fn tokenizer(&self) -> Arc<dyn Tokenizer> {
+        Arc::new(Builtin)
+    }
+
+    /// The journal key of a text.
+    pub(crate) fn key(&self, text: &Text) -> Result<ContentHash, Fault> {
+        self.caller.codec().key(text).ok_or_else(|| Fault::new(FaultKind::Internal, "a text without a key"))
+    }
+
+    /// The vectors of `texts`.
+    ///
+    /// # Errors
+    /// As [`Caller::call`].
+    pub(crate) async fn embed(&self, texts: &[Text], cx: &CallCx) -> Result<Answers<Arc<[f32]>>, Fault> {
+        self.caller.call(texts, cx).await
+    }
+}
+
+/// The name of a model's vectors: another length is another model.
+pub(crate) fn identity(reached: &Reached, dimensions: usize) -> String {
+    match dimensions {
+        0 => reached.service.identity(),
+        dimensions => format!("{}@{dimensions}", reached.service.identity()),
+    }
+}
+
+/// Makes sure that the length of the vectors is known, which is part of their keys: from what the store has, from
+/// what is known of the model, or else by embedding one word.
+///
+/// # Errors
+/// As [`RemoteEmbedding::new`] and [`RemoteEmbedding::embed`].
+pub(crate) async fn open(
+    services: &Services,
+    model: &ModelRef,
+    (task, dimensions): (Task, usize),
+    (known, journal): (&[(String, usize)], Option<Arc<dyn Journal>>),
+) -> Result<RemoteEmbedding, Fault> {
+    let reached = services.reach(model)?;
+    let name = identity(&reached, dimensions);
+    let stored = known.iter().find(|(known, _)| *known == name).map(|(_, dims)| *dims);
+    let first =
+        RemoteEmbedding::new(services, &reached, (task, dimensions), (Learned(stored), journal.clone()))?;
+    if first.dimensions() > 0 {
+        return Ok(first);
+    }
+    let probe = RemoteEmbedding::new(services, &reached, (task, dimensions), (Learned(None), None))?;
+    let told =
+        probe.embed(&[Text::new("tidegate", 4)], &CallCx::new(Priority::Interactive, TraceId(0))).await?;
+    let vector = told.results.into_iter().next().transpose()?;
+    let length = vector.map(|vector| vector.len());
+    RemoteEmbedding::new(services, &reached, (task, dimensions), (Learned(length), journal))
+}

@@ -1,0 +1,74 @@
+//! Chunks get their vectors from a model of a provider. Everything that can go wrong on the way is the call layer's:
+//! what was paid for is found again, what is refused is halved until the culprit is alone, an outage is waited out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tidegate_call::{CallCx, Priority};
+use tidegate_core::{Batch, Cx, Embedded, Fault, Grouping, Record, TraceId};
+use tidegate_model::Text;
+
+use super::embed::{EmbedCounts, text_of};
+use crate::services::RemoteEmbedding;
+
+/// Embeds with a model of a provider.
+pub(crate) struct RemoteEmbedStage {
+    model: Arc<RemoteEmbedding>,
+    counts: Arc<EmbedCounts>,
+    batch: usize,
+}
+
+impl RemoteEmbedStage {
+    /// A stage that asks for up to `batch` texts at once, and never for more than the provider takes.
+    pub(crate) fn new(model: Arc<RemoteEmbedding>, batch: usize) -> Self {
+        Self { model, counts: Arc::default(), batch: batch.max(1) }
+    }
+
+    /// What it did, readable while it runs.
+    pub(crate) fn counts(&self) -> Arc<EmbedCounts> {
+        self.counts.clone()
+    }
+
+    fn text(&self, record: &Record) -> Result<Text, Fault> {
+        let text = text_of(record)?;
+        // The heading that goes before a chunk is no part of its count.
+        let heading = text.len() - record.body.as_text().map_or(0, str::len);
+        let tokens = record.tokens + u32::try_from(heading / 3).unwrap_or(u32::MAX);
+        Ok(Text::new(text, tokens))
+    }
+}
+
+#[async_trait]
+impl Batch for RemoteEmbedStage {
+    fn grouping(&self) -> Grouping {
+        let shape = self.model.shape();
+        let items = if shape.items == 0 { self.batch } else { self.batch.min(shape.items) };
+        let bytes = if shape.bytes == 0 { 4 << 20 } else { shape.bytes };
+        Grouping { items, bytes, tokens: shape.tokens, linger: Duration::from_millis(20) }
+    }
+
+    async fn run(&self, cx: &Cx, records: &mut [Record]) -> Result<Vec<Result<(), Fault>>, Fault> {
+        let texts = records.iter().map(|record| self.text(record)).collect::<Result<Vec<Text>, Fault>>()?;
+        let trace = records.first().map_or(TraceId(0), |record| record.trace);
+        let call = CallCx::new(Priority::Bulk, trace).stopping(cx.stop_signal());
+        let answers = self.model.embed(&texts, &call).await?;
+        cx.note_wait(answers.told.waited);
+        let known = answers.told.from_journal + answers.told.shared;
+        self.counts.from_journal.add(known);
+        self.counts.tokens.add(answers.told.usage.input_tokens);
+        let mut done = Vec::with_capacity(records.len());
+        for ((record, text), result) in records.iter_mut().zip(&texts).zip(answers.results) {
+            done.push(match result {
+                Ok(vector) => {
+                    record.set_embedded(Embedded { vector, key: self.model.key(text)? });
+                    Ok(())
+                }
+                Err(fault) => Err(fault),
+            });
+        }
+        let answered = done.iter().filter(|result| result.is_ok()).count() as u64;
+        self.counts.texts.add(answered.saturating_sub(known));
+        Ok(done)
+    }
+}
