@@ -111,8 +111,7 @@ impl<C: Codec> Caller<C> {
         let mut history = History::new(self.witness.now());
         loop {
             history.tries += 1;
-            let this =
-                Try { items: part.items, cx, charge, number: history.tries, prior: history.cause() };
+            let this = Try { items: part.items, cx, charge, number: history.tries, prior: history.cause() };
             let before = (Instant::now(), told.waited);
             match self.try_once(&this, told).await {
                 Tried::Good(good) => {
@@ -186,7 +185,8 @@ impl<C: Codec> Caller<C> {
         match denied {
             Denied::TooLarge { unit, wanted, most } => {
                 let unit = unit.name();
-                let fault = Fault::new(FaultKind::TooLarge, format!("needs {wanted} {unit} of a limit of {most}"));
+                let fault =
+                    Fault::new(FaultKind::TooLarge, format!("needs {wanted} {unit} of a limit of {most}"));
                 Ok(fault.hint("split it into smaller pieces, or raise the limit of the provider"))
             }
             Denied::Blocked(fault) | Denied::HeldTooLong(fault) | Denied::Budget(fault) => {

@@ -4,8 +4,8 @@
 //! read it: a second answer would begin with other words, so what is cut then stays cut, and says so.
 
 use tidegate_core::{
-    Advice, Answer, ContentHash, Fault, FaultKind, Head, Incoming, Listener, Quota, Refusal, RefusalKind, StreamCodec,
-    Usage, WireFault, WireFaultKind, advise,
+    Advice, Answer, ContentHash, Fault, FaultKind, Head, Incoming, Listener, Quota, Refusal, RefusalKind,
+    StreamCodec, Usage, WireFault, WireFaultKind, advise,
 };
 use tokio::time::Instant;
 use tracing::info;
@@ -151,7 +151,9 @@ impl<C: StreamCodec> Caller<C> {
         let admission = self.admission(this, repeat(this.prior));
         let mut ticket = match self.lane.admit(&admission, this.cx).await {
             Ok(ticket) => ticket,
-            Err(denied) => return self.denied(denied, history.prior.as_ref()).map(Unheard::Unsendable).map(Err),
+            Err(denied) => {
+                return self.denied(denied, history.prior.as_ref()).map(Unheard::Unsendable).map(Err);
+            }
         };
         told.waited += ticket.waited();
         let request = match self.codec.encode_stream(&this.items[0]) {

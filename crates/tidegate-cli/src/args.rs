@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_observe::ColorMode;
 
+use crate::ask_args::AskArgs;
 use crate::help;
 use crate::index_args::IndexArgs;
 use crate::search_args::SearchArgs;
@@ -80,6 +81,9 @@ pub enum Command {
     /// Find chunks of indexed documents by words and meaning
     #[command(after_help = help::SEARCH)]
     Search(SearchArgs),
+    /// Answer a question from indexed documents, in the words of a model
+    #[command(after_help = help::ASK)]
+    Ask(AskArgs),
     /// Run the pipeline that a file describes
     #[command(after_help = help::RUN)]
     Run(RunArgs),

@@ -39,6 +39,17 @@ Examples:
   tidegate search tides --json | jq -r '.hits[].source'
   tidegate search --queries questions.jsonl > answers.jsonl";
 
+/// `tidegate ask --help`.
+pub const ASK: &str = "\
+Examples:
+  tidegate ask why did we leave the old queue --model ollama:llama3.2
+  tidegate ask 'what does a spring tide do' --model openai:gpt-4o-mini --path 'docs/**'
+  tidegate ask who owns billing --json | jq -r .answer
+
+The model sees the passages that a search finds and nothing else; the numbers in its answer are those
+of the passages listed below it. The same question over the same passages is paid for once. An answer
+that was cut short is shown as far as it came, and ends with exit code 1.";
+
 /// `tidegate run --help`.
 pub const RUN: &str = "\
 Examples:

@@ -111,6 +111,8 @@ impl IndexArgs {
             memory: self.memory,
             max_hold: self.max_hold,
             allow_delete: self.allow_delete.then_some(true),
+            ask: None,
+            passages: None,
         })
     }
 

@@ -10,6 +10,7 @@
 )]
 
 mod args;
+mod ask_args;
 mod commands;
 mod errors;
 mod exit;
@@ -56,6 +57,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
         Command::Debug(args::Debug::Killpoints) => commands::killpoints::run(),
         Command::Index(args) => commands::index::run(args, global, terminal),
         Command::Search(args) => commands::search::run(args, global, terminal),
+        Command::Ask(args) => commands::ask::run(args, global, terminal),
         Command::Run(args) => commands::run::run(args, global, terminal),
         Command::Status => commands::status::run(global, terminal),
         Command::Journal(args) => commands::journal::run(args, global, terminal),

@@ -92,7 +92,7 @@ fn head(out: &mut String, hit: &HitView, page: Page<'_>) {
 }
 
 /// A path below `cwd` as it would be typed there, without control characters.
-fn relative(source: &str, cwd: &Path) -> String {
+pub(crate) fn relative(source: &str, cwd: &Path) -> String {
     let short = cwd.to_str().and_then(|cwd| source.strip_prefix(cwd)?.strip_prefix('/'));
     let short = short.or_else(|| source.strip_prefix("./")).filter(|short| !short.is_empty());
     clean(short.unwrap_or(source)).into_owned()

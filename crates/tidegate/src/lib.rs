@@ -15,10 +15,12 @@
 
 #![forbid(unsafe_code)]
 
+mod ask;
 pub mod config;
 mod embedding;
 mod index;
 mod job;
+mod lazy;
 mod questions;
 pub mod services;
 mod source;
@@ -26,6 +28,7 @@ pub mod stages;
 mod template;
 mod unswept;
 
+pub use ask::{Asked, Asker};
 pub use index::{Found, Index, SearchOptions};
 pub use job::{Finished, Job, JobOptions, remembered_configs};
 pub use source::watch;

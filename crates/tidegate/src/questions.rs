@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use tidegate_call::{CallCx, Priority};
-use tidegate_core::{ContentHash, Embedder as _, Fault, FaultKind, Journal, Task, TraceId};
+use tidegate_core::{Embedder as _, Fault, FaultKind, Journal, Task, TraceId};
 use tidegate_model::{Builtin, Text};
-use tidegate_store::{OpenMode, Store};
+use tidegate_store::Store;
 use tokio::sync::OnceCell;
 
 use crate::config::{Config, Embed};
 use crate::job::remembered_configs;
+use crate::lazy::Lazy;
 use crate::services::{self, RemoteEmbedding, Services};
 
 /// What embeds the questions to a store.
@@ -113,28 +113,5 @@ impl Remote {
             )
             .hint("name the pipeline.toml with --config, or search for words with --mode text")
         }))
-    }
-}
-
-/// The journal of a store that is open for reading: opened for writing only when there is something to keep, which
-/// happens once per question ever asked.
-struct Lazy(Store);
-
-#[async_trait]
-impl Journal for Lazy {
-    async fn lookup(&self, keys: &[ContentHash]) -> Result<Vec<Option<Arc<[f32]>>>, Fault> {
-        self.0.lookup(keys).await
-    }
-
-    async fn append(&self, model: &str, entries: Vec<(ContentHash, Arc<[f32]>, u32)>) -> Result<(), Fault> {
-        let kept = match Store::open(&self.0.path().display().to_string(), OpenMode::Write) {
-            Ok(store) => store.append(model, entries).await,
-            Err(fault) => Err(fault),
-        };
-        // A store on a disk that cannot be written can be searched all the same.
-        if let Err(fault) = kept {
-            tracing::info!(%fault, "the vector of a question was not kept");
-        }
-        Ok(())
     }
 }

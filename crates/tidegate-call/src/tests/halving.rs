@@ -45,8 +45,7 @@ async fn the_worst_takes_two_calls_a_record_less_one() {
 
 #[tokio::test(start_paused = true)]
 async fn too_large_together_is_not_too_large_alone() {
-    let world =
-        World::new(|seen| if seen.lines.len() > 16 { Act::Status(413, None) } else { answers() });
+    let world = World::new(|seen| if seen.lines.len() > 16 { Act::Status(413, None) } else { answers() });
     let answers = world.caller.call(&numbered(64), &bulk()).await.expect("answered");
     assert!(answers.results.iter().all(Result::is_ok));
     assert_eq!(world.service.sent(), 1 + 2 + 4);

@@ -42,8 +42,15 @@ async fn every_try_is_logged_without_its_secrets() {
     let page = String::from_utf8(page.0.lock().expect("no panic").clone()).expect("text");
     let tries: Vec<&str> = page.lines().filter(|line| line.contains("tidegate_call")).collect();
     assert_eq!(tries.len(), 2, "{page}");
-    for part in ["call failed", "provider=p", "model=m", "status=429", "attempt=1", "hint_ms=20", "trace=0000000000000001"]
-    {
+    for part in [
+        "call failed",
+        "provider=p",
+        "model=m",
+        "status=429",
+        "attempt=1",
+        "hint_ms=20",
+        "trace=0000000000000001",
+    ] {
         assert!(tries[0].contains(part), "{part} is not in {}", tries[0]);
     }
     for part in ["call answered", "attempt=2", "latency_ms=1", "waited_ms=", "input_tokens=", "cost="] {

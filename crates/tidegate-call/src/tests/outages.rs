@@ -43,13 +43,16 @@ async fn ten_minutes_of_outage_judge_no_record() {
             assert!(answers.results[0].is_ok(), "{down:?}: {:?}", answers.results[0]);
         }
         drop(ends);
-        let during = world.service.seen().into_iter().filter(|seen| {
-            OUTAGE.contains(&(seen.at - start).as_secs())
-        });
+        let during =
+            world.service.seen().into_iter().filter(|seen| OUTAGE.contains(&(seen.at - start).as_secs()));
         let during = during.count();
         assert!(during > 0, "{down:?}: the outage was not met");
         assert!(during <= 150, "{down:?}: {during} requests during the outage");
-        assert!(start.elapsed() < Duration::from_secs(605 + 180), "{down:?}: done {:?} after", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_secs(605 + 180),
+            "{down:?}: done {:?} after",
+            start.elapsed()
+        );
         world.assert_at_rest();
     }
 }

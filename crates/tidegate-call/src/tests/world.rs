@@ -11,13 +11,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use tidegate_core::{
-    Answer, Charge, Codec, ContentHash, Fault, FaultKind, Head, HttpRequest, Incoming, Listener, Pieces, Refusal,
-    RefusalKind, Reply, Shape, StreamCodec, TraceId, Transport, Usage, WireFault, WireFaultKind,
+    Answer, Charge, Codec, ContentHash, Fault, FaultKind, Head, HttpRequest, Incoming, Listener, Pieces,
+    Refusal, RefusalKind, Reply, Shape, StreamCodec, TraceId, Transport, Usage, WireFault, WireFaultKind,
 };
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Bought, CallCx, CallSettings, Caller, Concurrency, Found, Lane, LaneName, LaneSettings, Paid, Parts, Priority,
+    Bought, CallCx, CallSettings, Caller, Concurrency, Found, Lane, LaneName, LaneSettings, Paid, Parts,
+    Priority,
 };
 
 pub(super) type Line = Arc<str>;
@@ -330,7 +331,8 @@ impl Paid<Line> for Shelf {
         self.lookups.fetch_add(1, Ordering::Relaxed);
         sleep(Duration::from_micros(100)).await;
         let kept = self.kept.lock().expect("no panic");
-        let found = |key| kept.get(key).map(|(answer, at)| Found { answer: Line::clone(answer), at: Some(*at) });
+        let found =
+            |key| kept.get(key).map(|(answer, at)| Found { answer: Line::clone(answer), at: Some(*at) });
         Ok(keys.iter().map(found).collect())
     }
 

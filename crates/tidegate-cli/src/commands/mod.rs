@@ -1,5 +1,6 @@
 //! One file a command: a function that takes the parsed arguments and says how it ended.
 
+pub mod ask;
 pub mod completions;
 pub mod config;
 pub mod index;

@@ -27,7 +27,11 @@ const LONGEST_QUERY: u64 = 1 << 20;
 pub fn run(args: &SearchArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Fault> {
     let overrides = Overrides { store: global.store.clone(), ..Overrides::default() };
     let resolved = config::load(global.config.as_deref(), overrides)?;
-    let options = SearchOptions { mode: mode(args.mode), limit: args.limit as usize, filter: filter(args)? };
+    let options = SearchOptions {
+        mode: mode(args.mode),
+        limit: args.limit as usize,
+        filter: filter(args.filter.as_deref(), &args.path)?,
+    };
     let index = Index::open_with(&resolved.config.store.url, &resolved.config)?;
     let ask = Asking { index, options, runtime: runtime()? };
     let mut out = Out::stdout();
@@ -163,7 +167,8 @@ fn config_fault(message: String) -> Fault {
     Fault::new(FaultKind::Config, message)
 }
 
-fn mode(mode: search_args::Mode) -> Mode {
+/// How to look.
+pub fn mode(mode: search_args::Mode) -> Mode {
     match mode {
         search_args::Mode::Hybrid => Mode::Hybrid,
         search_args::Mode::Vector => Mode::Vector,
@@ -172,10 +177,10 @@ fn mode(mode: search_args::Mode) -> Mode {
 }
 
 /// `--filter` and `--path` together: any of the paths, and the expression.
-fn filter(args: &SearchArgs) -> Result<Option<Filter>, Fault> {
-    let typed = args.filter.as_deref().map(Filter::parse).transpose()?;
+pub fn filter(typed: Option<&str>, paths: &[String]) -> Result<Option<Filter>, Fault> {
+    let typed = typed.map(Filter::parse).transpose()?;
     let path = |glob: &String| Filter::path(glob).map_err(|fault| fault.during("--path"));
-    let paths: Vec<Filter> = args.path.iter().map(path).collect::<Result<_, _>>()?;
+    let paths: Vec<Filter> = paths.iter().map(path).collect::<Result<_, _>>()?;
     let mut all: Vec<Filter> = typed.into_iter().collect();
     if !paths.is_empty() {
         all.push(Filter::Or(paths));

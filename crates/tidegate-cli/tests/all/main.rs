@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "this is a test throughout: what cannot be done fails it")]
 
 mod aside;
+mod asking;
 mod bad_input;
 mod full_disk;
 mod journal;

@@ -15,7 +15,7 @@ pub struct Ask {
     pub passages: usize,
     /// The most tokens of an answer.
     pub max_tokens: u32,
-    /// 0 for the likeliest words, up to 2 for variety.
+    /// How freely words are chosen, up to 2; 0 leaves it to the service, because some models refuse to be told.
     pub temperature: f64,
     /// What the model is told before the question; tidegate's own words if empty.
     pub system: String,

@@ -44,9 +44,13 @@ pub struct Overrides {
     pub max_tokens: Option<u32>,
     /// `--embed`.
     pub embed: Option<ModelRef>,
+    /// `--model` of `ask`.
+    pub ask: Option<ModelRef>,
+    /// `--passages`.
+    pub passages: Option<u32>,
     /// `--dimensions`.
     pub dimensions: Option<u32>,
-    /// `--base-url`: of the provider that `embed` names.
+    /// `--base-url`: of the provider that `embed` or `ask` names.
     pub base_url: Option<String>,
     /// `--budget`.
     pub budget: Option<f64>,
@@ -98,6 +102,8 @@ impl Overrides {
             ("stage.embed", "model", "--embed", self.embed.as_ref().map(|model| model.to_string().into())),
             ("stage.embed", "dimensions", "--dimensions", number(self.dimensions)),
             ("stage.chunk", "overlap_tokens", "--overlap", number(self.overlap_tokens)),
+            ("ask", "model", "--model", self.ask.as_ref().map(|model| model.to_string().into())),
+            ("ask", "passages", "--passages", number(self.passages)),
             ("store", "url", "--store", text(self.store)),
             ("limits", "memory", "--memory", size(self.memory)),
             ("limits", "budget", "--budget", self.budget.map(Value::Float)),
@@ -108,7 +114,8 @@ impl Overrides {
         let mut raw = Raw::default();
         if let Some(url) = self.base_url {
             let origin = Origin::Flag("--base-url");
-            let Some(provider) = self.embed.as_ref().and_then(ModelRef::provider) else {
+            let model = self.embed.as_ref().or(self.ask.as_ref());
+            let Some(provider) = model.and_then(ModelRef::provider) else {
                 return Err(refuse(&origin, "belongs to a provider, and none is named")
                     .hint("say which model it has, such as --embed openai:MODEL"));
             };

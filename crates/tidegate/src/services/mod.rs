@@ -3,6 +3,7 @@
 //! One lane per provider, model and key, whoever asks for it: an embed stage, an enrich stage and a question at the
 //! terminal share its limits and what may be spent.
 
+mod chat;
 mod key;
 mod limits;
 mod remote;
@@ -13,11 +14,12 @@ use std::time::Duration;
 
 use tidegate_call::{CallSettings, Http, Lane, LaneName, LaneView, Paid, Parts, Spend, Timeouts};
 use tidegate_core::report::Calls;
-use tidegate_core::{Codec, Fault, FaultKind, Transport};
-use tidegate_model::{AuthStyle, Endpoint, Profiles, Service};
+use tidegate_core::{Codec, Fault, FaultKind, Tokenizer, Transport};
+use tidegate_model::{AuthStyle, Endpoint, Prices, Profiles, Service};
 
 use crate::config::{self, Config, Hedge, ModelRef};
 
+pub(crate) use chat::RemoteChat;
 pub(crate) use remote::{RemoteEmbedding, identity, open};
 
 /// The services of one configuration.
@@ -25,6 +27,7 @@ pub struct Services {
     providers: BTreeMap<String, config::Provider>,
     limits: config::Limits,
     profiles: Profiles,
+    prices: Prices,
     transport: Arc<dyn Transport>,
     spend: Arc<Spend>,
     lanes: Mutex<BTreeMap<LaneName, Arc<Lane>>>,
@@ -36,6 +39,13 @@ pub(crate) struct Reached {
     pub(crate) lane: Arc<Lane>,
     settings: config::Provider,
     key_hint: Option<String>,
+}
+
+impl Reached {
+    /// What counts tokens as the model does, or more.
+    pub(crate) fn tokenizer(&self) -> Arc<dyn Tokenizer> {
+        tidegate_model::tokens::counter(self.service.profile(), self.service.model())
+    }
 }
 
 impl Services {
@@ -58,6 +68,7 @@ impl Services {
             )),
             limits: limits.clone(),
             profiles: Profiles::builtin(),
+            prices: Prices::builtin(),
             transport,
             lanes: Mutex::default(),
         }
@@ -92,7 +103,7 @@ impl Services {
             endpoint = endpoint.with_key(found.key, profile.auth.clone());
         }
         let lane = self.lane(name, (&settings, profile), &endpoint);
-        let service = Service::new(profile.clone(), endpoint, None);
+        let service = Service::new(profile.clone(), endpoint, self.prices.of(&profile.name, model));
         Ok(Reached { service, lane, settings, key_hint: found.hint })
     }
 
@@ -141,11 +152,6 @@ impl Services {
             ..CallSettings::default()
         };
         Parts { lane: reached.lane.clone(), transport: self.transport.clone(), paid, settings }
-    }
-
-    /// What carries requests.
-    pub(crate) fn transport(&self) -> &Arc<dyn Transport> {
-        &self.transport
     }
 
     /// What was called so far, over all lanes.

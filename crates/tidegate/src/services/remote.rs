@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_call::{Answers, CallCx, Caller, Paid, Priority, Unpaid, Vectors};
 use tidegate_core::{Codec, ContentHash, Fault, FaultKind, Journal, Shape, Task, Tokenizer, TraceId};
-use tidegate_model::{Builtin, EmbedOptions, OpenaiEmbed, Text};
+use tidegate_model::{AnyEmbedding, EmbedOptions, Text, embedding_codec};
 
 use super::{Kind, Reached, Services};
 use crate::config::ModelRef;
@@ -15,7 +15,8 @@ pub(crate) struct Learned(pub(crate) Option<usize>);
 
 /// A model of a provider that makes vectors for one task.
 pub(crate) struct RemoteEmbedding {
-    caller: Caller<OpenaiEmbed>,
+    caller: Caller<AnyEmbedding>,
+    tokenizer: Arc<dyn Tokenizer>,
     identity: String,
 }
 
@@ -32,14 +33,14 @@ impl RemoteEmbedding {
     ) -> Result<Self, Fault> {
         let asked = (dimensions > 0).then_some(dimensions);
         let options = EmbedOptions { dimensions: asked, learned: learned.0, ..EmbedOptions::new(task) };
-        let codec = OpenaiEmbed::new(reached.service.clone(), options)?;
+        let codec = embedding_codec(reached.service.clone(), options)?;
         let identity = identity(reached, dimensions);
         let paid: Arc<dyn Paid<Arc<[f32]>>> = match journal {
             Some(journal) => Arc::new(Vectors(journal)),
             None => Arc::new(Unpaid),
         };
-        let parts = services.parts::<OpenaiEmbed>(reached, paid, (identity.clone(), Kind::Vectors));
-        Ok(Self { caller: Caller::new(Arc::new(codec), parts), identity })
+        let parts = services.parts::<AnyEmbedding>(reached, paid, (identity.clone(), Kind::Vectors));
+        Ok(Self { caller: Caller::new(Arc::new(codec), parts), tokenizer: reached.tokenizer(), identity })
     }
 
     /// The name under which its vectors are kept.
@@ -59,7 +60,7 @@ impl RemoteEmbedding {
 
     /// What measures texts for it.
     pub(crate) fn tokenizer(&self) -> Arc<dyn Tokenizer> {
-        Arc::new(Builtin)
+        self.tokenizer.clone()
     }
 
     /// The journal key of a text.

@@ -320,7 +320,11 @@ async fn a_repeat_waits_at_least_its_hint_and_never_longer_than_its_bound() {
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
-    Ask { tokens: u64, person: bool, extra: bool },
+    Ask {
+        tokens: u64,
+        person: bool,
+        extra: bool,
+    },
     /// Polls a waiting admission.
     Poll(usize),
     /// Drops one, at whatever await it is.
@@ -356,10 +360,8 @@ fn end(ticket: Ticket, how: u8) {
 }
 
 async fn play(acts: Vec<Act>) {
-    let limits = vec![
-        Limit::per_minute(QuotaUnit::Requests, 300),
-        Limit::per_minute(QuotaUnit::Tokens, 30_000),
-    ];
+    let limits =
+        vec![Limit::per_minute(QuotaUnit::Requests, 300), Limit::per_minute(QuotaUnit::Tokens, 30_000)];
     let lane = Lane::new(name(), LaneSettings { limits, ..LaneSettings::default() });
     let (mut waiting, mut tickets): (Vec<Waiting>, Vec<Ticket>) = (Vec::new(), Vec::new());
     for act in acts {

@@ -127,7 +127,9 @@ fn nearly_all_of_a_quota_is_used() {
     for (sizes, unit) in [(vec![20, 340, 100, 60], 0), (vec![170, 340, 200], 1)] {
         let mut limiter = Limiter::new(&limited(limits.clone()), start);
         let uses = flood(&mut limiter, &sizes, start, Duration::from_secs(300));
-        let used = if unit == 0 { uses.len() as f64 / 30_000.0 } else {
+        let used = if unit == 0 {
+            uses.len() as f64 / 30_000.0
+        } else {
             uses.iter().map(|(_, units)| *units as f64).sum::<f64>() / 5_000_000.0
         };
         assert!((0.99..=1.001).contains(&used), "{used}");
@@ -269,12 +271,22 @@ fn scattered_refusals_teach_nothing() {
     let taught = (0..20_000u64).any(|i| {
         let now = start + ms(i * 10);
         learned.sent(now);
-        if i % 20 == 0 { learned.limited(now) } else { learned.ended(); false }
+        if i % 20 == 0 {
+            learned.limited(now)
+        } else {
+            learned.ended();
+            false
+        }
     });
     assert!(!taught, "one in twenty is bad luck");
     let taught = (0..2_000u64).any(|i| {
         let now = start + ms(200_000 + i * 10);
-        if i % 6 == 0 { learned.limited(now) } else { learned.ended(); false }
+        if i % 6 == 0 {
+            learned.limited(now)
+        } else {
+            learned.ended();
+            false
+        }
     });
     assert!(taught, "one in six is not");
 }

@@ -101,7 +101,12 @@ impl Service {
             Err(wait) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 let wait = (self.says != Says::Nothing).then_some(wait);
-                Outcome::Failed { kind: FailureKind::RateLimited, wait, quotas: self.head([0, 0]), fault: None }
+                Outcome::Failed {
+                    kind: FailureKind::RateLimited,
+                    wait,
+                    quotas: self.head([0, 0]),
+                    fault: None,
+                }
             }
         }
     }
@@ -144,7 +149,8 @@ async fn run(limits: Vec<Limit>, service: Arc<Service>, texts: u64) -> (f64, u64
     }
     while workers.join_next().await.is_some() {}
     let took = start.elapsed().as_secs_f64() / 60.0;
-    let share = (texts as f64 / REQUESTS as f64).max(sum.load(Ordering::Relaxed) as f64 / TOKENS as f64) / took;
+    let share =
+        (texts as f64 / REQUESTS as f64).max(sum.load(Ordering::Relaxed) as f64 / TOKENS as f64) / took;
     (share, service.refused.load(Ordering::Relaxed))
 }
 
@@ -169,7 +175,10 @@ async fn an_unknown_quota_is_learned() {
         for (counting, texts) in [(Counting::Bucket, 5_000), (Counting::Window, 20_000)] {
             let (share, refused) = run(Vec::new(), Service::new(counting, says), texts).await;
             eprintln!("unknown {says:?} {counting:?}: {share:.4} of the quota, {refused} refused");
-            assert!(share >= 0.90 && refused <= texts / 50, "{says:?} {counting:?}: {share}, {refused} refused");
+            assert!(
+                share >= 0.90 && refused <= texts / 50,
+                "{says:?} {counting:?}: {share}, {refused} refused"
+            );
         }
     }
 }

@@ -60,9 +60,7 @@ impl Toy {
         match self.kind {
             Kind::Constant => (0.05, Ok(())),
             Kind::Knee => (0.4 * (n / 48.0).powf(1.2).max(1.0), Ok(())),
-            Kind::NoisyKnee => {
-                (0.4 * (n / 48.0).powf(1.2).max(1.0) * (0.5 + self.dice.unit()), Ok(()))
-            }
+            Kind::NoisyKnee => (0.4 * (n / 48.0).powf(1.2).max(1.0) * (0.5 + self.dice.unit()), Ok(())),
             Kind::HeavyTail => {
                 let (u, v) = (self.dice.unit().max(1e-12), self.dice.unit());
                 let normal = (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos();

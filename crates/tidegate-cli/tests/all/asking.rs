@@ -1,0 +1,89 @@
+//! Questions answered by a model of a provider that plays by a script.
+
+use tidegate_testkit::provider::{Script, Server};
+
+use crate::world::{World, paragraph};
+
+/// A model of each wire format, and the path that its base URL ends with.
+const MODELS: [(&str, &str); 5] = [
+    ("openai:gpt-4o-mini", "/v1"),
+    ("anthropic:claude-sonnet", ""),
+    ("gemini:gemini-2.0-flash", "/v1beta"),
+    ("cohere:command-r", ""),
+    ("ollama:llama3.2", ""),
+];
+
+fn provider(script: &str) -> Server {
+    Server::start(Script::from_toml(script).unwrap()).unwrap()
+}
+
+fn indexed() -> World {
+    let world = World::new();
+    world.write("docs/tides.md", format!("# Tides\n\n## Spring\n\n{}", paragraph("springword", 40)));
+    world.write("docs/other.md", paragraph("otherword", 40));
+    world.index(&["docs"]);
+    world
+}
+
+#[test]
+fn an_answer_comes_with_the_passages_it_was_made_from() {
+    let world = indexed();
+    let server = provider("chat = { reply = \"Twice a month [1].\" }");
+    let base = format!("{}/v1", server.url());
+    let args = ["ask", "springword", "--model", "openai:gpt-4o-mini", "--base-url", &base];
+    let told = world.run(&args).ended(0);
+    assert_eq!(told.out, "Twice a month [1].\n\n[1] docs/tides.md  Tides\n");
+    // The same question over the same passages was paid for.
+    let again = world.run(&[&args[..], &["--json"]].concat()).ended(0).json();
+    assert_eq!((&again["from_journal"], &again["complete"]), (&true.into(), &true.into()));
+    assert_eq!(server.log().entries().len(), 1);
+    // The question and its passages reached the model, and nothing of other documents that were left out.
+    let narrow = [&args[..], &["--path", "docs/other*", "--json"]].concat();
+    let narrow = world.run(&narrow).ended(0).json();
+    assert_eq!(narrow["passages"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn every_wire_format_streams() {
+    let world = indexed();
+    for (model, path) in MODELS {
+        let server = provider("chat = { reply = \"One two three four five.\" }");
+        let base = format!("{}{path}", server.url());
+        let told = world.run(&["ask", "springword", "--model", model, "--base-url", &base]).ended(0);
+        assert!(told.out.starts_with("One two three four five.\n"), "{model}: {}", told.out);
+    }
+}
+
+#[test]
+fn an_answer_that_is_cut_is_shown_as_far_as_it_came_and_marked() {
+    let world = indexed();
+    for (model, path) in MODELS {
+        let server = provider(
+            "chat = { reply = \"One two three four five six seven eight nine ten.\" }\n\
+             [[faults]]\nact = \"no_end_marker\"",
+        );
+        let base = format!("{}{path}", server.url());
+        let told = world.run(&["ask", "springword", "--model", model, "--base-url", &base]).ended(1);
+        assert!(told.out.starts_with("One two"), "{model}: {}", told.out);
+        assert!(told.err.contains("the answer is incomplete"), "{model}: {}", told.err);
+        // It was no answer: the next time it is asked anew.
+        let requests = server.log().entries().len();
+        world.run(&["ask", "springword", "--model", model, "--base-url", &base]).ended(1);
+        assert!(server.log().entries().len() > requests, "{model}");
+    }
+}
+
+#[test]
+fn a_question_that_cannot_be_answered_costs_nothing() {
+    let world = indexed();
+    let server = provider("");
+    let base = format!("{}/v1", server.url());
+    let asked = ["--model", "openai:gpt-4o-mini", "--base-url", &base];
+    let none = world.run(&["ask", "springword"]).ended(2);
+    assert!(none.err.contains("--model"), "{}", none.err);
+    let nothing = [&["ask", "springword", "--path", "nowhere/**"][..], &asked].concat();
+    assert!(world.run(&nothing).ended(1).err.contains("nothing was found"));
+    let builtin = world.run(&["ask", "springword", "--model", "builtin"]).ended(2);
+    assert!(builtin.err.contains("ask.model"), "{}", builtin.err);
+    assert!(server.log().entries().is_empty());
+}
