@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tidegate::config::ModelRef;
 use tidegate_observe::ColorMode;
 
 use crate::ask_args::AskArgs;
@@ -99,6 +100,9 @@ pub enum Command {
     /// See what was paid for and kept, and make room
     #[command(subcommand, after_help = help::JOURNAL)]
     Journal(Journal),
+    /// Check the store, and each model of a provider with one cheap call
+    #[command(after_help = help::DOCTOR)]
+    Doctor(DoctorArgs),
     /// Play a provider of models on this machine, to try settings without paying
     #[command(after_help = help::MOCK_PROVIDER)]
     MockProvider(MockProviderArgs),
@@ -226,6 +230,20 @@ pub struct PruneArgs {
     /// Say what would go, and take nothing out
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `tidegate doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// A model that makes vectors, beside those of the configuration: PROVIDER:MODEL
+    #[arg(long, value_name = "MODEL")]
+    pub embed: Option<ModelRef>,
+    /// A model that answers, beside those of the configuration: PROVIDER:MODEL
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<ModelRef>,
+    /// Where the provider is, for another service that speaks as it does
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
 }
 
 /// `tidegate mock-provider`.

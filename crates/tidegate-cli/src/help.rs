@@ -89,6 +89,16 @@ Examples:
 
 Vectors that a stored chunk points to never go. The file keeps its size; the room is used again.";
 
+/// `tidegate doctor --help`.
+pub const DOCTOR: &str = "\
+Examples:
+  tidegate doctor --config pipeline.toml
+  tidegate doctor --embed openai:text-embedding-3-small
+  tidegate doctor --model ollama:llama3.2 --json
+
+It says where each service is, whether there is a key, how fast it answers one word, what its vectors
+are like and which limits it tells. Exit code 0 if all is well.";
+
 /// `tidegate mock-provider --help`.
 pub const MOCK_PROVIDER: &str = "\
 Examples:

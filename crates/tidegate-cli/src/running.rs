@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use tidegate::config::{self, Config};
+use tidegate::services::Services;
 use tidegate::{Finished, Job, JobOptions, RetrySelection, StopHandle, Watch};
 use tidegate_core::report::RunState;
 use tidegate_core::{Fault, FaultKind, Stop};
-use tidegate_observe::{Progress, ProgressMode, Summary, peak_memory_bytes, summary};
+use tidegate_observe::{CallsView, Progress, ProgressMode, Summary, peak_memory_bytes, summary};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Global;
@@ -115,6 +116,7 @@ async fn drive(
         _ => Duration::from_secs(1),
     };
     let mut progress = Progress::start(job.monitor(), terminal.progress, &terminal.stderr);
+    let services = job.services();
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut running = std::pin::pin!(job.run(stop.clone()));
@@ -124,6 +126,7 @@ async fn drive(
             () = signals.next() => stop_further(stop, terminal),
             finished = &mut running => break finished,
             _ = ticks.tick() => {
+                progress.set_calls(calls_of(&services));
                 progress.tick();
                 let now = monitor.records().quarantined;
                 if follows && now > aside {
@@ -135,6 +138,23 @@ async fn drive(
     };
     progress.finish();
     finished
+}
+
+/// How calls stand, where any lane has been used.
+fn calls_of(services: &Services) -> Option<CallsView> {
+    let views = services.views();
+    let waiting = views.iter().find_map(|view| {
+        let cause = view.cause?.name();
+        Some(match &view.blocked {
+            Some(fault) => format!("{}: {fault}", view.name),
+            None => format!("{} for {cause}", view.name),
+        })
+    });
+    (!views.is_empty()).then(|| CallsView {
+        in_flight: views.iter().map(|view| view.in_flight).sum(),
+        waiting,
+        cost: services.calls().cost,
+    })
 }
 
 fn stop_further(stop: &StopHandle, terminal: &Terminal) {

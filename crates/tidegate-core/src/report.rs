@@ -1,5 +1,7 @@
 //! The shape of a run's report: what `--json` prints and what terminal and dashboard render.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A finished run.
@@ -26,6 +28,9 @@ pub struct Report {
     pub peak_memory_bytes: u64,
     /// Per stage, in flow order.
     pub stages: Vec<StageReport>,
+    /// Per lane that was called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<LaneReport>,
     /// The stage or limit that bound the run.
     pub bottleneck: String,
 }
@@ -114,6 +119,28 @@ pub struct Calls {
     pub tokens: u64,
     /// Money spent, in the currency of the price table.
     pub cost: f64,
+}
+
+/// What one lane did: a model of a provider under one key.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LaneReport {
+    /// Provider and model.
+    pub name: String,
+    /// Requests sent.
+    pub sent: u64,
+    /// Requests that may be in flight, as it was set or found out.
+    pub concurrency: u32,
+    /// Seconds that calls waited, by what they waited for: `requests`, `tokens`, `concurrency`, `pause`, `breaker`,
+    /// `backoff`. Summed over calls, which wait side by side.
+    pub waits: BTreeMap<String, f64>,
+    /// What calls waited for longest, in words, such as `600 requests a minute`; empty if they hardly waited.
+    pub binding: String,
+    /// Median milliseconds from request to whole answer.
+    pub p50_ms: f64,
+    /// 95th percentile.
+    pub p95_ms: f64,
+    /// 99th percentile.
+    pub p99_ms: f64,
 }
 
 /// What one stage did.

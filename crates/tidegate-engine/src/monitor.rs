@@ -134,8 +134,10 @@ impl Monitor {
     pub fn bottleneck(&self) -> String {
         let elapsed = self.elapsed().as_secs_f64().max(1e-9);
         let share = |stage: &StageView| {
-            let busy = stage.counters.work.sum() + stage.counters.wait_limit.sum();
-            busy.as_secs_f64() / (stage.width.max(1) as f64 * elapsed)
+            let limited = stage.counters.wait_limit.sum().as_secs_f64() / elapsed;
+            let busy = stage.counters.work.sum().as_secs_f64() / (stage.width.max(1) as f64 * elapsed);
+            // A limit binds whoever waits for it, however many workers stand ready.
+            (busy + limited / stage.width.max(1) as f64).max(limited.min(1.0))
         };
         let busiest =
             self.stages.iter().map(|stage| (share(stage), stage)).max_by(|a, b| a.0.total_cmp(&b.0));

@@ -20,8 +20,8 @@ pub struct JournalRow {
     pub bytes: u64,
     /// Tokens paid for them.
     pub tokens: u64,
-    /// Money paid for them.
-    pub cost: f64,
+    /// Money paid for them, where that is known.
+    pub cost: Option<f64>,
     /// When the oldest was written, ms since 1970.
     pub oldest: i64,
 }
@@ -65,7 +65,7 @@ pub fn journal(rows: &[JournalRow], now: i64, columns: usize, paint: Paint) -> S
                 count(row.unused),
                 bytes(row.bytes),
                 count(row.tokens),
-                money(row.cost),
+                row.cost.map_or_else(|| "-".to_owned(), money),
                 ago(row.oldest, now),
             ]
         })
@@ -95,7 +95,7 @@ mod tests {
             unused: 3,
             bytes: 7_372_800,
             tokens: 400_000,
-            cost: 0.008,
+            cost: Some(0.008),
             oldest: 1_700_000_000_000,
         };
         assert_eq!(

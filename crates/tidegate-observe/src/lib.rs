@@ -29,7 +29,7 @@ pub use journal::{JournalRow, journal, money};
 pub use logs::{LogOptions, init_logs};
 pub use memory::peak_memory_bytes;
 pub use passages::passages;
-pub use progress::{Progress, ProgressMode};
+pub use progress::{CallsView, Progress, ProgressMode};
 pub use quarantine::{QuarantineView, quarantine_item, quarantine_list};
 pub use report::{Summary, left_out, summary};
 pub use search::{HitView, Page, render_hits};

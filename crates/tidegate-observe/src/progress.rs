@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tidegate_engine::Monitor;
 
 use crate::clean::clean;
+use crate::journal::money;
 use crate::stderr::Stderr;
 use crate::units::{bytes, count, rate, seconds};
 
@@ -52,6 +53,7 @@ pub struct Progress {
     speed: Speed,
     /// When the last plain line was written.
     line_at: Duration,
+    calls: Option<CallsView>,
 }
 
 impl Progress {
@@ -68,7 +70,16 @@ impl Progress {
         });
         stderr.set_bar(bar.clone());
         let speed = Speed::default();
-        Self { monitor, mode, stderr: stderr.clone(), bar, total: None, speed, line_at: Duration::ZERO }
+        Self {
+            monitor,
+            mode,
+            stderr: stderr.clone(),
+            bar,
+            total: None,
+            speed,
+            line_at: Duration::ZERO,
+            calls: None,
+        }
     }
 
     /// Tells how many documents there are, once somebody knows.
@@ -76,12 +87,17 @@ impl Progress {
         self.total = total;
     }
 
+    /// Tells how calls to services stand, where there are any.
+    pub fn set_calls(&mut self, calls: Option<CallsView>) {
+        self.calls = calls;
+    }
+
     /// Shows how things stand now. Call it about ten times a second for a bar, once a second for lines.
     pub fn tick(&mut self) {
         if self.mode == ProgressMode::Quiet {
             return;
         }
-        let view = View::of(&self.monitor, self.total);
+        let view = View { calls: self.calls.clone(), ..View::of(&self.monitor, self.total) };
         self.speed.note(&view);
         match &self.bar {
             Some(bar) => {
@@ -125,6 +141,18 @@ struct View {
     total: Option<u64>,
     held: Option<String>,
     busiest: String,
+    calls: Option<CallsView>,
+}
+
+/// How calls to services stand.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CallsView {
+    /// Sent and not yet answered.
+    pub in_flight: u32,
+    /// What the next one waits for, if it does.
+    pub waiting: Option<String>,
+    /// Money spent so far.
+    pub cost: f64,
 }
 
 impl View {
@@ -143,6 +171,7 @@ impl View {
             total,
             held: monitor.held_by(),
             busiest: monitor.bottleneck(),
+            calls: None,
         }
     }
 }
@@ -195,7 +224,14 @@ fn live(view: &View, speed: &Speed) -> String {
     if view.quarantined > 0 {
         parts.push(format!("{} put aside", count(view.quarantined)));
     }
-    match &view.held {
+    if let Some(calls) = &view.calls {
+        parts.push(format!("{} calls", calls.in_flight));
+        if calls.cost > 0.0 {
+            parts.push(format!("cost {}", money(calls.cost)));
+        }
+    }
+    let waiting = view.calls.as_ref().and_then(|calls| calls.waiting.as_ref());
+    match view.held.as_ref().or(waiting) {
         Some(held) => parts.push(format!("waiting: {}", clean(held))),
         None => parts.push(format!("busiest: {}", clean(&view.busiest))),
     }

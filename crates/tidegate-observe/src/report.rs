@@ -137,9 +137,12 @@ fn calls(report: &Report) -> String {
         return String::new();
     }
     let mut text = format!("{} sent", count(calls.sent));
-    for (n, what) in
-        [(calls.retried, "repeats"), (calls.rate_limited, "rate limited"), (calls.failed, "given up")]
-    {
+    for (n, what) in [
+        (calls.retried, "repeats"),
+        (calls.hedged, "hedges"),
+        (calls.rate_limited, "rate limited"),
+        (calls.failed, "failed"),
+    ] {
         if n > 0 {
             let _ = write!(text, ", {} {what}", count(n));
         }
@@ -180,8 +183,12 @@ fn bound(report: &Report) -> String {
         "fetch" => "fetch: reading documents took most of the time".to_owned(),
         "store" => "store: writing took most of the time".to_owned(),
         name => match report.stages.iter().find(|stage| stage.name == name) {
-            Some(stage) if stage.wait_limit_s > stage.work_s => {
-                format!("{}: it mostly waited for a limit", clean(name))
+            Some(stage) if stage.wait_limit_s > stage.work_s || 2.0 * stage.wait_limit_s > report.seconds => {
+                let binding = report.lanes.iter().find(|lane| !lane.binding.is_empty());
+                match binding {
+                    Some(lane) => format!("{}: it mostly waited for {}", clean(name), clean(&lane.binding)),
+                    None => format!("{}: it mostly waited for a limit", clean(name)),
+                }
             }
             _ => format!("{}: its workers were busiest", clean(name)),
         },

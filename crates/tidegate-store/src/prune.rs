@@ -31,8 +31,9 @@ pub struct ModelStats {
     pub bytes: u64,
     /// Tokens paid for them, sent and answered.
     pub tokens: u64,
-    /// Money paid for them, as far as prices were known.
-    pub cost: f64,
+    /// Money paid for them, as far as prices were known; of vectors only the tokens are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
     /// When the oldest was written, ms since 1970.
     pub oldest: i64,
 }
@@ -92,7 +93,7 @@ impl Store {
     pub fn journal_stats(&self) -> Result<JournalStats, Fault> {
         self.read(|conn| {
             let vectors = format!(
-                "SELECT m.name, count(*), sum({UNUSED}), sum(length(j.vector)), sum(j.tokens), 0.0, min(j.created)
+                "SELECT m.name, count(*), sum({UNUSED}), sum(length(j.vector)), sum(j.tokens), NULL, min(j.created)
                  FROM journal j JOIN model m ON m.id = j.model GROUP BY m.id ORDER BY m.name"
             );
             let replies = "SELECT model, count(*), count(*), sum(length(reply)),

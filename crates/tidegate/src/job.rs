@@ -145,6 +145,12 @@ impl Job {
         self.monitor.clone()
     }
 
+    /// The services it calls, to be looked at while it runs.
+    #[must_use]
+    pub fn services(&self) -> Arc<Services> {
+        self.services.clone()
+    }
+
     /// The id of the run to come.
     #[must_use]
     pub fn run_id(&self) -> &str {
@@ -184,6 +190,7 @@ impl Job {
             }
         }
         report.calls = services.calls();
+        report.lanes = services.lanes();
         report.chunks.written = monitor.committed();
         if let Some(counts) = embedded {
             report.embedded = EmbeddedCounts {

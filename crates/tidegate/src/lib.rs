@@ -17,6 +17,7 @@
 
 mod ask;
 pub mod config;
+mod doctor;
 mod embedding;
 mod index;
 mod job;
@@ -29,6 +30,7 @@ mod template;
 mod unswept;
 
 pub use ask::{Asked, Asker};
+pub use doctor::{Checked, doctor};
 pub use index::{Found, Index, SearchOptions};
 pub use job::{Finished, Job, JobOptions, remembered_configs};
 pub use source::watch;

@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod completions;
 pub mod config;
+pub mod doctor;
 pub mod index;
 pub mod init;
 pub mod journal;

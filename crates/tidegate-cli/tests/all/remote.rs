@@ -122,3 +122,42 @@ fn a_run_stops_before_it_spends_more_than_it_may() {
     index(&world, 0, &server, &[]);
     assert!(asked(&server).values().all(|times| *times == 1));
 }
+
+#[test]
+fn a_report_names_the_limit_that_bound_the_run() {
+    let world = World::new();
+    corpus(&world, 600);
+    let server = provider("[[limits]]\nunit = \"requests\"\namount = 240\n");
+    let report = index(&world, 0, &server, &[]);
+    assert_eq!(report["calls"]["rate_limited"], 0, "{report}");
+    assert_eq!(report["lanes"][0]["binding"], "the limit of 240 requests a minute", "{report}");
+    assert_eq!(report["bottleneck"], "embed");
+}
+
+#[test]
+fn a_doctor_finds_what_is_there_and_what_is_not() {
+    let world = World::new();
+    let server = provider("models = [\"text-embedding-3-small\", \"gpt-4o-mini\"]");
+    let base = base(&server);
+    let ok = [
+        "doctor",
+        "--embed",
+        "openai:text-embedding-3-small",
+        "--model",
+        "openai:gpt-4o-mini",
+        "--base-url",
+        &base,
+    ];
+    let told = world.run(&ok).ended(0);
+    assert!(told.out.contains("1536") && told.out.contains("answered in"), "{}", told.out);
+    let wrong =
+        world.run(&["doctor", "--embed", "openai:text-embedding-3-smal", "--base-url", &base]).ended(2);
+    assert!(wrong.out.contains("the service has text-embedding-3-small, gpt-4o-mini"), "{}", wrong.out);
+    server.stop();
+    let gone =
+        world.run(&["doctor", "--embed", "openai:text-embedding-3-small", "--base-url", &base, "--json"]);
+    let told = gone.ended(75).json();
+    assert_eq!(told[1]["ok"], false);
+    let alone = world.run(&["doctor"]).ended(0);
+    assert!(alone.out.contains("on this machine"), "{}", alone.out);
+}

@@ -46,6 +46,7 @@ fn help_says_what_it_said() {
         "journal",
         "journal stats",
         "journal prune",
+        "doctor",
         "mock-provider",
         "schema",
         "config",

@@ -52,7 +52,7 @@ async fn the_journal_says_what_it_holds_and_what_of_it_is_unused() {
     assert_eq!(stats.vectors.iter().map(|model| model.unused).sum::<u64>(), 1);
     let chat = &stats.replies[0];
     assert_eq!((chat.model.as_str(), chat.entries, chat.bytes, chat.tokens), ("chat", 1, 6, 10));
-    assert!((chat.cost - 0.25).abs() < 1e-9);
+    assert_eq!(chat.cost, Some(0.25));
 }
 
 #[tokio::test]

@@ -7,20 +7,24 @@ mod chat;
 mod key;
 mod limits;
 mod remote;
+mod report;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tidegate_call::{CallSettings, Http, Lane, LaneName, LaneView, Paid, Parts, Spend, Timeouts};
-use tidegate_core::report::Calls;
+use tidegate_core::report::{Calls, LaneReport};
 use tidegate_core::{Codec, Fault, FaultKind, Tokenizer, Transport};
 use tidegate_model::{AuthStyle, Endpoint, Prices, Profiles, Service};
 
 use crate::config::{self, Config, Hedge, ModelRef};
 
 pub(crate) use chat::RemoteChat;
-pub(crate) use remote::{RemoteEmbedding, identity, open};
+pub(crate) use remote::{RemoteEmbedding, UNKNOWN, identity, open};
+
+/// How long a list of models may take; it is only for a hint.
+const LISTING: Duration = Duration::from_secs(5);
 
 /// The services of one configuration.
 pub struct Services {
@@ -154,6 +158,23 @@ impl Services {
         Parts { lane: reached.lane.clone(), transport: self.transport.clone(), paid, settings }
     }
 
+    /// The models that the service of `reached` says it has; `None` where it does not say.
+    pub(crate) async fn model_names(&self, reached: &Reached) -> Option<Vec<String>> {
+        let request = tidegate_model::openai::models_request(&reached.service)?;
+        let asked = tokio::time::timeout(LISTING, self.transport.send(request)).await.ok()?.ok()?;
+        let (head, mut body) = (asked.head, asked.body);
+        let mut bytes = Vec::new();
+        let read = async {
+            while let Some(piece) = body.next().await {
+                bytes.extend_from_slice(&piece.ok()?);
+            }
+            Some(())
+        };
+        tokio::time::timeout(LISTING, read).await.ok()??;
+        let answer = tidegate_core::Answer { head, body: bytes.into() };
+        tidegate_model::model_names(&reached.service, &answer).ok()
+    }
+
     /// What was called so far, over all lanes.
     #[must_use]
     pub fn calls(&self) -> Calls {
@@ -170,6 +191,17 @@ impl Services {
             calls.cost += counters.cost.get();
         }
         calls
+    }
+
+    /// What every lane did.
+    #[must_use]
+    pub fn lanes(&self) -> Vec<LaneReport> {
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes
+            .values()
+            .map(|lane| report::of(lane))
+            .filter(|lane| lane.sent > 0 || !lane.waits.is_empty())
+            .collect()
     }
 
     /// Every lane as it stands.

@@ -9,9 +9,12 @@ use tidegate_model::{AnyEmbedding, EmbedOptions, Text, embedding_codec};
 use super::{Kind, Reached, Services};
 use crate::config::ModelRef;
 
-/// The length of a model's vectors, where something has told it: a store that has some, or a first call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Learned(pub(crate) Option<usize>);
+/// The length of a model's vectors where something has told it (a store that has some, or a first call), and where
+/// they are kept.
+type Known = (Option<usize>, Option<Arc<dyn Journal>>);
+
+/// Nothing is known, and nothing is kept.
+pub(crate) const UNKNOWN: Known = (None, None);
 
 /// A model of a provider that makes vectors for one task.
 pub(crate) struct RemoteEmbedding {
@@ -29,10 +32,10 @@ impl RemoteEmbedding {
         services: &Services,
         reached: &Reached,
         (task, dimensions): (Task, usize),
-        (learned, journal): (Learned, Option<Arc<dyn Journal>>),
+        (learned, journal): Known,
     ) -> Result<Self, Fault> {
         let asked = (dimensions > 0).then_some(dimensions);
-        let options = EmbedOptions { dimensions: asked, learned: learned.0, ..EmbedOptions::new(task) };
+        let options = EmbedOptions { dimensions: asked, learned, ..EmbedOptions::new(task) };
         let codec = embedding_codec(reached.service.clone(), options)?;
         let identity = identity(reached, dimensions);
         let paid: Arc<dyn Paid<Arc<[f32]>>> = match journal {
@@ -99,15 +102,14 @@ pub(crate) async fn open(
     let reached = services.reach(model)?;
     let name = identity(&reached, dimensions);
     let stored = known.iter().find(|(known, _)| *known == name).map(|(_, dims)| *dims);
-    let first =
-        RemoteEmbedding::new(services, &reached, (task, dimensions), (Learned(stored), journal.clone()))?;
+    let first = RemoteEmbedding::new(services, &reached, (task, dimensions), (stored, journal.clone()))?;
     if first.dimensions() > 0 {
         return Ok(first);
     }
-    let probe = RemoteEmbedding::new(services, &reached, (task, dimensions), (Learned(None), None))?;
+    let probe = RemoteEmbedding::new(services, &reached, (task, dimensions), UNKNOWN)?;
     let told =
         probe.embed(&[Text::new("tidegate", 4)], &CallCx::new(Priority::Interactive, TraceId(0))).await?;
     let vector = told.results.into_iter().next().transpose()?;
     let length = vector.map(|vector| vector.len());
-    RemoteEmbedding::new(services, &reached, (task, dimensions), (Learned(length), journal))
+    RemoteEmbedding::new(services, &reached, (task, dimensions), (length, journal))
 }

@@ -32,9 +32,10 @@ impl RemoteEmbedStage {
 
     fn text(&self, record: &Record) -> Result<Text, Fault> {
         let text = text_of(record)?;
-        // The heading that goes before a chunk is no part of its count.
-        let heading = text.len() - record.body.as_text().map_or(0, str::len);
-        let tokens = record.tokens + u32::try_from(heading / 3).unwrap_or(u32::MAX);
+        // The heading that goes before a chunk is no part of its count; a chunk that begins with its heading is not
+        // given it twice, and may even be shorter.
+        let heading = text.len().saturating_sub(record.body.as_text().map_or(0, str::len));
+        let tokens = record.tokens.saturating_add(u32::try_from(heading / 3).unwrap_or(u32::MAX));
         Ok(Text::new(text, tokens))
     }
 }

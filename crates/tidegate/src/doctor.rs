@@ -1,0 +1,171 @@
+//! Whether what a configuration names is there and answers: the store, and each model of a provider with one cheap
+//! call, which is not kept.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidegate_call::{CallCx, LaneView, Priority};
+use tidegate_core::{Fault, FaultKind, Task, TraceId};
+use tidegate_model::{Chat, ChatParams, Text};
+use tidegate_store::{OpenMode, Store};
+
+use crate::config::{Config, ModelRef};
+use crate::services::{Reached, RemoteChat, RemoteEmbedding, Services, UNKNOWN};
+
+/// How long a service has to answer one word.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was looked at, and what was found.
+#[derive(Debug)]
+pub struct Checked {
+    /// What it is, such as `store` or `embed openai:text-embedding-3-small`.
+    pub subject: String,
+    /// What was found, as names and values.
+    pub facts: Vec<(&'static str, String)>,
+    /// What is wrong, if anything is.
+    pub fault: Option<Fault>,
+}
+
+/// What a model is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Embed,
+    Answer,
+}
+
+/// Looks at everything that `config` names. Each call costs a few tokens.
+pub async fn doctor(config: &Config) -> Vec<Checked> {
+    let mut checked = vec![store(config)];
+    let services = Services::new(config);
+    for (work, model, dimensions) in models(config) {
+        let name = if work == Work::Embed { "embed" } else { "answer" };
+        let mut one = Checked { subject: format!("{name} {model}"), facts: Vec::new(), fault: None };
+        if let Err(fault) = look(&services, (work, &model, dimensions), &mut one.facts).await {
+            one.fault = Some(fault);
+        }
+        checked.push(one);
+    }
+    checked
+}
+
+/// The models of providers that a configuration uses.
+fn models(config: &Config) -> Vec<(Work, ModelRef, usize)> {
+    let embed = config.embed().map(|embed| (Work::Embed, embed.model.clone(), embed.dimensions));
+    let ask = Some((Work::Answer, config.ask.model.clone(), 0));
+    embed.into_iter().chain(ask).filter(|(_, model, _)| model.provider().is_some()).collect()
+}
+
+fn store(config: &Config) -> Checked {
+    let url = &config.store.url;
+    let mut checked = Checked { subject: "store".to_owned(), facts: vec![("at", url.clone())], fault: None };
+    match Store::open(url, OpenMode::Read).and_then(|store| Ok((store.status()?, store.models()?))) {
+        Ok((status, models)) => {
+            checked.facts.push(("documents", status.documents.to_string()));
+            for (name, dimensions) in models {
+                checked.facts.push(("vectors", format!("{name}, {dimensions} dimensions")));
+            }
+        }
+        // That there is none yet is how every first run begins.
+        Err(fault)
+            if fault.kind() == FaultKind::Config && fault.message().starts_with("there is no store") =>
+        {
+            checked.facts.push(("state", "not made yet; the first run makes it".to_owned()));
+        }
+        Err(fault) => checked.fault = Some(fault),
+    }
+    checked
+}
+
+type Facts = Vec<(&'static str, String)>;
+
+async fn look(
+    services: &Services,
+    (work, model, dimensions): (Work, &ModelRef, usize),
+    facts: &mut Facts,
+) -> Result<(), Fault> {
+    let reached = services.reach(model)?;
+    facts.push(("at", reached.service.endpoint().base().to_owned()));
+    facts.push(("speaks", reached.service.profile().family.name().to_owned()));
+    facts.push((
+        "key",
+        if reached.service.endpoint().fingerprint().is_empty() { "none" } else { "found" }.to_owned(),
+    ));
+    let started = Instant::now();
+    let asked = match work {
+        Work::Embed => embed(services, &reached, dimensions, facts).await,
+        Work::Answer => answer(services, model, facts).await,
+    };
+    match asked {
+        Ok(()) => facts.push(("answered in", format!("{} ms", started.elapsed().as_millis()))),
+        Err(fault) => return Err(with_names(fault, services, &reached).await),
+    }
+    limits(&reached.lane.view(), facts);
+    Ok(())
+}
+
+async fn embed(
+    services: &Services,
+    reached: &Reached,
+    dimensions: usize,
+    facts: &mut Facts,
+) -> Result<(), Fault> {
+    let model = RemoteEmbedding::new(services, reached, (Task::Document, dimensions), UNKNOWN)?;
+    let answers = model.embed(&[Text::new("tidegate", 4)], &cx()).await?;
+    let vector = answers.results.into_iter().next().transpose()?;
+    facts.push(("dimensions", vector.map_or(0, |vector| vector.len()).to_string()));
+    facts.push(("tokens", answers.told.usage.input_tokens.to_string()));
+    Ok(())
+}
+
+async fn answer(services: &Services, model: &ModelRef, facts: &mut Facts) -> Result<(), Fault> {
+    let chat = RemoteChat::open(services, model, None)?;
+    let params = ChatParams { max_tokens: Some(16), ..ChatParams::default() };
+    let question = Chat::question(None, "Answer with the word yes.", Arc::new(params));
+    let said = chat.stream(&question, &cx(), &mut |_| {}).await?;
+    match said.answer {
+        Ok(completion) => {
+            let usage = completion.usage;
+            facts.push(("model", completion.model.to_string()));
+            facts.push(("tokens", format!("{} sent, {} answered", usage.input_tokens, usage.output_tokens)));
+        }
+        // It answers; that so few tokens were not enough says nothing against it.
+        Err(fault) if fault.kind() == FaultKind::Incomplete => {}
+        Err(fault) => return Err(fault),
+    }
+    Ok(())
+}
+
+fn cx() -> CallCx {
+    CallCx::new(Priority::Interactive, TraceId(0)).until(tokio::time::Instant::now() + PATIENCE)
+}
+
+/// A model that does not exist is most often one whose name is slightly another.
+async fn with_names(fault: Fault, services: &Services, reached: &Reached) -> Fault {
+    if !matches!(fault.kind(), FaultKind::Config | FaultKind::Blocked) {
+        return fault;
+    }
+    let Some(names) = services.model_names(reached).await else { return fault };
+    if names.iter().any(|name| name == reached.service.model()) || names.is_empty() {
+        return fault;
+    }
+    let shown: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
+    let more = if names.len() > shown.len() { ", …" } else { "" };
+    fault.hint(format!("the service has {}{more}", shown.join(", ")))
+}
+
+/// What the service says of its limits, and what is set.
+fn limits(view: &LaneView, facts: &mut Facts) {
+    for limit in &view.limits {
+        let seconds = limit.limit.per.as_secs();
+        let window = match seconds {
+            60 => "a minute".to_owned(),
+            86_400 => "a day".to_owned(),
+            seconds => format!("in {seconds} s"),
+        };
+        let from = if limit.learned { "told by the service" } else { "configured" };
+        facts.push(("limit", format!("{} {} {window}, {from}", limit.limit.amount, limit.limit.unit.name())));
+    }
+    if view.limits.is_empty() {
+        facts.push(("limit", "none told; it is found out while calling".to_owned()));
+    }
+}
