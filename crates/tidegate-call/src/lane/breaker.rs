@@ -15,6 +15,9 @@ const FAILED: f64 = 0.5;
 const SLOW: f64 = 0.8;
 /// Failures in a row that trip a lane with few calls.
 const ROW: u32 = 5;
+/// Failures in a row that trip any lane. A lane that answered thousands a moment ago would otherwise send for half a
+/// minute until they have left the window; by chance so many do not happen together even at 40 % of failures.
+const LONG_ROW: u32 = 20;
 /// The first rest; it doubles up to [`REST_MOST`].
 const REST: Duration = Duration::from_secs(15);
 const REST_MOST: Duration = Duration::from_secs(120);
@@ -232,6 +235,9 @@ impl Breaker {
     }
 
     fn trips_now(&self, now: Instant) -> bool {
+        if self.row >= LONG_ROW {
+            return true;
+        }
         let oldest = (self.index(now) + 1).saturating_sub(BUCKETS as u64);
         let mut sum = Tally::default();
         for tally in self.tallies.iter().filter(|tally| tally.index >= oldest) {

@@ -114,6 +114,14 @@ impl Line {
         }
     }
 
+    /// Takes a waiter out of the line until the budget of extra calls pays for it.
+    pub(super) fn park(&mut self, key: Key) {
+        if let Some(waiter) = self.waiters.get(&key) {
+            self.queues[class(&waiter.wish)].remove(&key);
+            self.parked.insert(key);
+        }
+    }
+
     /// Ends the wait of `key`; its task will come for the end. The waker is to be woken without the lane's lock.
     pub(super) fn finish(&mut self, key: Key, end: Result<Grant, Denied>) -> Option<Waker> {
         let wish = self.waiters.get(&key)?.wish;

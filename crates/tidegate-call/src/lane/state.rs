@@ -182,12 +182,20 @@ impl State {
 
     /// Lets in whoever may go, and finds out who looks again when.
     pub(super) fn pump(&mut self, now: Instant) {
-        let parked = self.unpark(now);
+        let mut parked = self.unpark(now);
         let mut blocked = None;
         while let Some(key) = self.head(now) {
             let Some(waiter) = self.line.get(key) else { break };
             let (wish, joined) = (waiter.wish, waiter.joined);
+            let paid = self.purse.ready(now, wish.extra).is_ok();
             let end = match self.gate(now, &wish) {
+                // Those before it in line have spent what it was let into the line for.
+                Gate::Open if !paid && wish.priority == Priority::Bulk && wish.extra != Extra::Hedge => {
+                    self.line.park(key);
+                    parked = self.unpark(now);
+                    continue;
+                }
+                Gate::Open if !paid => Err(Denied::NoExtra),
                 Gate::Open => Ok(self.enter(now, wish, joined)),
                 Gate::Shut(denied) => Err(denied),
                 Gate::Wait(cause, at) => {

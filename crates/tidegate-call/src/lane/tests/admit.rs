@@ -210,6 +210,23 @@ async fn repeats_are_paid_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_repeats_are_paid_for_one_by_one() {
+    let lane = Lane::new(name(), fixed(64));
+    let again = Admission { extra: Extra::Retry, ..ask(1) };
+    for _ in 0..50 {
+        send(&lane, again).await.unwrap().settle(bad(FailureKind::Refused));
+    }
+    let parked = (0..40).map(|_| {
+        Box::pin(async {
+            send(&lane, again).await.unwrap().settle(bad(FailureKind::Refused));
+        })
+    });
+    let all = join_all(parked.collect());
+    assert!(tokio::time::timeout(Duration::from_secs(101), all).await.is_err());
+    assert_eq!(lane.counters().retried.get(), 60, "one in ten seconds, however many wait");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_ends_waits() {
     let (stop, level) = watch::channel(Stop::Go);
     let lane = Lane::new(name(), fixed(1));

@@ -116,6 +116,16 @@ fn few_calls_trip_by_a_row_and_many_by_a_share() {
 }
 
 #[test]
+fn many_good_answers_do_not_hide_an_outage() {
+    let mut story = Story::new();
+    (0..30_000).for_each(|_| story.call(Showing::Well));
+    (0..19).for_each(|_| story.call(Showing::Failed));
+    assert_eq!(story.state(), BreakerState::Closed);
+    story.call(Showing::Failed);
+    assert_eq!(story.state(), BreakerState::Open);
+}
+
+#[test]
 fn rests_double_and_end_at_two_minutes() {
     let mut story = Story::open();
     for rest in [15.0, 30.0, 60.0, 120.0, 120.0] {
