@@ -259,7 +259,7 @@ mod tests {
         assert!((&mut first).now_or_never().is_none());
         assert!((&mut second).now_or_never().is_none());
         drop(leader);
-        let successor = second.await.err().expect("the lead is free");
+        let successor = second.await.expect_err("the lead is free");
         assert!((&mut first).now_or_never().is_none(), "only one leads");
         successor.land(Landing::Item(Ok(1)));
         assert!(matches!(first.await, Ok(Landing::Item(Ok(1)))));
@@ -277,7 +277,7 @@ mod tests {
                 1 => drop((waiter, leader)),
                 _ => {
                     drop(leader);
-                    drop(waiter.landing().await.err().expect("the lead is free"));
+                    drop(waiter.landing().await.expect_err("the lead is free"));
                 }
             }
             assert_eq!(flights.aloft(), 0);

@@ -221,8 +221,14 @@ impl<C: StreamCodec> Caller<C> {
         }
         let mut listener = self.codec.listen(item);
         let came = self.listen_to(&mut *listener, incoming, clock, (on_text, &mut heard.text)).await;
-        let end = came.and_then(|()| listener.end().map_err(|refusal| Failure::refused(refusal, Vec::new())));
-        heard.end = end.map_err(|failure| Failure { quotas: heard.quotas.clone(), ..failure });
+        let quotas = || heard.quotas.clone();
+        heard.end = match came {
+            Ok(()) => match listener.end() {
+                Ok(whole) => Ok(whole),
+                Err(refusal) => Err(Failure::refused(refusal, quotas())),
+            },
+            Err(failure) => Err(Failure { quotas: quotas(), ..failure }),
+        };
     }
 
     async fn listen_to(

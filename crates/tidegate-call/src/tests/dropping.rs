@@ -34,7 +34,7 @@ fn act(what: What, seen: &Seen) -> Act {
         What::Answers => Act::Answer(3),
         What::Busy if seen.number < 3 => Act::Status(429, Some(5)),
         What::Refuses if seen.lines.len() > 1 => Act::Status(400, None),
-        What::Hangs if seen.number % 2 == 0 => Act::Hang,
+        What::Hangs if seen.number.is_multiple_of(2) => Act::Hang,
         What::Spoils if seen.number < 2 => Act::Say("<html>"),
         _ => Act::Answer(2),
     }

@@ -65,17 +65,11 @@ pub(super) struct Service {
     script: Script,
     seen: Mutex<Vec<Seen>>,
     pub(super) open: Arc<AtomicUsize>,
-    most: AtomicUsize,
 }
 
 impl Service {
     pub(super) fn new(script: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self {
-            script: Box::new(script),
-            seen: Mutex::default(),
-            open: Arc::default(),
-            most: AtomicUsize::new(0),
-        })
+        Arc::new(Self { script: Box::new(script), seen: Mutex::default(), open: Arc::default() })
     }
 
     pub(super) fn seen(&self) -> Vec<Seen> {
@@ -84,10 +78,6 @@ impl Service {
 
     pub(super) fn sent(&self) -> usize {
         self.seen.lock().expect("no panic").len()
-    }
-
-    pub(super) fn most_at_once(&self) -> usize {
-        self.most.load(Ordering::Relaxed)
     }
 }
 
@@ -129,8 +119,7 @@ impl Pieces for Body {
 impl Transport for Service {
     async fn send(&self, request: HttpRequest) -> Result<Incoming, WireFault> {
         let open = Open(Arc::clone(&self.open));
-        let now_open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
-        self.most.fetch_max(now_open, Ordering::Relaxed);
+        self.open.fetch_add(1, Ordering::Relaxed);
         let lines: Vec<String> =
             String::from_utf8_lossy(&request.body).lines().map(ToOwned::to_owned).collect();
         let seen = {

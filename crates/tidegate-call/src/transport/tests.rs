@@ -436,8 +436,7 @@ mod tls {
     async fn a_server_without_tls_is_a_tls_fault() {
         let script: Script = |stream| {
             async move {
-                let mut bytes = [0; 64];
-                stream.read(&mut bytes).await?;
+                stream.readable().await?;
                 stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await
             }
             .boxed()
