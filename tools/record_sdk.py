@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Records what the official SDKs of OpenAI and Anthropic send and what they make of the answers.
 
-usage: record_sdk.py --url URL [--out crates/tidegate-model/tests/recorded]
+usage: record_sdk.py --url URL [--out crates/tidegate-model/tests/recorded] [--only openai|azure|anthropic]
 
-URL is a scripted provider that plays tools/record_sdk.toml. Run it with a Python that has tools/requirements.txt. Each
-exchange goes through a relay that keeps its bytes, and becomes one file, OUT/SDK/NAME.json: the call, the request, the
-answer, and under `understood` what the SDK read out of it. Keys are replaced, and so are the addresses.
+URL is a scripted provider that plays tools/record_sdk.toml. This needs a Python that has tools/requirements.txt. Each
+exchange goes through a relay that keeps its bytes, and becomes one file, OUT/SDK-MAJOR/NAME.json: the call, the request,
+the answer, and under `understood` what the SDK read out of it. Keys are replaced, and so are the addresses.
 """
 
 import argparse
@@ -132,7 +132,7 @@ def openai_exchanges():
     yield "embed-float", text, {"model": small, "input": TEXTS, "encoding_format": "float"}, embeddings
     yield "embed-user", text, {"model": small, "input": TEXTS[:1], "user": "someone"}, embeddings
     yield "embed-poison", text, {"model": small, "input": ["good", "poison"]}, embeddings
-    for model in ("too-many", "no-quota", "broken", "overloaded"):
+    for model in ("too-many", "no-quota", "broken", "overloaded", "unknown"):
         yield f"embed-{model}", text, {"model": model, "input": TEXTS[:1]}, embeddings
     yield "chat", say, {"model": chat, "messages": [USER]}, completion
     yield "chat-system", say, {"model": chat, "messages": BOTH, "temperature": 0, "seed": 7}, completion
@@ -171,7 +171,7 @@ def anthropic_exchanges():
     yield "messages-length", create, {**base, "max_tokens": 3}, reply
     yield "messages-schema", create, shaped, reply
     yield "messages-poison", create, {**base, "messages": [{"role": "user", "content": "poison"}]}, reply
-    for model in ("filtered", "too-many", "no-quota", "broken", "overloaded-529"):
+    for model in ("filtered", "too-many", "no-quota", "broken", "overloaded-529", "unknown"):
         yield f"messages-{model}", create, {**base, "model": model}, reply
     yield "stream", create, {**instructed, "stream": True}, reply_stream
     yield "stream-length", create, {**base, "max_tokens": 3, "stream": True}, reply_stream
@@ -215,12 +215,12 @@ def call(client, method, arguments, read):
 
 
 def without_secrets(headers):
-    """Headers fit to be kept: keys and addresses are replaced."""
+    """Headers fit to be kept, one a line: keys and addresses are replaced."""
     out = []
     for name, value in headers:
         if name in SECRET_HEADERS:
             value = "Bearer KEY" if value.startswith("Bearer ") else "KEY"
-        out.append([name, "localhost" if name == "host" else value])
+        out.append(f"{name}: {'localhost' if name == 'host' else value}")
     return out
 
 
@@ -233,16 +233,40 @@ def record(upstream, make, key, exchange):
     line, headers, body = message(relay.sent)
     asked = {"line": line, "headers": without_secrets(headers), "body": body}
     line, headers, body = message(relay.came)
-    came = {"line": line, "headers": headers, "body": body}
+    came = {"line": line, "headers": [f"{name}: {value}" for name, value in headers], "body": body}
     written = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     return {"call": f"{method}({written})", "request": asked, "answer": came, "understood": understood}
 
 
+def short(content):
+    """Numbers of vectors in single precision, which is what they are."""
+    if isinstance(content, dict):
+        return {name: short(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [short(value) for value in content]
+    return float(f"{content:.9g}") if isinstance(content, float) else content
+
+
 def keep(path, content):
-    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-    if KEY in text:
+    text = json.dumps(short(content), ensure_ascii=False, indent=1) + "\n"
+    if KEY in text or "somebody" in text:
         raise SystemExit(f"{path.name} would hold the key")
     path.write_text(text, encoding="utf-8")
+
+
+def record_all(out, upstream, name):
+    """Writes the files of one SDK; returns how many there are and which SDK it was."""
+    package, make, exchanges, wrong_key = SDKS[name]
+    major, sdk = version(package).split(".")[0], f"{package} {version(package)}"
+    place, exchanges = out / f"{name}-{major}", list(exchanges())
+    place.mkdir(parents=True, exist_ok=True)
+    for old in place.glob("*.json"):
+        old.unlink()
+    for exchange in exchanges:
+        keep(place / f"{exchange[0]}.json", {"sdk": sdk, **record(upstream, make, KEY, exchange)})
+    refused = record(upstream, make, "sk-of-somebody-else", exchanges[0])
+    keep(place / f"{wrong_key}.json", {"sdk": sdk, **refused})
+    return len(exchanges) + 1, sdk
 
 
 def main():
@@ -250,20 +274,13 @@ def main():
     parser.add_argument("--url", required=True)
     default = Path(__file__).resolve().parents[1] / "crates/tidegate-model/tests/recorded"
     parser.add_argument("--out", type=Path, default=default)
+    parser.add_argument("--only", choices=SDKS)
     options = parser.parse_args()
     split = urllib.parse.urlsplit(options.url)
     upstream = (split.hostname, split.port)
-    for folder, (package, make, exchanges, wrong_key) in SDKS.items():
-        place, sdk = options.out / folder, f"{package} {version(package)}"
-        place.mkdir(parents=True, exist_ok=True)
-        for old in place.glob("*.json"):
-            old.unlink()
-        exchanges = list(exchanges())
-        for exchange in exchanges:
-            keep(place / f"{exchange[0]}.json", {"sdk": sdk, **record(upstream, make, KEY, exchange)})
-        refused = record(upstream, make, "sk-of-somebody-else", exchanges[0])
-        keep(place / f"{wrong_key}.json", {"sdk": sdk, **refused})
-        print(f"{folder}: {len(exchanges) + 1} exchanges with {sdk}", file=sys.stderr)
+    for name in [options.only] if options.only else SDKS:
+        exchanges, sdk = record_all(options.out, upstream, name)
+        print(f"{name}: {exchanges} exchanges with {sdk}", file=sys.stderr)
 
 
 if __name__ == "__main__":
