@@ -10,6 +10,8 @@ for an opinion: requests, windows and payments are counted again from what arriv
     --max-per-window N:S           no S seconds see more than N requests; refused ones count: they were sent
     --max-tokens-per-window N:S    likewise for tokens, of questions and of answers
     --share-at-least X             of the quota that these two name, this share of the scarcest was used
+    --burst S                      so many seconds of the quota were there at the start; by default none, and a caller
+                                   that begins with a burst uses more than all of a short run's quota
     --sent-at-most N               requests
     --refused-at-most N            answers with status 429
     --sent-twice-at-most N         sends of something that had been sent before
@@ -210,13 +212,15 @@ def count_in(requests, covered):
     return count
 
 
-def share(requests, amount_of, limit, seconds):
-    """What was let in from the first request to the last, of what a steady stream could have been. The first itself
-    does not count: at its moment nothing of the quota had come by."""
+def share(requests, amount_of, bound, burst):
+    """What was let in from the first request to the last, of the quota that came by in this time and of what was there
+    at the start. Without a burst the first request itself does not count: at its moment nothing had come by."""
     if len(requests) < 2 or requests[-1].at == requests[0].at:
         return None
-    passed = sum(amount_of(one) for one in requests[1:] if one.status != 429)
-    return passed / (limit / seconds * (requests[-1].at - requests[0].at) / MICRO)
+    limit, seconds = bound
+    counted = requests if burst else requests[1:]
+    passed = sum(amount_of(one) for one in counted if one.status != 429)
+    return passed / (limit / seconds * (burst + (requests[-1].at - requests[0].at) / MICRO))
 
 
 def expected(path):
@@ -264,9 +268,9 @@ def windows(requests, options):
         found[f"most_{what}_in_window"] = {f"{length:g}s": most[length] for length in sorted(lengths)}
         for limit, seconds in bounds:
             if most[seconds] > limit:
-                violations.append(f"{most[seconds]} {what} in {seconds:g} s; the bound is {limit:g}")
-            shares += [(what, share(lane, amount_of, limit, seconds)) for lane in lanes.values()]
-    found["share_of_quota"] = max((part for _, part in shares if part is not None), default=None)
+                violations.append(f"{most[seconds]} {what} in {seconds:g} s; the bound is {limit}")
+            shares += [share(lane, amount_of, (limit, seconds), options.burst) for lane in lanes.values()]
+    found["share_of_quota"] = max((part for part in shares if part is not None), default=None)
     return found, violations
 
 
@@ -344,6 +348,7 @@ def parse(words):
     for name in ("sent", "refused", "sent-twice", "paid-twice", "in-flight", "in-pause"):
         parser.add_argument(f"--{name}-at-most", type=int)
     parser.add_argument("--share-at-least", type=float)
+    parser.add_argument("--burst", type=float, default=0.0)
     parser.add_argument("--told-wait", type=float)
     parser.add_argument("--grace-ms", type=int, default=50)
     parser.add_argument("--by-lane", action="store_true")

@@ -135,6 +135,12 @@ class Calls(unittest.TestCase):
             line["at_us"] = 0
         self.fails("--max-per-window=60:60", "--share-at-least=0.1")
 
+    def test_a_burst_at_the_start_is_part_of_the_quota(self):
+        for n in range(70):
+            self.call(max(0, n - 9), f"text {n}")
+        self.assertAlmostEqual(self.judge("--max-per-window=60:60")["share_of_quota"], 69 / 60)
+        self.assertAlmostEqual(self.judge("--max-per-window=60:60", "--burst=10")["share_of_quota"], 1.0)
+
     def test_refused_requests_use_no_quota(self):
         for n in range(61):
             self.call(n, f"text {n}", status=429 if n % 2 else 200)
@@ -157,8 +163,8 @@ class Calls(unittest.TestCase):
 
     def test_a_later_refusal_prolongs_a_pause_and_a_shorter_one_does_not_end_it(self):
         self.call(0, "a", status=429, wait_us=9 * MICRO)
-        self.call(0.01, "b", status=429, wait_us=1 * MICRO)
-        self.call(0.02, "c", status=429, wait_us=12 * MICRO)
+        self.call(0.01, "b", status=429, wait_us=12 * MICRO)
+        self.call(0.02, "c", status=429, wait_us=1 * MICRO)
         self.call(5, "d")
         self.call(11, "e")
         self.call(13, "f")
