@@ -44,7 +44,10 @@ pub fn run(args: &MockProviderArgs, terminal: &Terminal) -> Result<Exit, Fault> 
          tidegate index PATH --embed openai:text-embedding-3-small --base-url {}/v1\nCtrl-C stops",
         server.url()
     ));
-    let interrupted = running::runtime()?.block_on(async { Ok::<_, Fault>(Signals::listen()?.next().await) });
+    let interrupted: Result<(), Fault> = running::runtime()?.block_on(async {
+        Signals::listen()?.next().await;
+        Ok(())
+    });
     let entries = server.log().entries();
     server.stop();
     let of = |wanted: &str| {

@@ -9,6 +9,9 @@ use tidegate_model::{AnyEmbedding, EmbedOptions, Text, embedding_codec};
 use super::{Kind, Reached, Services};
 use crate::config::ModelRef;
 
+/// The lengths of the vectors that a store has, by model, and where new ones are kept.
+type Lengths<'a> = (&'a [(String, usize)], Option<Arc<dyn Journal>>);
+
 /// The length of a model's vectors where something has told it (a store that has some, or a first call), and where
 /// they are kept.
 type Known = (Option<usize>, Option<Arc<dyn Journal>>);
@@ -97,7 +100,7 @@ pub(crate) async fn open(
     services: &Services,
     model: &ModelRef,
     (task, dimensions): (Task, usize),
-    (known, journal): (&[(String, usize)], Option<Arc<dyn Journal>>),
+    (known, journal): Lengths<'_>,
 ) -> Result<RemoteEmbedding, Fault> {
     let reached = services.reach(model)?;
     let name = identity(&reached, dimensions);
