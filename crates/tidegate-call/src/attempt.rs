@@ -100,7 +100,7 @@ impl<C: Codec> Caller<C> {
         let started = Instant::now();
         let mut clock = Clock::start(self.settings.timeouts.total, this.cx.deadline);
         let came = exchange(&*self.transport, request, &self.settings.timeouts, &mut clock).await;
-        let deadline_ran_out = this.cx.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let late = this.cx.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         let (read, quotas) = match came {
             Ok(answer) => {
                 let quotas = self.codec.quota(&answer.head);
@@ -110,7 +110,8 @@ impl<C: Codec> Caller<C> {
                 (read.map_err(|refusal| Failure::refused(refusal, quotas.clone())), quotas)
             }
             // The caller was late, the service was not: the lane learns nothing from that.
-            Err(fault) if fault.kind == WireFaultKind::TotalTimeout && deadline_ran_out => {
+            Err(fault) if fault.kind == WireFaultKind::TotalTimeout && late => {
+                self.log(this, &Tried::Late, started.elapsed(), ticket.waited());
                 return Tried::Late;
             }
             Err(fault) => (Err(Failure::lost(fault)), Vec::new()),
@@ -151,7 +152,11 @@ impl<C: Codec> Caller<C> {
                 hint_ms = failure.wait.map(millis), request_id = failure.request_id, trace = %this.cx.trace,
                 "call failed"
             ),
-            Tried::Unsendable(_) | Tried::Denied(_) | Tried::Late => {}
+            Tried::Late => info!(
+                provider = %name.provider, model = %name.model, attempt = this.number, latency_ms, waited_ms,
+                trace = %this.cx.trace, "call given up at its deadline"
+            ),
+            Tried::Unsendable(_) | Tried::Denied(_) => {}
         }
     }
 
