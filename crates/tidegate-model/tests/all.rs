@@ -1,5 +1,7 @@
 //! The tokenizer against the reference's ids, and what must hold for any text at all.
 
+mod recorded;
+
 use proptest::prelude::*;
 use tidegate_core::{Embedder, FaultKind, Task, Tokenizer};
 use tidegate_model::{Builtin, WordPiece};
