@@ -128,7 +128,8 @@ pub(super) fn of(said: &Said<'_>, wait: Option<Duration>) -> RefusalKind {
 }
 
 fn failing(said: &Said<'_>, status: u16) -> RefusalKind {
-    if has(said, &["exceeds the context length", "exceeds maximum context length"]) {
+    // The first two are Ollama's, the last is llama.cpp's.
+    if has(said, &["exceeds the context length", "exceeds maximum context length", "too large to process"]) {
         return K::TooLarge;
     }
     let busy = matches!(status, 503 | 529) || has(said, &BUSY);

@@ -71,6 +71,12 @@ pub(super) const SAID: &[(&str, u16, &str, K)] = &[
         K::BadRequest,
     ),
     (
+        "compatible",
+        500,
+        r#"{"error":{"code":500,"message":"input is too large to process. increase the physical batch size","type":"server_error"}}"#,
+        K::TooLarge,
+    ),
+    (
         "openai",
         500,
         r#"{"error":{"message":"The server had an error","type":"server_error","code":null}}"#,
