@@ -105,8 +105,9 @@ impl State {
         self.limiter.ended();
         self.purse.earn();
         self.latency.record(now, took);
+        self.counters.latency.record(took);
         self.signals.answered(took);
-        self.signals.note(now, Sign::Good, None);
+        self.signals.note(now, Sign::Good, (None, 0));
         let showing = if ended.slow.is_some_and(|slow| took > slow) { Showing::Slow } else { Showing::Well };
         let seen = Seen { showing, wait: None, chance: ended.chance };
         self.judge(now, grant, seen);
@@ -123,7 +124,8 @@ impl State {
         self.limiter.settle(now, grant.at, &grant.wish.needs, used_by(kind));
         let seen = Seen { showing: showing(kind), wait, chance: ended.chance };
         self.judge(now, grant, seen);
-        let shown = self.signals.note(now, sign(kind), wait);
+        let others = self.permits.in_flight().saturating_sub(1);
+        let shown = self.signals.note(now, sign(kind), (wait, others));
         let rest = shown.limited.then(|| {
             let wait = if shown.wait.is_zero() { PAUSE.mul_f64(ended.chance) } else { shown.wait };
             wait.max(self.signals.rtt())

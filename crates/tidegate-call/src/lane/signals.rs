@@ -75,8 +75,14 @@ impl Signals {
         *rtt += FOLLOW * (took.min(*rtt * 4.0 + 1e-3) - *rtt);
     }
 
-    /// A call ended.
-    pub(super) fn note(&mut self, now: Instant, sign: Sign, wait: Option<Duration>) -> Showing {
+    /// A call ended while `others` were in flight. They count as if they were good: refusals are quicker than answers,
+    /// and the few that come back first from a full lane say nothing of the rest.
+    pub(super) fn note(
+        &mut self,
+        now: Instant,
+        sign: Sign,
+        (wait, others): (Option<Duration>, u32),
+    ) -> Showing {
         self.turn(now);
         let half = &mut self.halves[0];
         half.ended += 1;
@@ -86,7 +92,7 @@ impl Signals {
         half.refused += 1;
         half.limited += u32::from(sign == Sign::Limited);
         half.wait = half.wait.max(wait.unwrap_or_default());
-        self.judge()
+        self.judge(others)
     }
 
     /// Forgets what it saw: it was acted upon.
@@ -94,9 +100,9 @@ impl Signals {
         self.halves = [Half::default(); 2];
     }
 
-    fn judge(&self) -> Showing {
+    fn judge(&self, others: u32) -> Showing {
         let [a, b] = &self.halves;
-        let ended = f64::from(a.ended + b.ended);
+        let ended = f64::from(a.ended + b.ended + others);
         let (refused, limited) = (a.refused + b.refused, a.limited + b.limited);
         let many = |n: u32, share: f64| n >= TOGETHER && f64::from(n) >= share * ended;
         Showing {
