@@ -50,7 +50,7 @@ pub(crate) enum Tried<A> {
 }
 
 impl<C: Codec> Caller<C> {
-    /// Waits for a turn and sends once, or twice where the first is slow and may be hedged.
+    /// Waits for a turn and sends once, or more often where the first is slow and may be hedged.
     ///
     /// # Cancel safety
     /// Dropping the future gives up the place in line, or the call in flight: its connection is closed.
@@ -64,16 +64,21 @@ impl<C: Codec> Caller<C> {
         let first = self.send(this, ticket);
         let raced = if self.settings.hedge {
             let hedge = &self.admission(this, Extra::Hedge);
-            let leave = leave(
-                || self.lane.hedge_after(),
-                || async move { self.lane.admit(hedge, this.cx).await.ok() },
-            );
+            let leave = || {
+                leave(
+                    || self.lane.hedge_after(),
+                    || async move { self.lane.admit(hedge, this.cx).await.ok() },
+                )
+            };
             let good = |end: &Tried<C::Answer>| matches!(end, Tried::Good(_));
             race(first, leave, |ticket| self.send(this, ticket), good).await
         } else {
-            Raced { end: first.await, other: None, hedged: false, second_won: false }
+            Raced { end: first.await, others: Vec::new(), hedges: 0, hedge_won: false }
         };
         count(&raced, this.number, told);
+        if raced.hedge_won && matches!(raced.end, Tried::Good(_)) {
+            self.lane.counters().hedge_won.add(1);
+        }
         raced.end
     }
 
@@ -128,7 +133,12 @@ impl<C: Codec> Caller<C> {
                 Tried::Bad(failure)
             }
         };
-        self.witness.note(matches!(tried, Tried::Good(_)));
+        match &tried {
+            Tried::Good(_) => self.witness.note(true),
+            // A service that refuses what it was asked is well, and has answered nobody.
+            Tried::Bad(failure) if treat(failure.cause).0 == FailureKind::Refused => {}
+            _ => self.witness.note(false),
+        }
         self.log(this, &tried, started.elapsed(), waited);
         tried
     }
@@ -202,16 +212,16 @@ pub(crate) fn repeat(prior: Option<Cause>) -> Extra {
 }
 
 fn count<A>(raced: &Raced<Tried<A>>, number: u32, told: &mut Told) {
-    for end in [Some(&raced.end), raced.other.as_ref()].into_iter().flatten() {
+    for end in std::iter::once(&raced.end).chain(&raced.others) {
         if let Tried::Bad(failure) = end {
             told.fail(failure);
         }
     }
     if !matches!(raced.end, Tried::Unsendable(_)) {
-        told.sent += 1 + u64::from(raced.hedged);
+        told.sent += 1 + raced.hedges;
         told.retried += u64::from(number > 1);
-        told.hedged += u64::from(raced.hedged);
-        told.hedges_won += u64::from(raced.second_won && matches!(raced.end, Tried::Good(_)));
+        told.hedged += raced.hedges;
+        told.hedges_won += u64::from(raced.hedge_won && matches!(raced.end, Tried::Good(_)));
     }
 }
 

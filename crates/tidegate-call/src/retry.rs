@@ -21,6 +21,9 @@ use crate::witness::{Others, Seen};
 /// How long a call that rests may go on resting once its run drains: what comes sooner is worth finishing.
 const DRAIN_RESTS: Duration = Duration::from_secs(10);
 
+/// How much shorter a request rests that failed alone, among many that were answered.
+const ALONE: u32 = 8;
+
 /// What happened to a request so far.
 pub(crate) struct History {
     pub(crate) tries: u32,
@@ -29,6 +32,8 @@ pub(crate) struct History {
     pub(crate) prior: Option<Failure>,
     /// The counts when the last try failed, or before the first.
     seen: Seen,
+    /// Failures that were this call's own, up to then.
+    failures: u64,
     /// How long it was tried and rested, not counting waits for a turn.
     pub(crate) age: Duration,
 }
@@ -45,8 +50,9 @@ pub(crate) enum Next {
 
 impl History {
     /// Nothing yet.
-    pub(crate) fn new(seen: Seen) -> Self {
-        Self { tries: 0, doubted: 0, mistrusted: 0, prior: None, seen, age: Duration::ZERO }
+    pub(crate) fn new(seen: Seen, told: &Told) -> Self {
+        let failures = told.failed + told.throttled;
+        Self { tries: 0, doubted: 0, mistrusted: 0, prior: None, seen, failures, age: Duration::ZERO }
     }
 
     /// Why the last try failed.
@@ -108,7 +114,7 @@ impl<C: Codec> Caller<C> {
         told: &mut Told,
     ) -> Result<Option<Part<'a, C>>, Halt> {
         let charge = self.codec.estimate(part.items);
-        let mut history = History::new(self.witness.now());
+        let mut history = History::new(self.witness.now(), told);
         loop {
             history.tries += 1;
             let this = Try { items: part.items, cx, charge, number: history.tries, prior: history.cause() };
@@ -148,7 +154,10 @@ impl<C: Codec> Caller<C> {
         allowed: Allowance,
         (cx, told): (&CallCx, &mut Told),
     ) -> Next {
-        let others = self.witness.others(history.seen, 1);
+        let failures = told.failed + told.throttled;
+        let own = failures - std::mem::replace(&mut history.failures, failures);
+        let others = self.witness.others(history.seen, own);
+        let alone = self.witness.is_well(history.seen, own);
         let whose = history.judge(&failure, others, allowed);
         history.seen = self.witness.now();
         let failure = history.prior.insert(failure);
@@ -158,17 +167,21 @@ impl<C: Codec> Caller<C> {
             Remedied::Neither => {}
         }
         let throttled = matches!(treat(failure.cause).0, FailureKind::RateLimited | FailureKind::Overloaded);
-        let delay = self.lane.backoff(history.tries, failure.wait, throttled, cx.priority);
+        let mut delay = self.lane.backoff(history.tries, failure.wait, throttled, cx.priority);
+        if alone && failure.wait.is_none() {
+            delay /= ALONE; // rests are for the service, and it needs none
+        }
         history.age += delay;
         if cx.priority == Priority::Bulk && history.age > self.settings.record_time {
             return Next::Halt(Halt::lane(self.too_old(failure)));
         }
-        told.waited += delay;
         let until = Instant::now() + delay;
         if cx.deadline.is_some_and(|deadline| until >= deadline) {
             // Whatever the rest, there is no time for another try.
             return Next::Halt(Halt::own(self.lane_fault(failure)));
         }
+        told.waited += delay;
+        self.lane.counters().wait_backoff.record(delay);
         match rest(until, cx).await {
             Ok(()) => Next::Again,
             Err(halt) => Next::Halt(halt),

@@ -111,7 +111,7 @@ impl<C: StreamCodec> Caller<C> {
         let items = std::slice::from_ref(item);
         let charge = self.codec.estimate(items);
         let allowed = Allowance::of(&self.settings, cx.priority, false);
-        let mut history = History::new(self.witness.now());
+        let mut history = History::new(self.witness.now(), told);
         loop {
             history.tries += 1;
             let this = Try { items, cx, charge, number: history.tries, prior: history.cause() };

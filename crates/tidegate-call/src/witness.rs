@@ -2,6 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Fewer answers say nothing of a service.
+const WELL: u64 = 8;
+/// How many answers to one failure a service gives that is well.
+const WELL_SHARE: u64 = 4;
+
 /// How many tries of a caller were answered, and how many were not.
 #[derive(Debug, Default)]
 pub(crate) struct Witness {
@@ -49,5 +54,14 @@ impl Witness {
         } else {
             Others::Silent
         }
+    }
+
+    /// Whether nearly all others were answered since `before`, of whose failures `own` were one's own: then one
+    /// failed alone.
+    pub(crate) fn is_well(&self, before: Seen, own: u64) -> bool {
+        let now = self.now();
+        let answered = now.answered - before.answered;
+        let failed = (now.failed - before.failed).saturating_sub(own);
+        answered >= WELL && answered >= WELL_SHARE * failed
     }
 }

@@ -99,12 +99,13 @@ async fn a_waiters_deadline_is_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn a_blocked_lane_is_told_to_all_who_wait() {
-    let world = World::new(|_| Act::Status(401, None));
+    let world = World::new(|seen| if seen.number == 0 { answers() } else { Act::Status(401, None) });
     let item = lines(["a"]);
     let cx = bulk();
+    world.caller.call(&lines(["first"]), &cx).await.expect("answered");
     let all = join_all((0..10).map(|_| world.caller.call(&item, &cx))).await;
     assert!(all.into_iter().all(|it| it.expect_err("blocked").kind() == FaultKind::Blocked));
-    assert_eq!(world.service.sent(), 1);
+    assert_eq!(world.service.sent(), 2);
     world.assert_at_rest();
 }
 

@@ -1,8 +1,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
-use tidegate_core::{Advice, FaultKind, WireFaultKind, advise};
+use tidegate_core::{Advice, ContentHash, FaultKind, WireFaultKind, advise};
 use tokio::time::Instant;
 
 use super::world::*;
@@ -105,24 +106,36 @@ async fn a_person_is_not_made_to_wait_beyond_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_pass_stops_the_lane_at_once() {
-    for (act, kind) in [
-        (Act::Status(401, None), FaultKind::Blocked),
-        (Act::Status(402, None), FaultKind::Blocked),
-        (Act::Status(404, None), FaultKind::Blocked),
-        (Act::Lose(1, WireFaultKind::BadUrl), FaultKind::Config),
+    use FaultKind::{Blocked, Config};
+    // What it is before anything was answered, when the settings are to blame, and afterwards.
+    for (act, at_first, later) in [
+        (Act::Status(401, None), Config, Blocked),
+        (Act::Status(402, None), Blocked, Blocked),
+        (Act::Status(404, None), Config, Blocked),
+        (Act::Lose(1, WireFaultKind::BadUrl), Config, Config),
     ] {
-        let (mut setting, what) = (Setting::default(), act.clone());
-        setting.call.key_hint = Some("set OPENAI_API_KEY".to_owned());
-        let world = World::with(setting, move |_| what.clone());
-        let cx = bulk();
-        let fault = world.caller.call(&lines(["a"]), &cx).await.expect_err("blocked");
-        assert_eq!((fault.kind(), advise(&fault)), (kind, Advice::StopRun), "{act:?}");
-        assert!(fault.hint_text().is_some(), "{act:?}");
-        let again = world.caller.call(&lines(["b"]), &cx).await.expect_err("blocked");
-        assert_eq!(again.kind(), kind);
-        assert_eq!(world.service.sent(), 1, "nothing is sent to a blocked lane");
-        if matches!(act, Act::Status(401, _)) {
-            assert_eq!(fault.hint_text(), Some("set OPENAI_API_KEY"));
+        for (answered, kind) in [(0, at_first), (1, later)] {
+            let (mut setting, what) = (Setting::default(), act.clone());
+            setting.call.key_hint = Some("set OPENAI_API_KEY".to_owned());
+            let world = World::with(
+                setting,
+                move |seen| {
+                    if seen.number < answered { answers() } else { what.clone() }
+                },
+            );
+            let cx = bulk();
+            for n in 0..answered {
+                world.caller.call(&[Line::from(n.to_string())], &cx).await.expect("answered");
+            }
+            let fault = world.caller.call(&lines(["a"]), &cx).await.expect_err("blocked");
+            assert_eq!((fault.kind(), advise(&fault)), (kind, Advice::StopRun), "{act:?}");
+            assert!(fault.hint_text().is_some(), "{act:?}");
+            let again = world.caller.call(&lines(["b"]), &cx).await.expect_err("blocked");
+            assert_eq!(again.kind(), kind);
+            assert_eq!(world.service.sent(), answered + 1, "nothing is sent to a blocked lane");
+            if matches!(act, Act::Status(401, _)) {
+                assert_eq!(fault.hint_text(), Some("set OPENAI_API_KEY"));
+            }
         }
     }
 }
@@ -193,6 +206,8 @@ async fn hanging_tries_are_replaced_early() {
         let all = join_all(items.chunks(1).map(|item| world.caller.call(item, &cx))).await;
         assert!(all.into_iter().all(|it| it.expect("answered").results[0].is_ok()));
         assert!(world.service.sent() <= 3_000 * 105 / 100, "{} requests", world.service.sent());
+        assert_eq!(world.lane.counters().hedge_won.get() > 20, hedge);
+        assert_eq!(world.lane.counters().latency.count(), 3_000);
         world.assert_at_rest();
         start.elapsed()
     });
@@ -200,4 +215,36 @@ async fn hanging_tries_are_replaced_early() {
     let (with, without) = (with.await, without.await);
     assert!(with < Duration::from_secs(4), "{with:?}");
     assert!(without > Duration::from_secs(5), "the comparison shows nothing: {without:?}");
+}
+
+/// Every kind of trouble at once, 64 records at a time behind a timeout of 5 s: one request in ten comes to nothing.
+#[tokio::test(start_paused = true)]
+async fn a_hostile_service_costs_little_time_and_few_requests() {
+    for seed in 0..4_u64 {
+        let mut setting = Setting::default();
+        setting.call.hedge = true;
+        setting.call.timeouts.first_byte = Duration::from_secs(5);
+        setting.lane.seed = seed;
+        let world = World::with(setting, move |seen| {
+            let dice = ContentHash::of_parts(&[&seed.to_le_bytes(), &seen.number.to_le_bytes()]).0;
+            match u16::from_le_bytes([dice[0], dice[1]]) % 100 {
+                0..5 => Act::Status(429, None),
+                5..8 => Act::Status(503, None),
+                8 => Act::Lose(5, WireFaultKind::Reset),
+                9 => Act::Hang,
+                10..12 => Act::Answer(400),
+                _ => Act::Answer(15 + u64::from(dice[2]) % 10),
+            }
+        });
+        let (start, cx, items) = (Instant::now(), bulk(), numbered(5_000));
+        let calls = items.chunks(1).map(|item| world.caller.call(item, &cx));
+        let ends: Vec<_> = futures_util::stream::iter(calls).buffer_unordered(64).collect().await;
+        assert!(ends.into_iter().all(|it| it.expect("answered").results[0].is_ok()), "none is lost");
+        assert_eq!(world.shelf.appended.lock().expect("no panic").len(), 5_000, "none is doubled");
+        let (sent, took) = (world.service.sent(), start.elapsed());
+        // Whoever sends sends 5,556, and 64 at a time that takes 1.8 s; waiting out a hang or two takes 5 s.
+        assert!(sent * 100 <= 5_556 * 105, "{sent} requests");
+        assert!(took <= Duration::from_secs(4), "{took:?}");
+        world.assert_at_rest();
+    }
 }
