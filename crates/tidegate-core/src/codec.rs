@@ -68,10 +68,7 @@ pub trait StreamCodec: Codec {
     fn listen(&self, item: &Self::Item) -> Box<dyn Listener<Self::Answer>>;
 
     /// The text of a whole answer, for those who expected it piece by piece and get one that was kept.
-    fn text<'a>(&self, answer: &'a Self::Answer) -> &'a str {
-        let _ = answer;
-        ""
-    }
+    fn text<'a>(&self, answer: &'a Self::Answer) -> &'a str;
 }
 
 /// Reads a stream, however it is cut into pieces.

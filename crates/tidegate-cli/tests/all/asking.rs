@@ -36,6 +36,7 @@ fn an_answer_comes_with_the_passages_it_was_made_from() {
     // The same question over the same passages was paid for.
     let again = world.run(&[&args[..], &["--json"]].concat()).ended(0).json();
     assert_eq!((&again["from_journal"], &again["complete"]), (&true.into(), &true.into()));
+    assert_eq!(again["answer"], "Twice a month [1].");
     assert_eq!(server.log().entries().len(), 1);
     // The question and its passages reached the model, and nothing of other documents that were left out.
     let narrow = [&args[..], &["--path", "docs/other*", "--json"]].concat();

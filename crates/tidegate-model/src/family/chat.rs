@@ -94,6 +94,10 @@ impl StreamCodec for AnyChat {
     fn listen(&self, item: &Chat) -> Box<dyn Listener<Arc<Completion>>> {
         self.codec().listen(item)
     }
+
+    fn text<'a>(&self, answer: &'a Arc<Completion>) -> &'a str {
+        &answer.text
+    }
 }
 
 /// How a family writes what it sends, and reads what comes.
@@ -192,5 +196,9 @@ impl StreamCodec for Plain {
 
     fn listen(&self, item: &Chat) -> Box<dyn Listener<Arc<Completion>>> {
         Box::new(Stream::new(self.chatting.clone(), self.formats, item.clone()))
+    }
+
+    fn text<'a>(&self, answer: &'a Arc<Completion>) -> &'a str {
+        &answer.text
     }
 }

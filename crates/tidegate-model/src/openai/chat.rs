@@ -258,4 +258,8 @@ impl StreamCodec for OpenaiChat {
     fn listen(&self, item: &Chat) -> Box<dyn Listener<Arc<Completion>>> {
         Box::new(Stream::new(self.chatting.clone(), item.clone()))
     }
+
+    fn text<'a>(&self, answer: &'a Arc<Completion>) -> &'a str {
+        &answer.text
+    }
 }
