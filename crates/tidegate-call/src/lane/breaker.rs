@@ -129,14 +129,6 @@ impl Breaker {
         self.since
     }
 
-    /// When an open breaker lets the next probe pass.
-    pub(super) fn until(&self) -> Option<Instant> {
-        match self.state {
-            State::Open { until } => Some(until),
-            State::Closed | State::HalfOpen { .. } => None,
-        }
-    }
-
     /// Whether a call may pass now. Takes nothing: [`Self::enter`] does.
     pub(super) fn pass(&self, now: Instant) -> Pass {
         match self.state {

@@ -16,9 +16,11 @@ use super::settings::Concurrency;
 const CUT: f64 = 0.7;
 /// Cuts that follow each other faster belong to one failure; the limit before it is where recovery leads.
 const EPISODE: Duration = Duration::from_secs(10);
-/// Cohorts of rest between two searches, at first; it doubles while they find nothing new.
-const REST: u32 = 16;
-const REST_MOST: u32 = 128;
+/// Round trips of rest between two searches, at first; it doubles while they find nothing new.
+const REST: u32 = 24;
+const REST_MOST: u32 = 256;
+/// What is found is taken with so much more: to be a little above the knee costs little throughput, below it all.
+const ROOM: f64 = 1.03;
 /// A change of the median latency (as a logarithm) that ends a rest: a third.
 const DRIFT: f64 = 0.29;
 /// A growth of the level after which climbing looks back whether it paid: a fourth.
@@ -46,7 +48,7 @@ enum Phase {
     /// Refused lately: one more a round trip.
     Climb { base: Option<Measure>, credit: f64 },
     /// Found; looking again after some cohorts.
-    Rest { base: Measure, left: u32, patience: u32 },
+    Rest { base: Measure, left: u32, first: bool },
 }
 
 /// The permits of one lane.
@@ -72,7 +74,8 @@ pub(super) struct Permits {
 impl Permits {
     pub(super) fn new(concurrency: Concurrency) -> Self {
         let (first, least, most, phase) = match concurrency {
-            Concurrency::Fixed(n) => (n.max(1), 1, n.max(1), Phase::Fixed),
+            // Two at least: with one in flight, a call that hangs would be the whole lane's.
+            Concurrency::Fixed(n) => (n.max(1), n.clamp(1, 2), n.max(1), Phase::Fixed),
             Concurrency::Adaptive { first, least, most } => {
                 let least = least.max(1);
                 let most = most.max(least);
@@ -236,12 +239,12 @@ impl Permits {
 
     fn rested(&mut self, measure: Measure) {
         let bounds = (self.least, self.most);
-        let Phase::Rest { base, left, patience } = &mut self.phase else { return };
+        let Phase::Rest { base, left, first } = &mut self.phase else { return };
         let drift = measure.log - base.log;
         let drifted = drift.abs() > DRIFT + 3.0 * (measure.variance + base.variance).sqrt();
         *left = left.saturating_sub(1);
         // The first cohort of a rest is its base: the one before was measured at another level.
-        if *left + 1 == *patience {
+        if std::mem::take(first) {
             *base = measure;
         } else if drifted {
             let way = if drift > 0.0 { Way::Down } else { Way::Up };
@@ -257,8 +260,9 @@ impl Permits {
         let known = (level / self.rested_at.max(0.1)).ln().abs() < LOOK_BACK / 2.0;
         self.patience = if known { (self.patience * 2).min(REST_MOST) } else { REST };
         self.rested_at = level;
-        self.phase = Phase::Rest { base: measure, left: self.patience, patience: self.patience };
-        self.go(level);
+        self.go((level * ROOM).min(self.most));
+        let cohorts = (self.patience * self.allowed()).div_ceil(self.cohort_size());
+        self.phase = Phase::Rest { base: measure, left: cohorts, first: true };
     }
 
     fn go(&mut self, level: f64) {
@@ -273,11 +277,15 @@ impl Permits {
     }
 
     fn begin_cohort(&mut self, skip: u32) {
+        self.cohort.begin(self.cohort_size(), skip);
+    }
+
+    fn cohort_size(&self) -> u32 {
         let fast = self.is_fast();
         let quiet = matches!(&self.phase, Phase::Search(search) if search.is_quiet());
         let allowed = self.allowed();
         let size = if fast || quiet { allowed } else { 2 * allowed };
         let least = if fast { COHORT_FAST } else { COHORT.0 };
-        self.cohort.begin(size.clamp(least, COHORT.1), skip);
+        size.clamp(least, COHORT.1)
     }
 }

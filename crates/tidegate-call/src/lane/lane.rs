@@ -22,6 +22,11 @@ use super::view::LaneView;
 /// Below this fill of its emptiest bucket a lane does not hedge: what the hedge takes, a first try lacks.
 const HEDGE_FILL: f64 = 0.2;
 
+/// One waiter keeps the time for the whole line. Every other looks for itself after this time, and then less and less
+/// often: somebody may hold the leading future without polling it.
+const DOUBT: Duration = Duration::from_secs(1);
+const DOUBT_MOST: Duration = Duration::from_secs(32);
+
 /// A provider, a model and a key: the unit of limits, breaker, concurrency and priority.
 #[derive(Debug)]
 pub struct Lane {
@@ -120,11 +125,16 @@ impl Lane {
     }
 
     async fn wait(self: &Arc<Self>, place: Place<'_>, cx: &CallCx) -> Result<Ticket, Denied> {
-        let mut drained = false;
+        let (mut drained, mut doubt) = (false, DOUBT);
         loop {
             let alarm = match self.with(|state, now| state.look(now, place.key)) {
                 Look::End(end) => return end.map(|grant| Ticket::new(self.clone(), grant)),
-                Look::Wait(alarm) => alarm,
+                Look::Wait { at, leads: true, .. } => at,
+                Look::Wait { at, deadline, .. } => {
+                    let at = at.max(Instant::now() + doubt);
+                    doubt = (doubt * 2).min(DOUBT_MOST);
+                    deadline.map_or(at, |deadline| deadline.min(at))
+                }
             };
             let level = if drained { Stop::Abort } else { Stop::Drain };
             tokio::select! {
@@ -137,7 +147,7 @@ impl Lane {
                     self.with(|state, now| state.drain(now, place.key));
                 }
                 () = self.nudged(place.key) => {}
-                () = alarmed(alarm) => {}
+                () = tokio::time::sleep_until(alarm) => {}
             }
         }
     }
@@ -206,13 +216,6 @@ struct Place<'a> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.lane.with(|state, now| state.leave_line(now, self.key));
-    }
-}
-
-async fn alarmed(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

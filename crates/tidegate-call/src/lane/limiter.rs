@@ -125,19 +125,21 @@ impl Limiter {
         self.learned.ended();
     }
 
-    /// A call was told "too many": alone, or with the whole lane, which then rests for `wait`.
-    pub(super) fn limited(&mut self, now: Instant, wait: Option<Duration>) {
+    /// A call was told "too many" and to come back after `hint`. `rest` is for how long the whole lane rests, if it
+    /// was told so as a whole; refusals that go on for long count as that too. Whether the pace was cut.
+    pub(super) fn limited(&mut self, now: Instant, rest: Option<Duration>, hint: Duration) -> bool {
         let goes_on = self.learned.limited(now);
         let resting = self.learned.cut_until().is_some_and(|until| now < until + AGAIN);
-        if resting || (wait.is_none() && !goes_on) {
-            return;
+        if resting || (rest.is_none() && !goes_on) {
+            return false;
         }
         let known = self.is_known();
-        self.learned.cut(now, wait.unwrap_or_default(), known);
+        self.learned.cut(now, rest.unwrap_or(hint), known);
         if !known && self.guessed.is_none() {
             let rate = self.learned.pace(now, known).unwrap_or(1.0);
             self.guessed = Some(Bucket::paced(rate, Limit::BURST, now));
         }
+        true
     }
 
     /// What was used of what was estimated, before correction.

@@ -16,6 +16,7 @@ mod context;
 mod counters;
 mod dice;
 mod extra;
+mod gate;
 #[expect(clippy::module_inception, reason = "the noun of the folder has its own file")]
 mod lane;
 mod latency;

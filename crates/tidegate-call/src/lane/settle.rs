@@ -9,12 +9,14 @@ use super::admission::{Denied, FailureKind, Outcome};
 use super::breaker::{Seen, Showing};
 use super::concurrency::End;
 use super::limiter::Used;
-use super::signals::Sign;
+use super::signals::{self, Sign};
 use super::spend::Reserved;
 use super::state::{Grant, State};
 
 /// How long the lane rests when it was refused as a whole and nobody said for how long.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often that doubles while nobody is answered: to 32 s.
+const PAUSE_DOUBLES: u32 = 5;
 
 /// The end of a call.
 pub(super) struct Ended {
@@ -29,12 +31,12 @@ pub(super) struct Ended {
 
 impl State {
     /// A call ended.
-    pub(super) fn settle(&mut self, now: Instant, grant: &Grant, ended: Ended) {
+    pub(super) fn settle(&mut self, now: Instant, grant: &Grant, ended: &Ended) {
         match &ended.outcome {
-            Outcome::Answered { usage, cost, .. } => self.answered(now, grant, &ended, (*usage, *cost)),
+            Outcome::Answered { usage, cost, .. } => self.answered(now, grant, ended, (*usage, *cost)),
             Outcome::Failed { kind, wait, fault, .. } => {
                 self.last_fault = fault.clone().or_else(|| self.last_fault.take());
-                self.failed(now, grant, &ended, (*kind, *wait));
+                self.failed(now, grant, ended, (*kind, *wait));
                 if let (FailureKind::Blocked, Some(fault)) = (kind, fault) {
                     self.blocked = Some(fault.clone());
                     self.deny_all(&Denied::Blocked(fault.clone()));
@@ -77,6 +79,24 @@ impl State {
         }
     }
 
+    /// A call was told "too many".
+    fn limited(&mut self, now: Instant, shown: signals::Showing, hint: (Option<Duration>, f64)) {
+        let (hint, chance) = (hint.0.unwrap_or_default(), hint.1);
+        let rest = shown.limited.then(|| {
+            let guess = PAUSE.saturating_mul(1 << self.rests.min(PAUSE_DOUBLES)).mul_f64(chance);
+            let wait = if shown.wait.is_zero() { guess } else { shown.wait };
+            wait.max(self.signals.rtt())
+        });
+        if let Some(rest) = rest {
+            // In-flight calls refused together are one refusal, however many of them come back.
+            self.rests += u32::from(self.pause.until(now).is_none());
+            self.pause.extend(now, rest);
+        }
+        if self.limiter.limited(now, rest, hint) {
+            self.pause.extend(now, hint);
+        }
+    }
+
     /// Tells the breaker, and follows it: what it opens starts small again.
     fn judge(&mut self, now: Instant, grant: &Grant, seen: Seen) {
         if self.breaker.leave(now, grant.stamp, seen) {
@@ -104,6 +124,7 @@ impl State {
         let tokens = usage.map_or(grant.wish.money.tokens, |usage| usage.input_tokens + usage.output_tokens);
         self.limiter.ended();
         self.purse.earn();
+        self.rests = 0;
         self.latency.record(now, took);
         self.counters.latency.record(took);
         self.signals.answered(took);
@@ -126,15 +147,8 @@ impl State {
         self.judge(now, grant, seen);
         let others = self.permits.in_flight().saturating_sub(1);
         let shown = self.signals.note(now, sign(kind), (wait, others));
-        let rest = shown.limited.then(|| {
-            let wait = if shown.wait.is_zero() { PAUSE.mul_f64(ended.chance) } else { shown.wait };
-            wait.max(self.signals.rtt())
-        });
-        if let Some(rest) = rest {
-            self.pause.extend(now, rest);
-        }
         if kind == FailureKind::RateLimited {
-            self.limiter.limited(now, rest);
+            self.limited(now, shown, (wait, ended.chance));
         } else {
             self.limiter.ended();
         }

@@ -14,18 +14,19 @@ use super::cohort::Mark;
 use super::concurrency::Permits;
 use super::counters::LaneCounters;
 use super::extra::Purse;
+use super::gate::Gate;
 use super::latency::Latency;
 use super::limiter::{Limiter, Needs};
 use super::line::{Key, Line, Waiter};
 use super::pause::Pause;
 use super::settings::LaneSettings;
 use super::signals::Signals;
-use super::spend::{Leave, Reserved, Spend};
+use super::spend::{Reserved, Spend};
 
 /// A drain does not wait longer for a turn: a supervisor gives a process about 30 s to end.
 const DRAIN_WAITS: Duration = Duration::from_secs(10);
-/// What an interactive call is told while a probe is out and nobody knows for how long.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// A leader that is later than this is not polled.
+const LATE: Duration = Duration::from_millis(50);
 
 /// What a call wants of its lane.
 #[derive(Debug, Clone, Copy)]
@@ -60,14 +61,15 @@ pub(super) enum Joined {
 pub(super) enum Look {
     /// Its wait ended.
     End(Result<Grant, Denied>),
-    /// It waits on; the one that leads the line has to look again then at the latest.
-    Wait(Option<Instant>),
-}
-
-enum Gate {
-    Open,
-    Wait(Cause, Option<Instant>),
-    Shut(Denied),
+    /// It waits on.
+    Wait {
+        /// When to look again: the time of the line for its leader, a little later for others.
+        at: Instant,
+        /// Whether it leads the line: only then is `at` to be kept.
+        leads: bool,
+        /// When it gives up.
+        deadline: Option<Instant>,
+    },
 }
 
 /// Everything a lane knows.
@@ -87,11 +89,13 @@ pub(super) struct State {
     pub(super) last_fault: Option<Fault>,
     pub(super) counters: Arc<LaneCounters>,
     pub(super) spend: Option<Arc<Spend>>,
+    /// Rests of the whole lane since the last answer.
+    pub(super) rests: u32,
     /// Who keeps the time for the line, and what it waits for.
     leader: Option<(Key, Instant)>,
     /// To be woken once the lock is free.
     wakes: Vec<Waker>,
-    max_hold: Duration,
+    pub(super) max_hold: Duration,
     /// Whether any waiter was told of a drain.
     draining: bool,
 }
@@ -117,6 +121,7 @@ impl State {
             last_fault: None,
             counters,
             spend,
+            rests: 0,
             leader: None,
             wakes: Vec::new(),
             max_hold: settings.max_hold,
@@ -221,7 +226,11 @@ impl State {
 
     /// What became of `key`, or when it has to look again.
     pub(super) fn look(&mut self, now: Instant, key: Key) -> Look {
-        if self.leader.is_some_and(|(leader, at)| leader == key && at <= now) {
+        // The leader keeps the time for all. Its task may be one that nobody polls: then any other does it later.
+        if self
+            .leader
+            .is_some_and(|(leader, at)| at + if leader == key { Duration::ZERO } else { LATE } <= now)
+        {
             self.pump(now);
         }
         let late = |waiter: &Waiter| waiter.end.is_none() && waiter.wish.deadline.is_some_and(|at| at <= now);
@@ -234,11 +243,12 @@ impl State {
             return Look::End(end.unwrap_or(Err(Denied::Deadline)));
         }
         let deadline = self.line.get(key).and_then(|waiter| waiter.wish.deadline);
-        let lead = self.leader.filter(|(leader, _)| *leader == key).map(|(_, at)| at);
-        Look::Wait(match (lead, deadline) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        })
+        let (leads, at) = match self.leader {
+            Some((leader, at)) if leader == key => (true, at),
+            Some((_, at)) => (false, at + LATE),
+            None => (false, now),
+        };
+        Look::Wait { at: deadline.map_or(at, |deadline| deadline.min(at)), leads, deadline }
     }
 
     /// Registers `waker`; true if there is something to look at already.
@@ -286,62 +296,6 @@ impl State {
     fn head(&self, now: Instant) -> Option<Key> {
         let passes = !matches!(self.breaker.pass(now), Pass::No(_));
         self.line.head(passes)
-    }
-
-    /// Breaker, pause, limits, concurrency, money, in this order: the first that holds a call is the one that is
-    /// named, and nothing is taken before all agree.
-    fn gate(&mut self, now: Instant, wish: &Wish) -> Gate {
-        let waits = match self.breaker.pass(now) {
-            Pass::No(at) => Some((Cause::Breaker, at)),
-            Pass::Yes | Pass::Probe => None,
-        };
-        let waits = waits.or_else(|| self.pause.until(now).map(|at| (Cause::Pause, Some(at))));
-        let waits = waits.or_else(|| {
-            let (unit, at) = self.limiter.ready(now, &wish.needs)?;
-            Some((Cause::of(unit), Some(at)))
-        });
-        let waits = waits.or_else(|| (!self.permits.has_room()).then_some((Cause::Concurrency, None)));
-        if let Some((cause, at)) = waits {
-            return self.held(now, wish, (cause, at));
-        }
-        match self.spend.as_ref().map_or(Leave::Yes, |spend| spend.leave(wish.money)) {
-            Leave::Yes => Gate::Open,
-            Leave::Later if self.permits.in_flight() > 0 => Gate::Wait(Cause::Budget, None),
-            Leave::Later => Gate::Shut(Denied::Budget(Fault::new(
-                FaultKind::Budget,
-                "calls of other lanes have reserved what is left of the budget",
-            ))),
-            Leave::Never(fault) => Gate::Shut(Denied::Budget(fault)),
-        }
-    }
-
-    /// Whether a call that cannot go now waits at all.
-    fn held(&self, now: Instant, wish: &Wish, (cause, at): (Cause, Option<Instant>)) -> Gate {
-        if cause == Cause::Breaker && wish.priority == Priority::Interactive {
-            let wait = at.map_or(TRY_AGAIN, |at| at.saturating_duration_since(now));
-            return Gate::Shut(Denied::Open(wait));
-        }
-        if let (Some(deadline), Some(at)) = (wish.deadline, at)
-            && deadline <= at
-        {
-            return Gate::Shut(Denied::Deadline);
-        }
-        let hold_ends = match cause {
-            Cause::Breaker => self.breaker.since().map(|since| since + self.max_hold),
-            _ => None,
-        };
-        let over = hold_ends.is_some_and(|end| end <= now)
-            || at.is_some_and(|at| at.saturating_duration_since(now) > self.max_hold);
-        if over {
-            return Gate::Shut(Denied::HeldTooLong(self.hold_fault(cause)));
-        }
-        Gate::Wait(
-            cause,
-            match (at, hold_ends) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            },
-        )
     }
 
     fn enter(&mut self, now: Instant, wish: Wish, joined: Instant) -> Grant {
@@ -410,19 +364,6 @@ impl State {
             waiter.nudged = true;
             self.wakes.extend(waiter.waker.take());
         }
-    }
-
-    fn hold_fault(&self, cause: Cause) -> Fault {
-        let kind = match cause {
-            Cause::Breaker => FaultKind::Unavailable,
-            _ => FaultKind::RateLimited,
-        };
-        let message = format!("held for longer than work waits ({} s)", self.max_hold.as_secs());
-        let fault = match &self.last_fault {
-            Some(last) => Fault::new(last.kind(), message).cause(last.clone()),
-            None => Fault::new(kind, message),
-        };
-        fault.hint("nothing is lost: run again once the service answers, or wait longer with --max-hold")
     }
 }
 

@@ -41,7 +41,7 @@ impl Ticket {
             let (chance, slow) = (self.lane.dice.unit(), self.lane.settings.slow);
             self.lane.count_end(&outcome, &grant);
             let ended = Ended { outcome, sent: self.sent, chance, slow };
-            self.lane.with(|state, now| state.settle(now, &grant, ended));
+            self.lane.with(|state, now| state.settle(now, &grant, &ended));
         }
     }
 

@@ -233,13 +233,13 @@ fn a_limit_that_is_always_drained_is_believed_for_one_window() {
 fn refusals_slow_a_known_limit_and_it_comes_back() {
     let start = Instant::now();
     let mut limiter = Limiter::new(&limited(vec![minute(QuotaUnit::Requests, 6_000)]), start);
-    let mut rate = |limiter: &mut Limiter, secs: f64| {
+    let rate = |limiter: &mut Limiter, secs: f64| {
         let now = start + Duration::from_secs_f64(secs);
         let needs = limiter.needs(&ask(1).charge).unwrap();
         limiter.ready(now, &needs);
         limiter.views(now)[0].rate
     };
-    limiter.limited(start, Some(Duration::ZERO));
+    limiter.limited(start, Some(Duration::ZERO), Duration::ZERO);
     let rates = [0.0, 5.0, 10.0, 25.0].map(|secs| rate(&mut limiter, secs));
     assert!((rates[0] - 69.65).abs() < 0.1 && (rates[3] - 99.5).abs() < 0.01, "{rates:?}");
     assert!(rates.is_sorted(), "{rates:?}");
@@ -250,9 +250,7 @@ fn an_unknown_limit_is_learned_from_what_was_accepted() {
     let start = Instant::now();
     let mut learned = Learned::new(start);
     // A service with windows of a minute takes 6,000 in three seconds and then asks for the other 57.
-    for i in 0..6_030u64 {
-        learned.sent(start + Duration::from_micros(i * 500));
-    }
+    (0..6_030).for_each(|_| learned.sent(start));
     let now = start + Duration::from_secs(3);
     for _ in 0..30 {
         learned.limited(now);
@@ -268,25 +266,16 @@ fn an_unknown_limit_is_learned_from_what_was_accepted() {
 fn scattered_refusals_teach_nothing() {
     let start = Instant::now();
     let mut learned = Learned::new(start);
-    let taught = (0..20_000u64).any(|i| {
-        let now = start + ms(i * 10);
-        learned.sent(now);
-        if i % 20 == 0 {
-            learned.limited(now)
-        } else {
+    let mut refused = |calls: u64, every: u64| {
+        (0..calls).any(|i| {
+            learned.sent(start);
+            if i % every == 0 {
+                return learned.limited(start);
+            }
             learned.ended();
             false
-        }
-    });
-    assert!(!taught, "one in twenty is bad luck");
-    let taught = (0..2_000u64).any(|i| {
-        let now = start + ms(200_000 + i * 10);
-        if i % 6 == 0 {
-            learned.limited(now)
-        } else {
-            learned.ended();
-            false
-        }
-    });
-    assert!(taught, "one in six is not");
+        })
+    };
+    assert!(!refused(20_000, 20), "one in twenty is bad luck");
+    assert!(refused(300, 5), "one in five is not");
 }

