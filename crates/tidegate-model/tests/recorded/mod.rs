@@ -1,5 +1,7 @@
 //! Exchanges recorded with the official SDKs: the codecs ask as these do, and read out of an answer what these read.
 
+#![expect(clippy::unwrap_used, reason = "this is a test throughout: a recording that does not read fails it")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
