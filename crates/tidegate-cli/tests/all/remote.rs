@@ -89,6 +89,20 @@ fn vectors_of_two_models_are_never_mixed() {
 }
 
 #[test]
+fn shorter_vectors_are_asked_for_every_time() {
+    let world = World::new();
+    corpus(&world, 3);
+    let server = provider("");
+    let shorter = ["--dimensions", "16"];
+    index(&world, 0, &server, &shorter);
+    // The store knows vectors of this length by now.
+    world.write("docs/new.md", paragraph("newword", 60));
+    let report = index(&world, 0, &server, &shorter);
+    assert_eq!((&report["records"]["stored"], &report["calls"]["sent"]), (&1.into(), &1.into()));
+    assert!(!world.hits(&["--mode", "vector", "newword"]).is_empty());
+}
+
+#[test]
 fn a_key_that_is_missing_or_wrong_is_named_before_anything_is_begun() {
     let world = World::new();
     corpus(&world, 3);

@@ -38,6 +38,8 @@ impl RemoteEmbedding {
         (learned, journal): Known,
     ) -> Result<Self, Fault> {
         let asked = (dimensions > 0).then_some(dimensions);
+        // Shortened vectors, which a store may have, say nothing about the model's own length.
+        let learned = learned.filter(|_| asked.is_none());
         let options = EmbedOptions { dimensions: asked, learned, ..EmbedOptions::new(task) };
         let codec = embedding_codec(reached.service.clone(), options)?;
         let identity = identity(reached, dimensions);
