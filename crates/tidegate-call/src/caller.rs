@@ -185,6 +185,10 @@ impl<C: Codec> Caller<C> {
                 }
                 known.insert(key, at);
             }
+            if tidegate_core::killpoint::planted("flights-apart") {
+                boarded.mine.push(Mine { at, key: Some(key), lead: None, result: None });
+                continue;
+            }
             match self.flights.board(key, cx.priority) {
                 Seat::Lead(lead) => {
                     boarded.mine.push(Mine { at, key: Some(key), lead: Some(lead), result: None });
@@ -221,7 +225,7 @@ impl<C: Codec> Caller<C> {
     /// Takes from the journal what it has.
     async fn recall(&self, mine: &mut [Mine<C::Answer>], told: &mut Told) -> Result<(), Halt> {
         let keys: Vec<ContentHash> = mine.iter().filter_map(|mine| mine.key).collect();
-        if keys.is_empty() || !self.paid.keeps() {
+        if keys.is_empty() || !self.paid.keeps() || tidegate_core::killpoint::planted("paid-forgotten") {
             return Ok(());
         }
         let found = self.paid.lookup(&keys).await.map_err(Halt::lane)?;

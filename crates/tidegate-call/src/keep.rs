@@ -1,6 +1,6 @@
 //! A good answer is kept before anybody acts on it.
 
-use tidegate_core::{Advice, Codec, Fault, Usage, advise};
+use tidegate_core::{Advice, Codec, Fault, Usage, advise, killpoint};
 use tokio::time::Instant;
 
 use crate::attempt::Good;
@@ -30,14 +30,19 @@ impl<C: Codec> Caller<C> {
         let usage = good.reply.usage.unwrap_or_default();
         told.pay(usage, good.cost);
         let mut answers = good.reply.answers;
-        if self.paid.keeps() {
-            let bought = self.bought(part, &answers, (usage, good.cost));
+        killpoint::hit("call.keep.before");
+        if killpoint::planted("answers-swapped") {
+            answers.rotate_left(1);
+        }
+        if self.paid.keeps() && !killpoint::planted("paid-late") {
+            let bought = plant(self.bought(part, &answers, (usage, good.cost)));
             if !bought.is_empty() {
                 for (at, fault) in self.keep(bought, cx).await? {
                     answers[at] = Err(fault);
                 }
             }
         }
+        killpoint::hit("call.keep.after");
         for (mine, answer) in part.mine.iter_mut().zip(answers) {
             mine.end(answer);
         }
@@ -133,6 +138,21 @@ impl<C: Codec> Caller<C> {
             }
         }
     }
+}
+
+/// Bugs that the proof about calls plants; builds without kill points pass everything on as it is.
+fn plant<A: Clone>(mut bought: Vec<(usize, Bought<A>)>) -> Vec<(usize, Bought<A>)> {
+    if killpoint::planted("paid-shifted") {
+        let first = bought.first().map(|(_, first)| first.key);
+        for at in 0..bought.len() {
+            let next = bought.get(at + 1).map(|(_, next)| next.key).or(first);
+            bought[at].1.key = next.unwrap_or(bought[at].1.key);
+        }
+    }
+    if killpoint::planted("paid-first") {
+        bought.truncate(1);
+    }
+    bought
 }
 
 fn share(whole: u64, part: f64) -> u64 {

@@ -20,6 +20,8 @@ pub const POINTS: &[&str] = &[
     "jsonl.append.synced",
     "jsonl.commit.after",
     "engine.drain",
+    "call.keep.before",
+    "call.keep.after",
 ];
 
 /// Marks a point.
