@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Judges a tidegate store by the documents it was made from.
 
-usage: check_store.py STORE DOCS [--old OLD_DOCS [--stopped]]
+usage: check_store.py STORE DOCS [--old OLD_DOCS]… [--stopped]
 
 Shares no code with the store: it derives from the files what must be in the tables and reads the tables with the
 SQLite of the Python standard library. Without --old the run has ended and the store must hold exactly DOCS. With
 --old a run was killed while it brought the store from OLD_DOCS to DOCS, and every document must be there in one of
-its two versions, whole, or not at all where one of the two folders does not have it. With --stopped besides, the
-run ended early but in order, so that its report must agree with the tables.
+its versions, whole, or not at all where one of the folders does not have it; where several runs in a row were killed,
+--old names what each of them found before the change that it was to bring, the oldest first. With --stopped besides,
+the run ended early but in order, so that its report must agree with the tables.
 
 Prints {"violations": [...], ...} and exits 1 if there are any, 2 if it could not judge.
 """
@@ -113,23 +114,24 @@ def check_document(store, path, row, announced, versions, complain):
     return found
 
 
-def check_documents(store, docs, now, old, complain):
+def check_documents(store, docs, now, olds, complain):
     """Every document is stored as it must be."""
     stored = stored_documents(store, docs, complain)
     whole = []
     for path, (row, announced) in stored.items():
-        versions = [side.good[path] for side in (now, old) if side and path in side.good]
+        versions = [side.good[path] for side in (now, *olds) if path in side.good]
         whole.append(check_document(store, path, row, announced, versions, complain))
-    if old is None:
+    if not olds:
         for path in sorted(set(now.good) - set(stored)):
             complain(f"{path}: lost")
     else:
-        # What both versions have was stored before the run began, and must not be gone while it is replaced.
-        for path in sorted((set(now.good) & set(old.good)) - set(stored)):
+        # What all versions have was stored before the run began, and must not be gone while it is replaced.
+        always = set.intersection(*(set(side.good) for side in (now, *olds)))
+        for path in sorted(always - set(stored)):
             complain(f"{path}: gone while it was being replaced")
         # A document that only moved is stored under the new name before it is removed under the old one.
         found = {tuple(version) for version in whole}
-        for version in sorted({tuple(v) for v in now.good.values()} & {tuple(v) for v in old.good.values()}):
+        for version in sorted(set.intersection(*({tuple(v) for v in side.good.values()} for side in (now, *olds)))):
             if version and version not in found:
                 complain(f"the document of {version[0]} is gone while it moves")
 
@@ -176,7 +178,7 @@ def check_vectors(store, complain):
             complain(f"code {row} is not the signs of its vector")
 
 
-def check_quarantine(store, docs, now, old, complain):
+def check_quarantine(store, docs, now, olds, complain):
     """Exactly the bad documents are in quarantine, each with a reason."""
     found = set()
     for uri, stage, kind, message, attempts in store.rows("SELECT uri, stage, class, message, attempts FROM quarantine"):
@@ -184,10 +186,10 @@ def check_quarantine(store, docs, now, old, complain):
         found.add(path)
         if not (stage and kind and message and attempts >= 1):
             complain(f"{path}: in quarantine without stage, class, message or attempts")
-    may = now.bad | (old.bad if old else set())
+    may = set.union(*(side.bad for side in (now, *olds)))
     for path in sorted(found - may, key=str):
         complain(f"{path}: in quarantine without fault")
-    must = now.bad if old is None else set()
+    must = set() if olds else now.bad
     for path in sorted(must - found):
         complain(f"{path}: bad, but not in quarantine")
 
@@ -219,21 +221,22 @@ def check_accounts(store, now, ended, complain):
         complain(f"there are {len(now.good)} good and {len(now.bad)} bad documents, the last report says {records}")
 
 
-def check(path, docs, old_docs=None, stopped=False):
+def check(path, docs, old_docs=(), stopped=False):
     """Judges; returns the verdict."""
     violations = []
-    now, old = Documents(docs), Documents(old_docs) if old_docs else None
-    if old_docs and not old.good and is_unmade(path):
+    old_docs = [old_docs] if isinstance(old_docs, str) else old_docs
+    now, olds = Documents(docs), [Documents(folder) for folder in old_docs]
+    if olds and not olds[0].good and is_unmade(path):
         return {"violations": [], "documents": 0, "chunks": 0, "journal": 0, "quarantined": 0}
     store = Store(path)
     try:
         check_file(store, violations.append)
-        check_documents(store, docs, now, old, violations.append)
-        check_orphans(store, old is None, violations.append)
+        check_documents(store, docs, now, olds, violations.append)
+        check_orphans(store, not olds, violations.append)
         check_vectors(store, violations.append)
-        check_quarantine(store, docs, now, old, violations.append)
-        if old is None or stopped:
-            check_accounts(store, now, old is None, violations.append)
+        check_quarantine(store, docs, now, olds, violations.append)
+        if stopped or not olds:
+            check_accounts(store, now, not olds, violations.append)
         return {
             "violations": violations,
             "documents": store.number("SELECT count(*) FROM source"),
@@ -249,7 +252,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("store")
     parser.add_argument("docs")
-    parser.add_argument("--old")
+    parser.add_argument("--old", action="append", default=[])
     parser.add_argument("--stopped", action="store_true")
     args = parser.parse_args()
     try:

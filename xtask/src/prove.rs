@@ -7,10 +7,14 @@ use crate::args::{Args, Spec};
 use crate::tool::{Build, Tool};
 
 mod acts;
+mod bugs;
+pub(crate) mod calls;
 pub(crate) mod checker;
 pub(crate) mod crash;
 mod mutants;
 mod outputs;
+mod paying;
+mod provider;
 mod rows;
 mod scene;
 pub(crate) mod sim;
@@ -20,14 +24,17 @@ mod world;
 const SPEC: Spec = Spec {
     help: "\
 usage: cargo xtask prove crash [--kills N] [--seed S] [--bin PATH] [--keep] [--mutants]
+       cargo xtask prove calls [--kills N] [--seed S] [--bin PATH] [--keep] [--mutants]
        cargo xtask prove sim [--seeds N] [--seed S] [--mutants]
 
 crash   kills `tidegate` at every named point and at random moments while documents change between
         the runs, lets it go on, and has checkers that share no code with the store judge the files.
         --mutants plants known bugs, demands that each is caught, and prints the list.
+calls   kills it while it embeds with a model of a provider, a process of its own whose log says what was
+        sent: nothing that was paid for is lost, doubled or paid again, and no text has another's vector.
 sim     runs the engine in virtual time with faults drawn from each seed.
 
-    --kills N   random kills beside those at named points (default 60)
+    --kills N   random kills beside those at named points (default 60; 20 of calls)
     --seeds N   simulated worlds (default 2000)
     --seed S    where random choices start (default 1); the same seed repeats the same choices
     --bin PATH  use this binary, built with `--features killpoints`
@@ -43,16 +50,20 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
     let Some(args) = Args::parse(&SPEC, raw)? else { return Ok(()) };
     let seed = args.number("seed", 1)?;
     let note = match args.words.first().map(String::as_str) {
-        Some("crash") => {
+        Some(what @ ("crash" | "calls")) => {
             let tool = match args.text("bin") {
                 Some(path) => Tool::at(Path::new(path))?,
                 None => Tool::build(Build::Killpoints)?,
             };
-            let plan = crash::Plan { kills: args.number("kills", 60)?, seed, keep: args.has("keep") };
-            if args.has("mutants") || args.text("mutant").is_some() {
-                mutants::crash(&tool, &plan, args.text("mutant"))?
-            } else {
-                crash::prove(&tool, &plan)?
+            let calls = what == "calls";
+            let usual = if calls { 20 } else { 60 };
+            let plan = crash::Plan { kills: args.number("kills", usual)?, seed, keep: args.has("keep") };
+            let mutants = args.has("mutants") || args.text("mutant").is_some();
+            match (calls, mutants) {
+                (false, true) => mutants::crash(&tool, &plan, args.text("mutant"))?,
+                (false, false) => crash::prove(&tool, &plan)?,
+                (true, true) => bugs::mutants(&tool, &plan, args.text("mutant"))?,
+                (true, false) => calls::prove(&tool, &plan)?,
             }
         }
         Some("sim") if args.has("mutants") => sim::mutants()?,

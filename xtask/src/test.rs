@@ -11,8 +11,8 @@ const SPEC: Spec = Spec {
 usage: cargo xtask test [--fast] [CRATE…]
 
 Finds or installs what the tests need, then runs: the rules of the house, every crate's tests and the
-examples in the documentation, the README's main job on the shipped documents, 60 kills, 2,000
-simulated worlds. Ends with a summary.
+examples in the documentation, the README's main job on the shipped documents, 60 kills, 20 kills
+during calls to a provider, 2,000 simulated worlds. Ends with a summary.
 
     --fast    rules that need no build, and the tests; no proofs
     CRATE…    the tests of these crates only
@@ -23,6 +23,7 @@ simulated worlds. Ends with a summary.
 
 /// Kills and simulated worlds in the everyday proof.
 const KILLS: u64 = 60;
+const KILLS_OF_CALLS: u64 = 20;
 const SEEDS: u64 = 2_000;
 
 /// The task.
@@ -42,6 +43,7 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
     if !args.has("fast") {
         steps.step("the README's main job", || readme::check(&Tool::build(Build::Debug)?));
         steps.step("crash proof, 60 kills", || prove::crash::short(KILLS));
+        steps.step("proof about calls, 20 kills", || prove::calls::short(KILLS_OF_CALLS));
         steps.step("simulation, 2,000 seeds", || prove::sim::worlds(SEEDS, 1));
     }
     steps.finish("test")

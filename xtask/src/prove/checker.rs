@@ -1,6 +1,6 @@
 //! Calls the checkers, which are small programs in another language that share no code with the store.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -31,16 +31,78 @@ pub(crate) struct Counted {
     pub(crate) journal: u64,
 }
 
+/// After which run a store and the log of its provider are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// One that ended: all that was sent is kept.
+    Ended,
+    /// One that was killed, when at most so many texts may have been in flight.
+    Killed(u64),
+}
+
+/// What a judge counted of one run's calls.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Paid {
+    /// Requests.
+    pub(crate) sent: u64,
+    /// Texts that were sent and are not in the journal.
+    pub(crate) in_flight: u64,
+    /// Texts that a run before had sent, and whose answer it had not kept.
+    pub(crate) sent_again: u64,
+    /// Texts sent again after a failed try.
+    pub(crate) retried: u64,
+    /// Texts sent a second time while the first try was under way.
+    pub(crate) hedged: u64,
+}
+
 /// Judges a store.
 pub(crate) fn store(store: &Path, docs: &Path, when: When<'_>) -> Result<Counted, String> {
     let mut command = python();
     command.arg("xtask/checker/check_store.py").arg(store).arg(docs);
+    judge_when(&mut command, when);
+    judge(&mut command)
+}
+
+/// Judges a store after several runs in a row were killed; `olds` are the documents before each change since the last
+/// run that ended, the oldest first.
+pub(crate) fn store_since(store: &Path, docs: &Path, olds: &[PathBuf]) -> Result<Counted, String> {
+    let mut command = python();
+    command.arg("xtask/checker/check_store.py").arg(store).arg(docs);
+    for old in olds {
+        command.arg("--old").arg(old);
+    }
+    judge(&mut command)
+}
+
+fn judge_when(command: &mut std::process::Command, when: When<'_>) {
     match when {
         When::Ended => {}
         When::Killed { old } => drop(command.arg("--old").arg(old)),
         When::Stopped { old } => drop(command.arg("--stopped").arg("--old").arg(old)),
     }
-    judge(&mut command)
+}
+
+/// Judges what the latest run over a store paid for. Everything is in the folder `dir`: `log.jsonl` of the provider,
+/// the store, and what the judge noted about the runs before. `steady` if nothing fails and nothing is hedged.
+pub(crate) fn paid(dir: &Path, run: Run, steady: bool) -> Result<Paid, String> {
+    let mut command = python();
+    command.arg("xtask/checker/check_paid.py");
+    command.args(["log.jsonl", "store.db", "seen.json"].map(|name| dir.join(name)));
+    if let Run::Killed(most) = run {
+        command.args(["--killed", "--in-flight", &most.to_string()]);
+    }
+    if steady {
+        command.arg("--steady");
+    }
+    let verdict = verdict(&mut command)?;
+    let count = |name: &str| verdict[name].as_u64().unwrap_or(0);
+    Ok(Paid {
+        sent: count("sent"),
+        in_flight: count("in_flight"),
+        sent_again: count("sent_again"),
+        retried: count("retried"),
+        hedged: count("hedged"),
+    })
 }
 
 /// Makes a store look as if a run on another machine had taken it over, and died since.
@@ -54,13 +116,18 @@ pub(crate) fn lines(out: &Path, docs: &Path) -> Result<Counted, String> {
 }
 
 fn judge(command: &mut std::process::Command) -> Result<Counted, String> {
+    verdict(command).map(|verdict| Counted { journal: verdict["journal"].as_u64().unwrap_or(0) })
+}
+
+/// What a checker that found nothing wrong says.
+fn verdict(command: &mut std::process::Command) -> Result<Value, String> {
     let ran = finish(command)?;
     let verdict: Value = serde_json::from_str(&ran.stdout)
         .map_err(|_| format!("the checker itself failed: {}", tail(&ran.stderr)))?;
     let violations: Vec<&str> =
         verdict["violations"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     match (ran.code, violations.is_empty()) {
-        (Some(0), true) => Ok(Counted { journal: verdict["journal"].as_u64().unwrap_or(0) }),
+        (Some(0), true) => Ok(verdict),
         (Some(1), false) => Err(violations.join("; ")),
         _ => Err(format!("the checker contradicts itself: {}", tail(&ran.stdout))),
     }

@@ -1,9 +1,9 @@
 //! Runs a command and stops, ends or kills it on the way.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, WaitOptions, kill_process, waitpid};
 
@@ -16,6 +16,8 @@ pub(crate) enum Kill {
     Point(&'static str, u64),
     /// From outside, so long after its start.
     After(Duration),
+    /// From outside, as soon as a file has grown to so many bytes.
+    Grown(PathBuf, u64),
     /// By itself while it drains, which it is asked to do at the n-th passage of a named point.
     Draining(&'static str, u64),
 }
@@ -25,7 +27,7 @@ impl Kill {
     pub(crate) fn point(&self) -> Option<&'static str> {
         match self {
             Self::Point(point, _) => Some(point),
-            Self::After(_) => None,
+            Self::After(_) | Self::Grown(..) => None,
             Self::Draining(..) => Some("engine.drain"),
         }
     }
@@ -52,13 +54,41 @@ pub(crate) fn strike(tool: &Tool, dir: &Path, words: &[&str], kill: &Kill) -> Re
         }
         Kill::After(moment) => {
             let child = start(&mut command)?;
-            // A channel nobody sends on is a timer that no lint mistakes for a sleep in a test.
-            let (_sender, timer) = sync_channel::<()>(1);
-            let _ = timer.recv_timeout(*moment);
+            wait(*moment);
             let _ = kill_process(pid(&child)?, Signal::KILL);
             unless_killed(&end(child)?, &[])
         }
+        Kill::Grown(file, bytes) => {
+            let mut child = start(&mut command)?;
+            let grown = || std::fs::metadata(file).is_ok_and(|meta| meta.len() >= *bytes);
+            let start = Instant::now();
+            while !grown() && start.elapsed() < LONGEST && matches!(child.try_wait(), Ok(None)) {
+                wait(GLANCE);
+            }
+            let _ = child.kill(); // it may have ended; then nothing is killed
+            if start.elapsed() >= LONGEST {
+                let ran = end(child)?;
+                return Err(format!(
+                    "it neither called nor ended for {} s: {}",
+                    LONGEST.as_secs(),
+                    tail(&ran.stderr)
+                ));
+            }
+            unless_killed(&end(child)?, &[])
+        }
     }
+}
+
+/// No run that is killed takes longer; one that does hangs, which the judges would not see.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Between two looks at a file that grows.
+const GLANCE: Duration = Duration::from_micros(300);
+
+/// A channel nobody sends on is a timer that no lint mistakes for a sleep in a test.
+fn wait(time: Duration) {
+    let (_sender, timer) = sync_channel::<()>(1);
+    let _ = timer.recv_timeout(time);
 }
 
 /// Runs a command that is asked to stop at a passage of a point; true if it stopped with work left.

@@ -16,8 +16,14 @@ const WORDS: &[&str] = &[
     "silver", "timber",
 ];
 
+/// Kinds of documents, the commonest twice.
+const KINDS: &[&str] = &["txt", "md", "html", "txt"];
+
 /// How many documents a world begins with.
 const DOCUMENTS: u64 = 36;
+
+/// Documents of a plain world that are alike.
+const ALIKE: u64 = 12;
 
 /// Paragraphs of a document so large that the store stages it: two parts of 5,000 chunks and a rest, where three
 /// paragraphs make about two chunks.
@@ -29,6 +35,8 @@ pub(crate) struct World {
     pub(crate) dir: PathBuf,
     random: Random,
     made: u64,
+    /// Names of new documents end in one of these.
+    kinds: &'static [&'static str],
 }
 
 impl World {
@@ -46,9 +54,31 @@ impl World {
 
     /// A world without documents.
     pub(crate) fn bare(dir: &Path, seed: u64) -> std::io::Result<Self> {
-        let world = Self { dir: dir.to_path_buf(), random: Random::new(seed), made: 0 };
+        let world = Self { dir: dir.to_path_buf(), random: Random::new(seed), made: 0, kinds: KINDS };
         std::fs::create_dir_all(world.docs())?;
         Ok(world)
+    }
+
+    /// A world of plain text, whose chunks have no headings before them: `documents` of so many paragraphs each, and
+    /// several short ones that are alike but for their ends, so that equal texts are asked for at the same time.
+    pub(crate) fn plain(dir: &Path, seed: u64, (documents, paragraphs): (u64, u64)) -> std::io::Result<Self> {
+        let mut world = Self { kinds: &["txt"], ..Self::bare(dir, seed)? };
+        for _ in 0..documents {
+            world.add_long(paragraphs)?;
+        }
+        let same = world.paragraphs(6);
+        for copy in 0..ALIKE {
+            let text = format!("{same}{}", world.paragraphs(1));
+            std::fs::write(world.docs().join(format!("like-{copy}.txt")), text)?;
+        }
+        Ok(world)
+    }
+
+    /// Adds a plain document.
+    pub(crate) fn add_long(&mut self, paragraphs: u64) -> std::io::Result<()> {
+        self.made += 1;
+        let text = self.paragraphs(paragraphs);
+        std::fs::write(self.docs().join(format!("long-{}.txt", self.made)), text)
     }
 
     /// Where the documents are.
@@ -156,7 +186,7 @@ impl World {
     }
 
     fn add(&mut self) -> std::io::Result<()> {
-        let kind = ["txt", "md", "html", "txt"][self.random.index(4)];
+        let kind = self.kinds[self.random.index(self.kinds.len())];
         let paragraphs = 1 + self.random.below(12);
         let body = self.paragraphs(paragraphs);
         let text = match kind {

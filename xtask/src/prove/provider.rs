@@ -1,0 +1,58 @@
+//! A provider of models in a process of its own, which outlives the processes that are killed while they call it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use crate::tool::Tool;
+
+/// A provider that plays by a script and writes a log; it is killed when this is dropped.
+pub(crate) struct Provider {
+    child: Child,
+    /// Where it answers.
+    pub(crate) url: String,
+    /// What it was asked and answered.
+    pub(crate) log: PathBuf,
+}
+
+impl Provider {
+    /// Starts one in the folder `dir`, with its log in `log.jsonl` there.
+    pub(crate) fn start(tool: &Tool, dir: &Path, script: &str) -> Result<Self, String> {
+        let failed = |error: std::io::Error| format!("cannot start a provider: {error}");
+        std::fs::write(dir.join("provider.toml"), script).map_err(failed)?;
+        let log = dir.join("log.jsonl");
+        let mut command = tool.command(dir);
+        command.args([
+            "mock-provider",
+            "--quiet",
+            "--port",
+            "0",
+            "--script",
+            "provider.toml",
+            "--log",
+            "log.jsonl",
+        ]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;
+        let mut provider = Self { child, url: String::new(), log };
+        let out = provider.child.stdout.take().ok_or("a provider without an output")?;
+        BufReader::new(out).read_line(&mut provider.url).map_err(failed)?;
+        provider.url.truncate(provider.url.trim_end().len());
+        if provider.url.starts_with("http") {
+            Ok(provider)
+        } else {
+            Err("the provider did not say where it is".into())
+        }
+    }
+
+    /// Bytes of its log.
+    pub(crate) fn logged(&self) -> u64 {
+        std::fs::metadata(&self.log).map_or(0, |meta| meta.len())
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
