@@ -8,6 +8,7 @@ use crate::Done;
 use crate::args::{Args, Spec};
 use crate::steps::Steps;
 
+mod calls;
 mod chunk;
 mod html;
 mod index;
@@ -28,13 +29,15 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     index     documents/s, MB/s and peak memory on real documents; a second run
     html      HTML to text, beside selectolax
     chunk     chunking, beside chonkie and LangChain
+    calls     20,000 calls to a provider, beside aiohttp and threads: share of the limit, CPU a call
+    hostile   5,000 records against refusals, errors, resets and hangs, beside aiohttp
     memory    200 MB and 2 GB of JSONL: the same peak
     search    p50, p99 and recall at 200,000 and 1,000,000 vectors
     quality   nDCG@10 and recall@100 of text, vector and hybrid on labelled data
 
     --corpus DIR   documents to measure on (default target/corpus; see `cargo xtask corpus`)
     --data DIR     for quality: docs.jsonl, queries.jsonl {id, text}, qrels.tsv
-    --small        for memory: a tenth of the size
+    --small        for memory, calls and hostile: a tenth of the size
 ",
     values: &["corpus", "data"],
     flags: &["small"],
@@ -68,6 +71,8 @@ const BENCHES: &[(&str, Bench)] = &[
     ("index", index::measure),
     ("html", html::measure),
     ("chunk", chunk::measure),
+    ("calls", calls::measure),
+    ("hostile", calls::hostile),
     ("memory", memory::measure),
     ("search", search::measure),
     ("quality", quality::measure),
