@@ -12,6 +12,7 @@ mod outputs;
 mod remote;
 mod rows;
 mod searching;
+mod services;
 mod stopping;
 mod stores;
 mod usage;

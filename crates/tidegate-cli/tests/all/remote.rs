@@ -7,15 +7,15 @@ use tidegate_testkit::provider::{Script, Server};
 
 use crate::world::{World, paragraph};
 
-fn provider(script: &str) -> Server {
+pub(crate) fn provider(script: &str) -> Server {
     Server::start(Script::from_toml(script).unwrap()).unwrap()
 }
 
-fn base(server: &Server) -> String {
+pub(crate) fn base(server: &Server) -> String {
     format!("{}/v1", server.url())
 }
 
-fn corpus(world: &World, documents: usize) {
+pub(crate) fn corpus(world: &World, documents: usize) {
     for at in 0..documents {
         world.write(&format!("docs/{at:03}.md"), paragraph(&format!("word{at}"), 60));
     }
@@ -28,7 +28,7 @@ fn index(world: &World, code: i32, server: &Server, more: &[&str]) -> Value {
 }
 
 /// How often each text was asked for.
-fn asked(server: &Server) -> BTreeMap<u64, usize> {
+pub(crate) fn asked(server: &Server) -> BTreeMap<u64, usize> {
     let mut asked = BTreeMap::new();
     for text in server.log().entries().iter().flat_map(|entry| &entry.texts) {
         *asked.entry(text.hash).or_default() += 1;
