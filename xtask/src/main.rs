@@ -35,8 +35,9 @@ The project's own tasks.
     cargo xtask tidy   [--quick]           crate arrows, formatting, lints, licences, floors, house rules
     cargo xtask corpus [--out DIR]         gather real documents of this machine to measure on
     cargo xtask bench  [NAME…]             measure, beside peers where there are any
-    cargo xtask prove  crash|calls|sim     kill it at every point, also while it calls a provider; run it
-                                           in simulated worlds
+    cargo xtask prove  crash|calls|sim|real
+                                           kill it at every point, also while it calls a provider; run it
+                                           in simulated worlds; use it with a server not written here
 
 `cargo xtask TASK --help` says more about each.
 ";

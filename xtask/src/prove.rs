@@ -15,6 +15,7 @@ mod mutants;
 mod outputs;
 mod paying;
 mod provider;
+mod real;
 mod rows;
 mod scene;
 pub(crate) mod sim;
@@ -26,6 +27,7 @@ const SPEC: Spec = Spec {
 usage: cargo xtask prove crash [--kills N] [--seed S] [--bin PATH] [--keep] [--mutants]
        cargo xtask prove calls [--kills N] [--seed S] [--bin PATH] [--keep] [--mutants]
        cargo xtask prove sim [--seeds N] [--seed S] [--mutants]
+       cargo xtask prove real [--seed S]
 
 crash   kills `tidegate` at every named point and at random moments while documents change between
         the runs, lets it go on, and has checkers that share no code with the store judge the files.
@@ -33,6 +35,8 @@ crash   kills `tidegate` at every named point and at random moments while docume
 calls   kills it while it embeds with a model of a provider, a process of its own whose log says what was
         sent: nothing that was paid for is lost, doubled or paid again, and no text has another's vector.
 sim     runs the engine in virtual time with faults drawn from each seed.
+real    indexes, searches and asks with a model server that was not written here (llama.cpp's own). The
+        first time it installs that server into an environment below `target`.
 
     --kills N   random kills beside those at named points (default 60; 20 of calls)
     --seeds N   simulated worlds (default 2000)
@@ -68,6 +72,7 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
         }
         Some("sim") if args.has("mutants") => sim::mutants()?,
         Some("sim") => sim::worlds(args.number("seeds", 2_000)?, seed)?,
+        Some("real") => real::show(seed)?,
         _ => return Err(format!("prove what?\n\n{}", SPEC.help)),
     };
     println!("{note}");

@@ -110,6 +110,13 @@ pub(crate) fn take_over(store: &Path) -> Result<(), String> {
     output(python().arg("xtask/checker/take_over.py").arg(store)).map(drop)
 }
 
+/// Judges the vectors of a store by asking the server at `url` again; how many texts it asked for.
+pub(crate) fn real(store: &Path, (url, model, key): (&str, &str, &str)) -> Result<u64, String> {
+    let mut command = python();
+    command.arg("xtask/checker/check_real.py").arg(store).args([url, model]).env("OPENAI_API_KEY", key);
+    verdict(&mut command).map(|verdict| verdict["asked"].as_u64().unwrap_or(0))
+}
+
 /// Judges what a JSON Lines sink wrote.
 pub(crate) fn lines(out: &Path, docs: &Path) -> Result<Counted, String> {
     judge(python().arg("xtask/checker/check_jsonl.py").arg(out).arg(docs))
