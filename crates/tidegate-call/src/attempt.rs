@@ -9,6 +9,7 @@ use tracing::{debug, info};
 use crate::caller::Caller;
 use crate::hedge::{Raced, leave, race};
 use crate::lane::{Admission, CallCx, Denied, Extra, FailureKind, Outcome, Ticket};
+use crate::mutant::planted;
 use crate::timeouts::{Clock, exchange};
 use crate::told::Told;
 use crate::treat::{Cause, Failure, treat};
@@ -63,7 +64,8 @@ impl<C: Codec> Caller<C> {
         told.waited += ticket.waited();
         let first = self.send(this, ticket);
         let raced = if self.settings.hedge {
-            let hedge = &self.admission(this, Extra::Hedge);
+            let extra = if planted("a hedge counts as a first try") { Extra::No } else { Extra::Hedge };
+            let hedge = &self.admission(this, extra);
             let leave = || {
                 leave(
                     || self.lane.hedge_after(),

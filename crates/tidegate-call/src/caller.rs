@@ -12,6 +12,7 @@ use crate::fallback::AnyCaller;
 use crate::flights::{Flights, Landing, Seat, Seen, Wait};
 use crate::halt::Halt;
 use crate::lane::{CallCx, Lane, Priority};
+use crate::mutant::planted;
 use crate::paid::{Found, Paid};
 use crate::part::{Mine, Part};
 use crate::settings::CallSettings;
@@ -316,8 +317,10 @@ impl<A: Clone> Boarded<A> {
 async fn patient(cx: &CallCx, change: impl Future<Output = ()>) -> Result<(), Halt> {
     let late = async {
         match cx.deadline {
-            Some(deadline) => tokio::time::sleep_until(deadline).await,
-            None => std::future::pending().await,
+            Some(deadline) if !planted("who shares a flight forgets the deadline") => {
+                tokio::time::sleep_until(deadline).await;
+            }
+            _ => std::future::pending().await,
         }
     };
     tokio::select! {

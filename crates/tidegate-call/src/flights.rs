@@ -12,6 +12,7 @@ use tidegate_core::{ContentHash, Fault};
 use tokio::sync::Notify;
 
 use crate::lane::Priority;
+use crate::mutant::planted;
 
 /// What a flight is known by. Interactive and bulk calls fly apart: a person must not wait out an outage because a
 /// run asked first.
@@ -124,6 +125,9 @@ impl<A> Lead<A> {
 
 impl<A> Drop for Lead<A> {
     fn drop(&mut self) {
+        if planted("waiters are left behind") {
+            return;
+        }
         let flight = self.0.flight();
         let mut state = locked(&flight.state);
         if matches!(*state, State::Flying) {

@@ -7,6 +7,7 @@ use crate::attempt::Good;
 use crate::caller::Caller;
 use crate::halt::Halt;
 use crate::lane::CallCx;
+use crate::mutant::planted;
 use crate::paid::Bought;
 use crate::part::Part;
 use crate::retry::rest;
@@ -30,6 +31,9 @@ impl<C: Codec> Caller<C> {
         let usage = good.reply.usage.unwrap_or_default();
         told.pay(usage, good.cost);
         let mut answers = good.reply.answers;
+        if planted("journal after handing up") {
+            part.mine.iter_mut().zip(answers.clone()).for_each(|(mine, answer)| mine.end(answer));
+        }
         killpoint::hit("call.keep.before");
         if killpoint::planted("answers-swapped") {
             answers.rotate_left(1);

@@ -14,6 +14,7 @@ mod halt;
 mod hedge;
 mod keep;
 pub mod lane;
+mod mutant;
 mod paid;
 mod part;
 mod retry;
@@ -33,6 +34,8 @@ pub use lane::{
     Admission, BreakerState, CallCx, Cause, Concurrency, Denied, Extra, FailureKind, Lane, LaneCounters,
     LaneName, LaneSettings, LaneView, Limit, LimitView, Money, Outcome, Priority, Spend, Ticket,
 };
+#[cfg(feature = "mutants")]
+pub use mutant::plant;
 pub use paid::{Bought, Found, Paid, Replied, Unpaid, Vectors};
 pub use settings::CallSettings;
 pub use stream::Streamed;

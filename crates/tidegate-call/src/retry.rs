@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
-use tidegate_core::{Advice, Codec, Fault, FaultKind, Stop, advise};
+use tidegate_core::{Advice, Charge, Codec, Fault, FaultKind, Stop, advise};
 use tokio::time::{Instant, sleep_until};
 
 use crate::attempt::{Tried, Try};
 use crate::caller::Caller;
 use crate::halt::Halt;
-use crate::lane::{CallCx, Denied, FailureKind, Priority};
+use crate::lane::{Admission, CallCx, Denied, Extra, FailureKind, Priority, Ticket};
+use crate::mutant::planted;
 use crate::part::{Allowance, Part};
 use crate::told::Told;
 use crate::treat::{Cause, Failure, Remedy, treat};
@@ -73,9 +74,14 @@ impl History {
             Remedy::Part => true,
             Remedy::Stop => return Remedied::Lane,
             Remedy::Once if repeated => return Remedied::Lane,
+            Remedy::Wait if planted("429 is charged to the record") => {
+                self.doubted += 1;
+                self.doubted >= allowed.doubted
+            }
             Remedy::Wait | Remedy::Once => false,
             Remedy::Doubt => {
-                self.doubted += u32::from(others == Others::Answered);
+                let outage = planted("outages are charged to the record");
+                self.doubted += u32::from(others == Others::Answered || outage);
                 self.doubted >= allowed.doubted
             }
             Remedy::Mistrust => {
@@ -167,7 +173,8 @@ impl<C: Codec> Caller<C> {
             Remedied::Neither => {}
         }
         let throttled = matches!(treat(failure.cause).0, FailureKind::RateLimited | FailureKind::Overloaded);
-        let mut delay = self.lane.backoff(history.tries, failure.wait, throttled, cx.priority);
+        let hint = failure.wait.filter(|_| !planted("retries ignore hints"));
+        let mut delay = self.lane.backoff(history.tries, hint, throttled, cx.priority);
         if alone && failure.wait.is_none() {
             delay /= ALONE; // rests are for the service, and it needs none
         }
@@ -182,10 +189,23 @@ impl<C: Codec> Caller<C> {
         }
         told.waited += delay;
         self.lane.counters().wait_backoff.record(delay);
-        match rest(until, cx).await {
+        let kept = self.keep_permit(cx).await;
+        let rested = rest(until, cx).await;
+        drop(kept);
+        match rested {
             Ok(()) => Next::Again,
             Err(halt) => Next::Halt(halt),
         }
+    }
+
+    /// What a rest must not hold, where that bug is planted.
+    async fn keep_permit(&self, cx: &CallCx) -> Option<Ticket> {
+        if !planted("a permit is kept while resting") {
+            return None;
+        }
+        let (charge, priority, deadline) = (Charge::default(), cx.priority, cx.deadline);
+        let ask = Admission { charge, priority, deadline, extra: Extra::No, cost: 0.0 };
+        self.lane.admit(&ask, cx).await.ok()
     }
 
     fn too_old(&self, failure: &Failure) -> Fault {
@@ -223,6 +243,11 @@ impl<C: Codec> Caller<C> {
 /// A single record gets its fault; several are given back.
 fn blame<'a, C: Codec>(part: Part<'a, C>, fault: impl FnOnce() -> Fault) -> Option<Part<'a, C>> {
     match part.mine {
+        all if planted("the whole batch is blamed") => {
+            let fault = fault();
+            all.iter_mut().for_each(|one| one.end(Err(fault.clone())));
+            None
+        }
         [one] => {
             one.end(Err(fault()));
             None

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::mutant::planted;
+
 /// The sliding window: ten buckets of three seconds.
 const BUCKETS: usize = 10;
 const BUCKET: Duration = Duration::from_secs(3);
@@ -133,6 +135,7 @@ impl Breaker {
     pub(super) fn pass(&self, now: Instant) -> Pass {
         match self.state {
             State::Closed => Pass::Yes,
+            State::Open { .. } if planted("the breaker never half-opens") => Pass::No(None),
             State::Open { until } if until > now => Pass::No(Some(until)),
             State::HalfOpen { probing: true, .. } => Pass::No(None),
             State::Open { .. } | State::HalfOpen { .. } => Pass::Probe,
@@ -189,6 +192,7 @@ impl Breaker {
 
     fn leave_probe(&mut self, now: Instant, good: u32, seen: Seen) -> bool {
         match seen.showing {
+            Showing::Nothing if planted("a cancelled probe is not given back") => {}
             Showing::Nothing => self.state = State::HalfOpen { probing: false, good },
             Showing::Failed => self.open(now, seen),
             Showing::Well | Showing::Slow if good + 1 >= CURED => {

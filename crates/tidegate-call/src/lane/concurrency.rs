@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::cohort::{Cohort, Mark, Measure};
 use super::search::{Next, Search, Way};
 use super::settings::Concurrency;
+use crate::mutant::planted;
 
 /// What a refusal of the lane as a whole leaves of the limit.
 const CUT: f64 = 0.7;
@@ -103,7 +104,7 @@ impl Permits {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.in_flight < self.allowed()
+        self.in_flight < self.allowed() + u32::from(planted("one more than may be in flight"))
     }
 
     pub(super) fn in_flight(&self) -> u32 {

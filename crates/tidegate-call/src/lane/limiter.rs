@@ -9,6 +9,7 @@ use super::bucket::Bucket;
 use super::learned::Learned;
 use super::rule::{LimitView, Rule, index, is_tokens, tokens};
 use super::settings::{LaneSettings, Limit};
+use crate::mutant::planted;
 
 /// The units, in the order of [`Needs`].
 const UNITS: [QuotaUnit; 5] = [
@@ -65,7 +66,10 @@ pub(super) enum Used {
 
 impl Limiter {
     pub(super) fn new(settings: &LaneSettings, now: Instant) -> Self {
-        let rule = |limit: &Limit| Rule::new(*limit, settings.share, now);
+        let more = if planted("a fifth more than the limit") { 1.2 } else { 1.0 };
+        let amount =
+            |limit: &Limit| if more > 1.0 { (limit.amount as f64 * more) as u64 } else { limit.amount };
+        let rule = |limit: &Limit| Rule::new(Limit { amount: amount(limit), ..*limit }, settings.share, now);
         Self {
             rules: settings.limits.iter().map(rule).collect(),
             learned: Learned::new(now),

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::admission::{Denied, Extra, Priority};
 use super::state::{Grant, Wish};
+use crate::mutant::planted;
 
 /// Who waits, by the order of arrival.
 pub(super) type Key = u64;
@@ -167,7 +168,8 @@ impl Line {
 fn class(wish: &Wish) -> usize {
     match (wish.extra, wish.priority) {
         (Extra::Hedge, _) => HEDGE,
-        (_, Priority::Interactive) => INTERACTIVE,
+        (_, Priority::Interactive) if !planted("people wait behind bulk") => INTERACTIVE,
+        (_, Priority::Interactive) => BULK,
         (_, Priority::Bulk) => BULK,
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::mutant::planted;
+
 /// A hint longer than a day is cut: it is a mistake, or another day's work.
 const MOST: Duration = Duration::from_secs(86_400);
 
@@ -21,6 +23,6 @@ impl Pause {
 
     /// When it ends, if one is on.
     pub(super) fn until(&self, now: Instant) -> Option<Instant> {
-        self.until.filter(|until| *until > now)
+        self.until.filter(|until| *until > now && !planted("pauses are ignored"))
     }
 }

@@ -12,6 +12,7 @@ use super::limiter::Used;
 use super::signals::{self, Sign};
 use super::spend::Reserved;
 use super::state::{Grant, State};
+use crate::mutant::planted;
 
 /// How long the lane rests when it was refused as a whole and nobody said for how long.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -37,7 +38,9 @@ impl State {
             Outcome::Failed { kind, wait, fault, .. } => {
                 self.last_fault = fault.clone().or_else(|| self.last_fault.take());
                 self.failed(now, grant, ended, (*kind, *wait));
-                if let (FailureKind::Blocked, Some(fault)) = (kind, fault) {
+                if let (FailureKind::Blocked, Some(fault)) = (kind, fault)
+                    && !planted("a blocked lane goes on")
+                {
                     self.blocked = Some(fault.clone());
                     self.deny_all(&Denied::Blocked(fault.clone()));
                 }
@@ -117,6 +120,7 @@ impl State {
         let (usage, cost) = paid;
         let took = now.saturating_duration_since(ended.sent.unwrap_or(grant.at));
         let used = usage.map_or(Used::AsReserved, Used::Exactly);
+        let used = if planted("success is refunded") { Used::Nothing } else { used };
         self.limiter.settle(now, grant.at, &grant.wish.needs, used);
         if let Some(usage) = usage {
             self.limiter.learn(&grant.wish.charge, &usage);
