@@ -34,12 +34,13 @@ crash   kills `tidegate` at every named point and at random moments while docume
         --mutants plants known bugs, demands that each is caught, and prints the list.
 calls   kills it while it embeds with a model of a provider, a process of its own whose log says what was
         sent: nothing that was paid for is lost, doubled or paid again, and no text has another's vector.
-sim     runs the engine in virtual time with faults drawn from each seed.
+sim     runs the engine in virtual time with faults drawn from each seed: alone, and over the call layer
+        with a scripted provider. --mutants plants known bugs in both and demands that each is caught.
 real    indexes, searches and asks with a model server that was not written here (llama.cpp's own). The
         first time it installs that server into an environment below `target`.
 
     --kills N   random kills beside those at named points (default 60; 20 of calls)
-    --seeds N   simulated worlds (default 2000)
+    --seeds N   simulated worlds of each kind (default 2000)
     --seed S    where random choices start (default 1); the same seed repeats the same choices
     --bin PATH  use this binary, built with `--features killpoints`
     --mutant M  plant this bug only

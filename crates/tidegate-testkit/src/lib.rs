@@ -1,5 +1,6 @@
 //! What tests are written with: a scripted provider that speaks the wire formats of model services and fails in
-//! every way they do, a TCP fault proxy, and the simulated world in which the real engine runs on virtual time.
+//! every way they do, a TCP fault proxy, and the simulated worlds in which the real engine, and the real call layer
+//! under it, run on virtual time.
 //!
 //! This crate must not contain anything that judges with the judged: the provider shares no code with the call
 //! layer or the codecs, and the checker of the simulation never calls into the engine. What should have happened is
@@ -7,6 +8,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "calls")]
+pub mod calls;
 #[cfg(feature = "provider")]
 pub mod provider;
 #[cfg(feature = "provider")]

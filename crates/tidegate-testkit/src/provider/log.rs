@@ -34,6 +34,8 @@ pub struct Entry {
     pub texts: Vec<Seen>,
     /// Requests that were being worked on when it came, itself not counted.
     pub busy: u64,
+    /// The faults of the script that happened to it, by their names; empty if it was not read.
+    pub acts: Vec<&'static str>,
     /// What became of it; nothing while it is being answered.
     pub answered: Option<Answered>,
 }

@@ -126,6 +126,7 @@ impl World {
         let key = wire.key(request).map_or(0, |key| text_hash(key.as_bytes()));
         let mut entry = entry(arrival.number, now, busy, asked, operation);
         entry.key = key;
+        entry.acts = acts.iter().map(|act| act.name()).collect();
         self.log.received(entry);
         let hearing = Hearing { now, number: arrival.number, request, wire, acts: &acts };
         let Judged { steps, outcome } = self.judge(&hearing, read);
@@ -183,6 +184,7 @@ fn entry(number: u64, at: Duration, busy: u64, asked: Option<&Asked>, operation:
         key: 0,
         texts: texts.map(|text| Seen { hash: text.hash, tokens: text.tokens }).collect(),
         busy,
+        acts: Vec::new(),
         answered: None::<Answered>,
     }
 }

@@ -20,7 +20,7 @@ mod tally;
 mod world;
 
 pub use mutants::{MUTANTS, Mutant, plant};
-pub use plan::Plan;
+pub use plan::{End, Plan};
 pub use rng::Rng;
 pub use round::{Finding, run_seed};
 pub use tally::{KINDS, Tally};

@@ -1,0 +1,3 @@
+//! The call layer as others use it.
+
+mod simulation;
