@@ -47,6 +47,8 @@ pub(crate) struct Allowance {
     pub(crate) mistrusted: u32,
     /// Tries of any kind; none for bulk work, which its age ends.
     pub(crate) tries: Option<u32>,
+    /// Whether what may have been served is sent again.
+    pub(crate) repeat: bool,
 }
 
 impl<'a, C: Codec> Part<'a, C> {
@@ -79,6 +81,7 @@ impl Allowance {
             doubted: if between { all.min(2) } else { all },
             mistrusted: if between { 1 } else { all.min(3) },
             tries,
+            repeat: settings.repeat,
         }
     }
 }

@@ -69,6 +69,9 @@ impl History {
 
     /// What a failure leads to.
     fn judge(&mut self, failure: &Failure, others: Others, allowed: Allowance) -> Remedied {
+        if !allowed.repeat && failure.may_have_been_served() {
+            return Remedied::Record;
+        }
         let repeated = self.prior.as_ref().is_some_and(|prior| prior.cause == failure.cause);
         let blamed = match treat(failure.cause).1 {
             Remedy::Part => true,

@@ -14,6 +14,9 @@ pub struct CallSettings {
     /// Whether a second try may be sent beside a slow first one. For what costs little to repeat: embeddings,
     /// lookups, short answers; not for long generations.
     pub hedge: bool,
+    /// Whether a request is sent again that may have been served: where that would do something twice, a lost answer is
+    /// the record's fault, and whoever asked decides. For codecs of one item a request.
+    pub repeat: bool,
     /// How many failures that are a record's own a bulk record may have. A service that fails one request in ten
     /// at random then loses one record in a million.
     pub tries: u32,
@@ -39,6 +42,7 @@ impl Default for CallSettings {
             model: String::new(),
             timeouts: Timeouts::EMBED,
             hedge: false,
+            repeat: true,
             tries: 6,
             interactive_tries: 3,
             record_time: Duration::from_secs(15 * 60),

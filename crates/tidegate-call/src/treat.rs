@@ -108,6 +108,14 @@ impl Failure {
         }
     }
 
+    /// Whether the service may have done what it was asked, although no answer says so.
+    pub(crate) fn may_have_been_served(&self) -> bool {
+        match self.cause {
+            Cause::Refused(kind) => matches!(kind, RefusalKind::Unavailable | RefusalKind::BadResponse),
+            Cause::Lost(kind) => kind.may_have_been_served(),
+        }
+    }
+
     /// The fault of the lane: nobody's record. `worked` says whether the lane was ever answered: a key, a model or an
     /// address that never worked is a wrong setting, and nothing that would pass.
     pub(crate) fn lane_fault(&self, settings: &CallSettings, worked: bool) -> Fault {

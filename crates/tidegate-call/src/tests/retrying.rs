@@ -7,7 +7,7 @@ use tidegate_core::{Advice, ContentHash, FaultKind, WireFaultKind, advise};
 use tokio::time::Instant;
 
 use super::world::*;
-use crate::{Concurrency, LaneSettings, Timeouts};
+use crate::{CallSettings, Concurrency, LaneSettings, Timeouts};
 
 #[tokio::test(start_paused = true)]
 async fn a_passing_failure_passes() {
@@ -245,6 +245,32 @@ async fn a_hostile_service_costs_little_time_and_few_requests() {
         // Whoever sends sends 5,556, and 64 at a time that takes 1.8 s; waiting out a hang or two takes 5 s.
         assert!(sent * 100 <= 5_556 * 105, "{sent} requests");
         assert!(took <= Duration::from_secs(4), "{took:?}");
+        world.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_served_is_sent_once_where_a_repeat_would_do_it_twice() {
+    for (act, sent) in [
+        (Act::Status(500, None), 1),
+        (Act::Lose(5, WireFaultKind::Reset), 1),
+        (Act::Lose(5, WireFaultKind::FirstByteTimeout), 1),
+        (Act::Say("not what was asked\nat all"), 1),
+        // These say that nothing was done.
+        (Act::Status(429, None), 2),
+        (Act::Status(503, None), 2),
+        (Act::Lose(5, WireFaultKind::ConnectRefused), 2),
+    ] {
+        let failing = act.clone();
+        let call = CallSettings { repeat: false, ..CallSettings::default() };
+        let setting = Setting { call, ..Setting::default() };
+        let world =
+            World::with(setting, move |seen| if seen.number < 1 { failing.clone() } else { answers() });
+        let answers = world.caller.call(&lines(["a"]), &bulk()).await.expect("nobody else is concerned");
+        assert_eq!((answers.told.sent, answers.results[0].is_ok()), (sent, sent == 2), "{act:?}");
+        if let Err(fault) = &answers.results[0] {
+            assert_eq!(advise(fault), Advice::Quarantine, "{act:?}");
+        }
         world.assert_at_rest();
     }
 }
