@@ -39,6 +39,7 @@ pub mod sse;
 pub mod tokens;
 mod trie;
 pub mod vector;
+pub mod web;
 mod wide;
 pub mod wordpiece;
 
