@@ -32,6 +32,7 @@ mod tail;
 mod tests;
 mod walk;
 mod watch;
+mod webhook;
 
 pub use files::Files;
 pub use jsonl::{Jsonl, RowOptions};
@@ -45,3 +46,4 @@ pub use select::{FieldSelection, VectorFormat};
 pub use stdin::{STDIN, StdinDocument, StdinRows};
 pub use tail::{Tail, TailOptions};
 pub use watch::{Watch, WatchOptions, WatchSource};
+pub use webhook::{Deliver, WebhookOptions, WebhookSink};

@@ -16,7 +16,7 @@ use crate::{Committed, FieldSelection, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_T
 
 /// What the ledger does when it is next asked to commit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Plan {
+pub(super) enum Plan {
     Take,
     Refuse(FaultKind),
     /// Takes the commit, but the answer is lost.
@@ -25,10 +25,10 @@ enum Plan {
 
 /// A ledger that remembers lengths and which units it has.
 #[derive(Default)]
-struct Account {
-    plan: Mutex<Option<Plan>>,
+pub(super) struct Account {
+    pub(super) plan: Mutex<Option<Plan>>,
     lengths: Mutex<Vec<(String, u64)>>,
-    units: Mutex<Vec<u64>>,
+    pub(super) units: Mutex<Vec<u64>>,
 }
 
 impl Account {
@@ -68,12 +68,12 @@ impl Ledger for Account {
     }
 }
 
-fn record(ordinal: u64, text: &str) -> Record {
+pub(super) fn record(ordinal: u64, text: &str) -> Record {
     let permit = Budget::new(1 << 30).force(1);
     Record::new(format!("k{ordinal}").into(), ordinal, Body::Text(text.into()), (permit, Tether::none()))
 }
 
-fn unit(ordinal: u64, texts: &[&str]) -> Unit {
+pub(super) fn unit(ordinal: u64, texts: &[&str]) -> Unit {
     let item = ItemOutcome {
         item: Arc::new(SourceItem::new(format!("k{ordinal}"), Version::default(), 0)),
         ordinal,
@@ -85,7 +85,7 @@ fn unit(ordinal: u64, texts: &[&str]) -> Unit {
     Unit { items: vec![item], records: texts.iter().map(|text| record(ordinal, text)).collect(), staged: 0 }
 }
 
-fn commit(units: Vec<Unit>) -> Commit {
+pub(super) fn commit(units: Vec<Unit>) -> Commit {
     Commit { units, ..Commit::default() }
 }
 

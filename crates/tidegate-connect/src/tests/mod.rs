@@ -6,3 +6,4 @@ mod key;
 mod stdin;
 mod tail;
 mod watch;
+mod webhook;
