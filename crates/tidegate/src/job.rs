@@ -6,22 +6,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidegate_connect::{
     Committed, FieldSelection, FilesStats, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_TAIL, VectorFormat, Watch,
+    WebhookOptions, WebhookSink,
 };
 use tidegate_core::report::{Chunks, EmbeddedCounts, Report, RunState};
 use tidegate_core::{ContentHash, Coverage, Fault, FaultKind, Ledger, Sink, Sweep, SweepPolicy, Task};
 use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
-use tidegate_model::Builtin;
 use tidegate_store::{
     Durability, OpenMode, OpenOptions, PipelineLedger, PipelineRun, RetrySelection, Settings, Store,
     StoreSink,
 };
-use tidegate_text::{ChunkOptions, ParseOptions};
 
 use crate::config::{self, Config};
 use crate::embedding::{Embedding, unmixed};
+use crate::pipeline;
 use crate::services::Services;
 use crate::source::Opened;
-use crate::stages::{ChunkStage, EmbedCounts, EmbedStage, ParseStage, RemoteEmbedStage};
+use crate::stages::EmbedCounts;
 use crate::unswept::Unswept;
 
 /// A pipeline that is ready to run, and holds its lease.
@@ -95,6 +95,7 @@ impl Job {
         let services = Arc::new(Services::new(config));
         let embedding = open_embedding(config, (&services, &store)).await?;
         unmixed(config, &embedding, &store)?;
+        let built = pipeline::build(config, (&services, &store, &embedding))?;
         let (run, fingerprint) = (run_id(), config.fingerprint());
         let terms = PipelineRun {
             model: embedding.identity(),
@@ -106,7 +107,7 @@ impl Job {
         let ledger = Arc::new(store.ledger(terms).await?);
         store.remember_settings(remembered(config)?).await?;
         let source = opened.source.resumed(&ledger).await?;
-        let sink = open_sink(config, &ledger, opened.stream).await?;
+        let sink = open_sink(config, (&ledger, &services), opened.stream).await?;
         let limits = engine_options(config);
         let pool = Arc::new(Pool::new(limits.cores).map_err(|error| {
             Fault::new(FaultKind::Config, "this system refuses to start threads").cause(error)
@@ -114,7 +115,7 @@ impl Job {
         let source =
             if matches!(config.sink, config::Sink::Store) { source } else { Box::new(Unswept(source)) };
         let flow = Flow::new(source, sink, ledger.clone(), limits);
-        let (flow, embedded) = add_stages(flow, config, (&embedding, &store));
+        let (flow, embedded) = built.add_to(flow);
         let monitor = flow.monitor();
         let pipeline = config.pipeline.name.clone();
         let gone = if matches!(config.sink, config::Sink::Store) {
@@ -311,45 +312,6 @@ fn engine_options(config: &Config) -> Options {
     }
 }
 
-fn add_stages(
-    mut flow: Flow,
-    config: &Config,
-    (embedding, store): (&Embedding, &Store),
-) -> (Flow, Option<Arc<EmbedCounts>>) {
-    if let Some(parse) = config.parse() {
-        let options = ParseOptions {
-            max_depth: parse.max_depth,
-            keep_boilerplate: parse.boilerplate,
-            ..ParseOptions::default()
-        };
-        flow = flow.cpu("parse", Arc::new(ParseStage::new(options)));
-    }
-    if let Some(chunk) = config.chunk() {
-        let options = ChunkOptions {
-            max_tokens: chunk.max_tokens,
-            overlap_tokens: chunk.overlap_tokens,
-            min_tokens: chunk.min_tokens,
-        };
-        flow = flow.cpu("chunk", Arc::new(ChunkStage::new(embedding.tokenizer(), options)));
-    }
-    let Some(embed) = config.embed() else { return (flow, None) };
-    let or = |default: usize| if embed.concurrency == 0 { default } else { embed.concurrency };
-    match embedding {
-        Embedding::Local => {
-            let stage = EmbedStage::new(Arc::new(Builtin), Arc::new(store.clone()), embed.batch);
-            let counts = stage.counts();
-            // Two groups at once: one waits for the journal while the other is computed.
-            (flow.batch("embed", or(2), Arc::new(stage)), Some(counts))
-        }
-        Embedding::Remote(model) => {
-            let stage = RemoteEmbedStage::new(model.clone(), embed.batch);
-            let counts = stage.counts();
-            // How many are really in flight is the lane's to say; here stand enough that it never lacks one.
-            (flow.batch("embed", or(config.most_in_flight(&embed.model)), Arc::new(stage)), Some(counts))
-        }
-    }
-}
-
 /// What makes the vectors; the table inside the program also where none are made, to measure chunks.
 async fn open_embedding(config: &Config, (services, store): (&Services, &Store)) -> Result<Embedding, Fault> {
     let Some(embed) = config.embed() else { return Ok(Embedding::Local) };
@@ -359,20 +321,25 @@ async fn open_embedding(config: &Config, (services, store): (&Services, &Store))
 
 async fn open_sink(
     config: &Config,
-    ledger: &Arc<PipelineLedger>,
+    (ledger, services): (&Arc<PipelineLedger>, &Services),
     stream: bool,
 ) -> Result<Box<dyn Sink>, Fault> {
-    let config::Sink::Jsonl(jsonl) = &config.sink else {
-        return Ok(Box::new(StoreSink::new(ledger.clone())));
+    let jsonl = match &config.sink {
+        config::Sink::Store => return Ok(Box::new(StoreSink::new(ledger.clone()))),
+        config::Sink::Webhook(webhook) => {
+            let deliver = Arc::new(services.web_post(&config.pipeline.name, webhook)?);
+            let options = WebhookOptions {
+                fields: selection(&webhook.fields, webhook.vectors),
+                vectors: format_of(webhook.vectors),
+            };
+            return Ok(Box::new(WebhookSink::new(deliver, ledger.clone(), options)));
+        }
+        config::Sink::Jsonl(jsonl) => jsonl,
     };
     let defaults = JsonlOptions::default();
     let options = JsonlOptions {
-        fields: selection(jsonl),
-        vectors: match jsonl.vectors {
-            config::Vectors::None => VectorFormat::None,
-            config::Vectors::Float => VectorFormat::Floats,
-            config::Vectors::Base64 => VectorFormat::Base64,
-        },
+        fields: selection(&jsonl.fields, jsonl.vectors),
+        vectors: format_of(jsonl.vectors),
         // A stream is resumed from a position, before which everything must be written: so in order.
         ordered: jsonl.ordered || stream,
         overwrite: jsonl.overwrite,
@@ -388,13 +355,21 @@ async fn open_sink(
     Ok(Box::new(JsonlSink::open(Path::new(&jsonl.path), committed, shared, options)?))
 }
 
+fn format_of(vectors: config::Vectors) -> VectorFormat {
+    match vectors {
+        config::Vectors::None => VectorFormat::None,
+        config::Vectors::Float => VectorFormat::Floats,
+        config::Vectors::Base64 => VectorFormat::Base64,
+    }
+}
+
 /// Which values are written. Saying how vectors are written asks for them, also where other fields are chosen.
-fn selection(jsonl: &config::JsonlSink) -> FieldSelection {
-    let mut fields = jsonl.fields.clone();
+fn selection(fields: &[String], vectors: config::Vectors) -> FieldSelection {
     if fields.is_empty() {
         return FieldSelection::All;
     }
-    if jsonl.vectors != config::Vectors::None && !fields.iter().any(|field| field == "vector") {
+    let mut fields = fields.to_vec();
+    if vectors != config::Vectors::None && !fields.iter().any(|field| field == "vector") {
         fields.push("vector".to_owned());
     }
     FieldSelection::Only(fields)

@@ -15,13 +15,16 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod ask;
 pub mod config;
 mod doctor;
 mod embedding;
+mod form;
 mod index;
 mod job;
 mod lazy;
+mod pipeline;
 mod questions;
 pub mod services;
 mod source;

@@ -36,7 +36,40 @@ impl Template {
     /// # Errors
     /// [`FaultKind::Config`] with the line of what does not read.
     pub fn new(name: &str, source: &str) -> Result<Self, Fault> {
+        Self::compile(name, source, Environment::new())
+    }
+
+    /// The same for a URL: whatever is filled in is escaped, so that it stays within the segment or the value of the
+    /// query it was meant for.
+    ///
+    /// ```
+    /// use tidegate::Template;
+    /// let template = Template::url("url", "https://example.org/of/{{ name }}?q={{ name }}")?;
+    /// let url = template.render(&serde_json::json!({ "name": "a/b?c&d" }))?;
+    /// assert_eq!(url, "https://example.org/of/a%2Fb%3Fc%26d?q=a%2Fb%3Fc%26d");
+    /// # Ok::<(), tidegate::core::Fault>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Template::new`].
+    pub fn url(name: &str, source: &str) -> Result<Self, Fault> {
         let mut environment = Environment::new();
+        environment.set_formatter(|out, _, value| {
+            let text = value.to_string();
+            for byte in text.bytes() {
+                match byte {
+                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                        write!(out, "{}", char::from(byte))?;
+                    }
+                    byte => write!(out, "%{byte:02X}")?,
+                }
+            }
+            Ok(())
+        });
+        Self::compile(name, source, environment)
+    }
+
+    fn compile(name: &str, source: &str, mut environment: Environment<'static>) -> Result<Self, Fault> {
         // A name that is absent may be asked for in an `if`, but never be printed.
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
@@ -52,6 +85,17 @@ impl Template {
     pub fn mentions(&self, name: &str) -> bool {
         let template = self.environment.get_template(&self.name);
         template.is_ok_and(|template| template.undeclared_variables(false).contains(name))
+    }
+
+    /// A name that the template has a place for and that is none of `known`: a mistyped one.
+    pub(crate) fn unknown(&self, known: &[&str]) -> Option<String> {
+        let template = self.environment.get_template(&self.name).ok()?;
+        let mut names: Vec<String> = template.undeclared_variables(false).into_iter().collect();
+        names.retain(|name| {
+            !known.contains(&name.as_str()) && self.environment.globals().all(|(global, _)| global != name)
+        });
+        names.sort();
+        names.into_iter().next()
     }
 
     /// The text with `values`, a map or struct, filled in.
@@ -156,6 +200,26 @@ mod tests {
         assert!(filled(endless, &json!({})).unwrap_err().to_string().contains("too many steps"));
         let long = "{% for a in range(90000) %}{{ text }}{% endfor %}";
         assert!(filled(long, &json!({ "text": "x".repeat(1_000) })).is_err());
+    }
+
+    #[test]
+    fn what_is_filled_into_a_url_stays_where_it_was_meant_for() {
+        let url = |values| Template::url("t", "http://h/a/{{ x }}?q={{ x | upper }}")?.render(&values);
+        assert_eq!(
+            url(json!({ "x": "../é@b#" })).unwrap(),
+            "http://h/a/..%2F%C3%A9%40b%23?q=..%2F%C3%89%40B%23"
+        );
+        assert_eq!(url(json!({ "x": 7 })).unwrap(), "http://h/a/7?q=7");
+        url(json!({})).unwrap_err();
+        let safe = Template::url("t", "http://h/{{ x | safe }}{% for c in x %}{{ c }}{% endfor %}").unwrap();
+        assert_eq!(safe.render(&json!({ "x": "/" })).unwrap(), "http://h/%2F%2F");
+    }
+
+    #[test]
+    fn a_mistyped_name_is_found() {
+        let unknown = |source: &str| Template::new("t", source).unwrap().unknown(&["text", "fields"]);
+        assert_eq!(unknown("{{ txet }}").as_deref(), Some("txet"));
+        assert_eq!(unknown("{% for i in range(3) %}{{ text }}{{ fields.a }}{{ i }}{% endfor %}"), None);
     }
 
     #[test]

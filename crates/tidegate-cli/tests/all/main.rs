@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "this is a test throughout: what cannot be done fails it")]
 
 mod aside;
+mod any_service;
 mod asking;
 mod bad_input;
+mod enriching;
 mod full_disk;
 mod journal;
+mod loopback;
 mod nothing_twice;
 mod outputs;
 mod remote;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::model_ref::ModelRef;
+use super::period::Period;
 
 /// How `tidegate ask` answers questions from what it finds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +23,13 @@ pub struct Ask {
     /// The question with its passages, as a template over `question` and `passages`, each with `number`, `source`,
     /// `title`, `heading` and `text`; tidegate's own if empty.
     pub prompt: String,
+    /// What answers where `model` cannot be reached: another "PROVIDER:MODEL"; "none" if nothing does. Such answers
+    /// are marked.
+    pub fallback: ModelRef,
+    /// How long an answer that was kept is given again to the same question over the same passages; "0s" is for ever.
+    pub fresh_for: Period,
+    /// How old a kept answer may be that is given, marked, while `model` cannot be reached; "0s" gives none.
+    pub stale_for: Period,
 }
 
 impl Default for Ask {
@@ -33,6 +41,9 @@ impl Default for Ask {
             temperature: 0.0,
             system: String::new(),
             prompt: String::new(),
+            fallback: ModelRef::None,
+            fresh_for: Period::from_millis(0),
+            stale_for: Period::from_millis(0),
         }
     }
 }

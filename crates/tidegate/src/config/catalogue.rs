@@ -46,6 +46,7 @@ pub(super) enum Kind {
     Period,
     Model,
     Secret,
+    Headers,
     Choice(Vec<String>),
 }
 
@@ -123,6 +124,7 @@ fn key(name: &str, schema: &Value) -> Key {
         (_, Some("period")) => Kind::Period,
         (_, Some("model")) => Kind::Model,
         (_, Some("secret")) => Kind::Secret,
+        (_, Some("headers")) => Kind::Headers,
         _ if type_is("integer") => Kind::Integer,
         _ if type_is("number") => Kind::Number,
         _ if type_is("boolean") => Kind::Bool,

@@ -4,17 +4,22 @@ use tidegate_core::{Fault, FaultKind};
 use toml::Value;
 
 use super::catalogue::{Catalogue, Key, Kind, Variant};
+use super::headers::Headers;
 use super::model_ref::ModelRef;
 use super::origin::Origin;
 use super::period::Period;
-use super::raw::{Place, Raw, Setting};
+use super::raw::{Listed, Place, Raw, Setting};
 use super::secret::SecretRef;
 use super::size::Size;
 use super::suggest::nearest;
 
 /// A refusal that begins with where the setting stands.
 pub(super) fn refuse(origin: &Origin, message: impl Into<String>) -> Fault {
-    let fault = Fault::new(FaultKind::Config, message);
+    placed(Fault::new(FaultKind::Config, message), origin)
+}
+
+/// The fault, beginning with where the setting stands that is at fault.
+pub(super) fn placed(fault: Fault, origin: &Origin) -> Fault {
     match origin {
         Origin::Default => fault,
         Origin::File { line, column, path } => fault.during(format!("{}:{line}:{column}", path.display())),
@@ -28,7 +33,7 @@ pub(super) fn refuse(origin: &Origin, message: impl Into<String>) -> Fault {
 /// The first setting that is unknown, does not apply, or has a value of another kind.
 pub(super) fn check(catalogue: &Catalogue, raw: &Raw) -> Result<(), Fault> {
     let kinds = catalogue.section("stage").map(|section| section.kinds()).unwrap_or_default();
-    for (kind, origin) in raw.stages.iter().flat_map(|stages| &stages.list) {
+    for Listed { kind, origin, .. } in raw.stages.iter().flat_map(|stages| &stages.list) {
         if !kinds.contains(&kind.as_str()) {
             return Err(no_such(origin, "type of stage", kind, &kinds));
         }
@@ -51,14 +56,19 @@ fn check_setting(catalogue: &Catalogue, raw: &Raw, setting: &Setting) -> Result<
 fn variant_of<'a>(catalogue: &'a Catalogue, raw: &Raw, setting: &Setting) -> Result<&'a Variant, Fault> {
     let missing = || refuse(&setting.origin, format!("there is no {}", setting.place.title()));
     let (section, kind) = match &setting.place {
-        Place::Stage(kind) => {
+        Place::Stage(name) => {
             let listed =
-                raw.stages.as_ref().is_none_or(|stages| stages.list.iter().any(|(known, _)| known == kind));
-            if !listed {
-                let hint = format!("add [[stage]] with type = \"{kind}\" to the pipeline");
-                return Err(refuse(&setting.origin, format!("the pipeline has no {kind} stage")).hint(hint));
-            }
-            ("stage", Some(kind.as_str()))
+                raw.stages.as_ref().map(|stages| stages.list.iter().find(|stage| stage.name == *name));
+            let kind = match listed {
+                None => name.as_str(),
+                Some(Some(stage)) => stage.kind.as_str(),
+                Some(None) => {
+                    let fault = refuse(&setting.origin, format!("the pipeline has no {name} stage"));
+                    let hint = format!("add [[stage]] with type = \"{name}\" to the pipeline");
+                    return Err(fault.hint(hint));
+                }
+            };
+            ("stage", Some(kind))
         }
         Place::Section(section) => (section.as_str(), None),
         Place::Provider(_) => ("providers", None),
@@ -130,6 +140,7 @@ fn check_value(key: &Key, setting: &Setting) -> Result<(), Fault> {
         (Kind::Period, Value::String(text)) => text.parse::<Period>().map(drop).or_else(custom),
         (Kind::Model, Value::String(text)) => text.parse::<ModelRef>().map(drop).or_else(custom),
         (Kind::Secret, value) => SecretRef::check(value).or_else(custom),
+        (Kind::Headers, value) => Headers::check(value).or_else(custom),
         (Kind::Choice(names), Value::String(text)) if names.contains(text) => Ok(()),
         (Kind::Choice(names), Value::String(text)) => {
             Err(no_such(origin, &path, text, &names.iter().map(String::as_str).collect::<Vec<_>>()))

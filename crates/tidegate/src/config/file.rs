@@ -12,7 +12,8 @@ use super::catalogue::SECTIONS;
 use super::check::refuse;
 use super::model_ref::is_name;
 use super::origin::Origin;
-use super::raw::{Place, Raw, Setting, Stages};
+use super::raw::{Listed, Place, Raw, Setting, Stages};
+use super::stage::SEVERAL;
 use super::suggest::nearest;
 
 /// Reads the text of a configuration file. Keys and values are checked later, when it is known which of them apply.
@@ -51,7 +52,8 @@ pub(super) fn read(path: &std::path::Path, text: &str) -> Result<Raw, Fault> {
     Ok(raw)
 }
 
-const STAGE_HINT: &str = "write [[stage]] and below it type = \"parse\", \"chunk\" or \"embed\"";
+const STAGE_HINT: &str =
+    "write [[stage]] and below it type = \"parse\", \"chunk\", \"enrich\", \"http\" or \"embed\"";
 
 /// What is wrong with a top-level name that is no section.
 fn stray(name: &str, value: &Value, origin: &Origin) -> Fault {
@@ -65,7 +67,7 @@ fn stray(name: &str, value: &Value, origin: &Origin) -> Fault {
         _ => refuse(origin, format!("`{shown}` stands outside any section")),
     };
     match nearest(name, SECTIONS) {
-        _ if ["parse", "chunk", "embed"].contains(&name) => fault.hint(STAGE_HINT),
+        _ if ["parse", "chunk", "enrich", "http", "embed"].contains(&name) => fault.hint(STAGE_HINT),
         Some("stage") => fault.hint("did you mean [[stage]]?"),
         Some(meant) => fault.hint(format!("did you mean [{meant}]?")),
         None => fault.hint(format!("the sections are {}", SECTIONS.join(", "))),
@@ -130,8 +132,8 @@ impl Reader<'_> {
         &self,
         stages: &[(&Spanned<DeValue<'_>>, &Value)],
         raw: &mut Raw,
-    ) -> Result<Vec<(String, Origin)>, Fault> {
-        let mut list: Vec<(String, Origin)> = Vec::new();
+    ) -> Result<Vec<Listed>, Fault> {
+        let mut list: Vec<Listed> = Vec::new();
         for (spanned, value) in stages {
             let origin = self.origin(spanned.span().start);
             let (DeValue::Table(spans), Value::Table(values)) = (spanned.get_ref(), value) else {
@@ -140,12 +142,18 @@ impl Reader<'_> {
             let Some(kind) = values.get("type").and_then(Value::as_str) else {
                 return Err(refuse(&origin, "this stage has no type").hint(STAGE_HINT));
             };
-            if let Some((_, first)) = list.iter().find(|(known, _)| known == kind) {
-                let message = format!("a second {} stage; the first is at {first}", kind.escape_debug());
-                return Err(refuse(&origin, message).hint("each type of stage may appear once"));
+            let several = SEVERAL.contains(&kind);
+            let name = values.get("name").and_then(Value::as_str).filter(|_| several).unwrap_or(kind);
+            if let Some(Listed { origin: first, .. }) = list.iter().find(|known| known.name == name) {
+                let message = format!("a second {} stage; the first is at {first}", name.escape_debug());
+                let hint = match several {
+                    true => "give it another name, such as name = \"label\"",
+                    false => "each type of stage may appear once",
+                };
+                return Err(refuse(&origin, message).hint(hint));
             }
-            list.push((kind.to_owned(), origin));
-            self.keys(&Place::Stage(kind.to_owned()), (spans, values), raw);
+            list.push(Listed { kind: kind.to_owned(), name: name.to_owned(), origin });
+            self.keys(&Place::Stage(name.to_owned()), (spans, values), raw);
         }
         Ok(list)
     }
@@ -168,19 +176,39 @@ const LONGEST: u64 = 1 << 20;
 /// # Errors
 /// A file that cannot be read, is not text, or is longer than a configuration can be.
 pub(super) fn load(path: &std::path::Path) -> Result<String, Fault> {
+    read_text(
+        path,
+        "`tidegate init` writes a commented pipeline.toml",
+        "name a pipeline.toml, not a data file",
+    )
+}
+
+/// Reads a JSON Schema that a configuration names.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn load_schema(path: &std::path::Path) -> Result<String, Fault> {
+    read_text(
+        path,
+        "name the file of a JSON Schema, or write its text here",
+        "name the file of a JSON Schema",
+    )
+}
+
+fn read_text(path: &std::path::Path, if_missing: &str, if_long: &str) -> Result<String, Fault> {
     use std::io::Read as _;
 
     let failed = |error: std::io::Error| {
         let missing = error.kind() == std::io::ErrorKind::NotFound;
         let fault = Fault::new(FaultKind::Config, format!("{} cannot be read", path.display())).cause(error);
-        if missing { fault.hint("`tidegate init` writes a commented pipeline.toml") } else { fault }
+        if missing { fault.hint(if_missing) } else { fault }
     };
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(failed)?;
     file.take(LONGEST + 1).read_to_string(&mut text).map_err(failed)?;
     if text.len() as u64 > LONGEST {
         let message = format!("{} is longer than 1 MiB", path.display());
-        return Err(Fault::new(FaultKind::Config, message).hint("name a pipeline.toml, not a data file"));
+        return Err(Fault::new(FaultKind::Config, message).hint(if_long));
     }
     Ok(text)
 }

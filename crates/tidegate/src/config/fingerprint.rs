@@ -3,10 +3,13 @@
 use serde::Serialize;
 use tidegate_core::ContentHash;
 
+use super::enrich::Into;
+use super::http::Method;
 use super::model::Config;
 use super::model_ref::ModelRef;
 use super::sink::{Sink, Vectors};
 use super::source::{RowFormat, Source};
+use super::stage::Stage;
 
 /// Raised whenever parsing or chunking gives other text for the same bytes, so that documents are worked on again.
 pub const TEXT_VERSION: u32 = 1;
@@ -25,6 +28,54 @@ struct Decisive<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     dimensions: Option<usize>,
     output: Option<(&'a [String], Vectors)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<Asked<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+}
+
+/// What decides the answers that enrich and http stages bring, in order. The address of a provider does not.
+#[derive(Serialize)]
+enum Asked<'a> {
+    Model {
+        model: &'a ModelRef,
+        texts: [&'a str; 2],
+        schema: Option<&'a str>,
+        max_tokens: u32,
+        temperature: f64,
+        into: (Into, &'a str),
+    },
+    Service {
+        method: Method,
+        texts: [&'a str; 2],
+        headers: Vec<(&'a str, &'a str)>,
+        answer: &'a str,
+        field: &'a str,
+    },
+}
+
+impl<'a> Asked<'a> {
+    fn of(stage: &'a Stage) -> Option<Self> {
+        match stage {
+            Stage::Enrich(enrich) => Some(Self::Model {
+                model: &enrich.model,
+                texts: [&enrich.prompt, &enrich.system],
+                schema: enrich.schema.as_deref(),
+                max_tokens: enrich.max_tokens,
+                temperature: enrich.temperature,
+                // A context goes into no field, so the field's name means nothing.
+                into: (enrich.into, stage.writes().unwrap_or_default()),
+            }),
+            Stage::Http(http) => Some(Self::Service {
+                method: http.method,
+                texts: [&http.url, &http.body],
+                headers: http.headers.texts(),
+                answer: &http.answer,
+                field: &http.field,
+            }),
+            Stage::Parse(_) | Stage::Chunk(_) | Stage::Embed(_) => None,
+        }
+    }
 }
 
 impl Config {
@@ -58,7 +109,7 @@ impl Config {
                 RowFormat::Lines => (format, "", None), // fields mean nothing to lines of text
                 RowFormat::Jsonl => (format, text, id),
             }),
-            stages: self.stages.iter().map(super::stage::Stage::name).collect(),
+            stages: self.stages.iter().map(Stage::kind).collect(),
             parse: self.parse().map(|parse| (parse.boilerplate, parse.max_depth)),
             chunk: self.chunk().map(|chunk| (chunk.max_tokens, chunk.overlap_tokens, chunk.min_tokens)),
             embed: self.embed().map(|embed| &embed.model),
@@ -67,6 +118,13 @@ impl Config {
             output: match &self.sink {
                 Sink::Store => None,
                 Sink::Jsonl(sink) => Some((&sink.fields, sink.vectors)),
+                Sink::Webhook(sink) => Some((&sink.fields, sink.vectors)),
+            },
+            asked: self.stages.iter().filter_map(Asked::of).collect(),
+            // Another service has none of the records yet.
+            to: match &self.sink {
+                Sink::Webhook(sink) => Some(&sink.url),
+                Sink::Store | Sink::Jsonl(_) => None,
             },
         };
         let json = serde_json::to_vec(&decisive).expect("plain structs of text and numbers are always JSON");

@@ -9,11 +9,15 @@
 //! for tagged sections know no line.
 
 mod ask;
+mod asked;
 mod catalogue;
 mod check;
+mod enrich;
 mod env;
 mod file;
 mod fingerprint;
+mod headers;
+mod http;
 mod limits;
 mod model;
 mod model_ref;
@@ -36,8 +40,11 @@ mod tests;
 mod validate;
 
 pub use ask::Ask;
+pub use enrich::{Enrich, Into};
 pub use env::VARIABLES;
 pub use fingerprint::TEXT_VERSION;
+pub use headers::{HeaderText, Headers};
+pub use http::{Http, Method};
 pub use limits::{Durability, Limits, Store, Sweep};
 pub use model::{Config, Pipeline};
 pub use model_ref::ModelRef;
@@ -50,7 +57,7 @@ pub use raw::Raw;
 pub use resolve::{ConfigFile, Layers, Resolved, load, resolve};
 pub use schema::schema;
 pub use secret::SecretRef;
-pub use sink::{JsonlSink, Sink, Vectors};
+pub use sink::{JsonlSink, Sink, Vectors, WebhookSink};
 pub use size::Size;
 pub use source::{Files, Jsonl, RowFormat, Source, SourceType, Stdin, Tail};
 pub use stage::{Chunk, Embed, Parse, Stage};

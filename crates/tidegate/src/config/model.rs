@@ -22,7 +22,8 @@ pub struct Config {
     pub pipeline: Pipeline,
     /// What is read.
     pub source: Source,
-    /// What happens to records on the way, in order. Each type may appear once; without any stage, all three run.
+    /// What happens to records on the way, in order. Without any, parse, chunk and embed run, each of which may appear
+    /// once; of enrich and http there may be several, told apart by their names.
     #[serde(rename = "stage")]
     pub stages: Vec<Stage>,
     /// Where records go.

@@ -9,6 +9,7 @@ use super::model::Config;
 use super::origin::Origins;
 use super::provider::Provider;
 use super::raw::Place;
+use super::stage::Stage;
 
 /// Where trailing comments begin, unless the value is longer.
 const COLUMN: usize = 44;
@@ -34,8 +35,8 @@ pub(super) fn effective(config: &Config, origins: &Origins) -> String {
                 }
             }
             Value::Array(stages) => stages.iter().filter_map(Value::as_table).for_each(|stage| {
-                let kind = stage.get("type").and_then(Value::as_str).unwrap_or_default();
-                let place = Place::Stage(kind.to_owned());
+                let text = |key: &str| stage.get(key).and_then(Value::as_str);
+                let place = Place::Stage(text("name").or(text("type")).unwrap_or_default().to_owned());
                 values(&mut out, "[[stage]]", stage, |key| origins.of(&place.path(key)).to_string());
             }),
             Value::Table(keys) => {
@@ -91,6 +92,9 @@ pub fn init_template() -> String {
                     }
                     explained(&mut out, section, stage);
                 }
+                for stage in Stage::further() {
+                    further(&mut out, section, &stage);
+                }
             }
             Value::Table(keys) => explained(&mut out, section, keys),
             _ => {}
@@ -125,7 +129,18 @@ fn provider(out: &mut String, section: &Section) {
     let Some(variant) = section.variant(None) else { return };
     comment(out, &variant.description);
     out.push_str("# [providers.openai]\n");
-    let table = Table::try_from(Provider::default()).unwrap_or_default();
+    possible(out, variant, &Table::try_from(Provider::default()).unwrap_or_default());
+}
+
+/// A stage that is not among the usual ones, as it could be.
+fn further(out: &mut String, section: &Section, stage: &Stage) {
+    let Some(variant) = section.variant(Some(stage.kind())) else { return };
+    let _ = writeln!(out, "\n# [[stage]]\n# type = \"{}\"  # {}", stage.kind(), variant.description);
+    possible(out, variant, &Table::try_from(stage).unwrap_or_default());
+}
+
+/// Keys as comments, with their defaults.
+fn possible(out: &mut String, variant: &Variant, table: &Table) {
     for key in &variant.keys {
         comment(out, &key.description);
         let value = match (table.get(&key.name), key.name.as_str()) {

@@ -19,8 +19,19 @@ pub struct Raw {
 pub(super) struct Stages {
     /// Where it begins.
     pub(super) origin: Origin,
-    /// Each stage's type and where it stands, in order.
-    pub(super) list: Vec<(String, Origin)>,
+    /// The stages, in order.
+    pub(super) list: Vec<Listed>,
+}
+
+/// A stage of a list.
+#[derive(Debug, Clone)]
+pub(super) struct Listed {
+    /// Its type.
+    pub(super) kind: String,
+    /// What it is called: its own name where it may have one, else its type.
+    pub(super) name: String,
+    /// Where it stands.
+    pub(super) origin: Origin,
 }
 
 /// One value somebody set.
@@ -37,7 +48,7 @@ pub(super) struct Setting {
 pub(super) enum Place {
     /// In a section.
     Section(String),
-    /// In the stage of a type.
+    /// In the stage of a name.
     Stage(String),
     /// In the provider of a name.
     Provider(String),
@@ -48,7 +59,7 @@ impl Place {
     pub(super) fn path(&self, key: &str) -> String {
         match self {
             Self::Section(section) => format!("{section}.{key}"),
-            Self::Stage(kind) => format!("stage.{kind}.{key}"),
+            Self::Stage(name) => format!("stage.{name}.{key}"),
             Self::Provider(name) => format!("providers.{name}.{key}"),
         }
     }
@@ -57,7 +68,7 @@ impl Place {
     pub(super) fn title(&self) -> String {
         match self {
             Self::Section(section) => format!("[{section}]"),
-            Self::Stage(kind) => format!("the {kind} stage"),
+            Self::Stage(name) => format!("the {name} stage"),
             Self::Provider(name) => format!("[providers.{name}]"),
         }
     }

@@ -83,6 +83,7 @@ pub fn resolve(layers: Layers<'_>) -> Result<Resolved, Fault> {
     if let Some(folder) = layers.file.as_ref().and_then(|file| file.path.parent()) {
         rebase(&mut config, &origins, folder)?;
     }
+    read_schemas(&mut config, &origins)?;
     validate::validate(&config, &origins)?;
     Ok(Resolved { config, origins })
 }
@@ -90,7 +91,7 @@ pub fn resolve(layers: Layers<'_>) -> Result<Resolved, Fault> {
 fn origins(raw: &Raw) -> Origins {
     let list = raw.stages.iter().map(|stages| ("stage".to_owned(), stages.origin.clone()));
     let types = raw.stages.iter().flat_map(|stages| &stages.list);
-    let types = types.map(|(kind, origin)| (Place::Stage(kind.clone()).path("type"), origin.clone()));
+    let types = types.map(|stage| (Place::Stage(stage.name.clone()).path("type"), stage.origin.clone()));
     let settings =
         raw.settings.iter().map(|setting| (setting.place.path(&setting.key), setting.origin.clone()));
     Origins(list.chain(types).chain(settings).collect())
@@ -107,7 +108,7 @@ fn assemble(raw: Raw) -> Result<Config, Fault> {
     for setting in raw.settings {
         let table = match setting.place {
             Place::Section(section) => sections.entry(section).or_default(),
-            Place::Stage(kind) => stages.entry(kind).or_default(),
+            Place::Stage(name) => stages.entry(name).or_default(),
             Place::Provider(name) => providers.entry(name).or_default(),
         };
         table.insert(setting.key, setting.value);
@@ -118,11 +119,14 @@ fn assemble(raw: Raw) -> Result<Config, Fault> {
         }
     }
     let order = match raw.stages {
-        Some(stages) => stages.list.into_iter().map(|(kind, _)| kind).collect(),
-        None => Stage::defaults().iter().map(|stage| stage.name().to_owned()).collect::<Vec<_>>(),
+        Some(stages) => stages.list.into_iter().map(|stage| (stage.name, stage.kind)).collect(),
+        None => {
+            let kinds = Stage::defaults().into_iter().map(|stage| stage.kind().to_owned());
+            kinds.map(|kind| (kind.clone(), kind)).collect::<Vec<_>>()
+        }
     };
-    let list = order.into_iter().map(|kind| {
-        let mut table = stages.remove(&kind).unwrap_or_default();
+    let list = order.into_iter().map(|(name, kind)| {
+        let mut table = stages.remove(&name).unwrap_or_default();
         table.insert("type".to_owned(), kind.into());
         Value::Table(table)
     });
@@ -161,7 +165,18 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
     }
     match &mut config.sink {
         Sink::Jsonl(sink) if sink.path != "-" && ours("sink.path") => sink.path = joined(folder, &sink.path),
-        _ => {}
+        Sink::Webhook(sink) => sink.headers.files().for_each(|path| *path = joined(folder, path)),
+        Sink::Jsonl(_) | Sink::Store => {}
+    }
+    for stage in &mut config.stages {
+        match stage {
+            Stage::Enrich(enrich) => {
+                let path = enrich.schema.as_mut().filter(|schema| !is_inline(schema));
+                path.into_iter().for_each(|path| *path = joined(folder, path));
+            }
+            Stage::Http(http) => http.headers.files().for_each(|path| *path = joined(folder, path)),
+            Stage::Parse(_) | Stage::Chunk(_) | Stage::Embed(_) => {}
+        }
     }
     for (name, provider) in &mut config.providers {
         if let Some(SecretRef::File(path)) = &mut provider.key
@@ -177,6 +192,25 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
             Some(_) => url.clone(),
             None => joined(folder, url),
         };
+    }
+    Ok(())
+}
+
+/// Whether a schema is the text itself and not the name of its file.
+fn is_inline(schema: &str) -> bool {
+    schema.trim_start().starts_with('{')
+}
+
+/// Puts the text of schemas in the place of the names of their files: what is in them decides what is stored, so a
+/// configuration that is remembered, or told from another by its fingerprint, must hold it.
+fn read_schemas(config: &mut Config, origins: &Origins) -> Result<(), Fault> {
+    for stage in &mut config.stages {
+        let key = Place::Stage(stage.name().to_owned()).path("schema");
+        let Stage::Enrich(enrich) = stage else { continue };
+        if let Some(schema) = enrich.schema.as_mut().filter(|schema| !is_inline(schema)) {
+            let text = file::load_schema(Path::new(schema.as_str()));
+            *schema = text.map_err(|fault| check::placed(fault.during(&*key), origins.of(&key)))?;
+        }
     }
     Ok(())
 }

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where records go. `type` is one of `store`, `jsonl`; the other keys depend on it.
+use super::headers::Headers;
+use super::period::Period;
+
+/// Where records go. `type` is one of `store`, `jsonl`, `webhook`; the other keys depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Sink {
@@ -13,6 +16,8 @@ pub enum Sink {
     Store,
     /// A file of JSON Lines, or standard output.
     Jsonl(JsonlSink),
+    /// A service that takes records over HTTP.
+    Webhook(WebhookSink),
 }
 
 impl Sink {
@@ -68,6 +73,46 @@ impl Default for JsonlSink {
             vectors: Vectors::None,
             ordered: false,
             overwrite: false,
+        }
+    }
+}
+
+/// A service that takes records, in batches of JSON. Each batch arrives at least once: after a crash the one that was
+/// under way is sent again, which the service can tell by its Idempotency-Key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookSink {
+    /// Where records are posted to.
+    #[schemars(example = &"https://hooks.example.com/records")]
+    pub url: String,
+    /// Further headers: texts, or secrets as { env = "NAME" } or { file = "PATH" }. A secret for Authorization that
+    /// names no scheme is sent as a bearer token.
+    pub headers: Headers,
+    /// The most records of a request.
+    pub batch: usize,
+    /// The values to send, such as "key", "text", "heading"; all if empty.
+    pub fields: Vec<String>,
+    /// Whether and how to send vectors: "none", "float" or "base64".
+    pub vectors: Vectors,
+    /// The most requests a minute; 0 if not known: it is then learned from what the service says.
+    pub requests_per_minute: u64,
+    /// Requests in flight; 0 finds out how many the service bears.
+    pub concurrency: u32,
+    /// How long to wait for the first byte of an answer; "0s" takes 30s.
+    pub timeout: Period,
+}
+
+impl Default for WebhookSink {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            headers: Headers::default(),
+            batch: 100,
+            fields: Vec::new(),
+            vectors: Vectors::None,
+            requests_per_minute: 0,
+            concurrency: 0,
+            timeout: Period::from_millis(0),
         }
     }
 }

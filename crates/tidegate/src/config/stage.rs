@@ -3,10 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::enrich::Enrich;
+use super::http::Http;
 use super::model_ref::ModelRef;
 
-/// One stage. `type` is one of `parse`, `chunk`, `embed`; the other keys depend on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// One stage. `type` is one of `parse`, `chunk`, `embed`, `enrich`, `http`; the other keys depend on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Stage {
     /// Text of documents: HTML, Markdown, CSV, JSON, source code, plain text.
@@ -15,17 +17,51 @@ pub enum Stage {
     Chunk(Chunk),
     /// Chunks become vectors, so that search finds them by meaning.
     Embed(Embed),
+    /// A model answers something about each record: labels, summaries, context.
+    Enrich(Box<Enrich>),
+    /// A service is asked about each record, over HTTP.
+    Http(Box<Http>),
 }
 
+/// Types of stage of which there may be several, told apart by their names.
+pub(super) const SEVERAL: [&str; 2] = ["enrich", "http"];
+
 impl Stage {
-    /// The name in a configuration file and in reports.
+    /// The type, as it stands in a configuration file.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Parse(_) => "parse",
             Self::Chunk(_) => "chunk",
             Self::Embed(_) => "embed",
+            Self::Enrich(_) => "enrich",
+            Self::Http(_) => "http",
         }
+    }
+
+    /// The name in reports and messages: its own if it was given one, else its type.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let own = match self {
+            Self::Enrich(enrich) => enrich.name.as_deref(),
+            Self::Http(http) => http.name.as_deref(),
+            Self::Parse(_) | Self::Chunk(_) | Self::Embed(_) => None,
+        };
+        own.unwrap_or(self.kind())
+    }
+
+    /// The field that the stage writes, if it writes one.
+    pub(super) fn writes(&self) -> Option<&str> {
+        match self {
+            Self::Enrich(enrich) if enrich.into == super::Into::Field => Some(&enrich.field),
+            Self::Http(http) => Some(&http.field),
+            _ => None,
+        }
+    }
+
+    /// The stages that a pipeline may have beside the usual ones, as they are where nothing is set.
+    pub(super) fn further() -> Vec<Self> {
+        vec![Self::Enrich(Box::default()), Self::Http(Box::default())]
     }
 
     /// The stages that run where none are given.

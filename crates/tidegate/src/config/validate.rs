@@ -2,12 +2,12 @@
 
 use tidegate_core::{Fault, FaultKind};
 
+use super::check::placed;
 use super::model::Config;
 use super::model_ref::ModelRef;
 use super::origin::{Origin, Origins};
 use super::sink::{Sink, Vectors};
 use super::source::Source;
-use super::stage::Stage;
 
 /// Checks every rule.
 ///
@@ -19,13 +19,14 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), Fault> 
     rules.source()?;
     rules.order()?;
     rules.chunk()?;
+    rules.asked()?;
     rules.sink()?;
     rules.store()?;
     rules.limits()
 }
 
-struct Rules<'a> {
-    config: &'a Config,
+pub(super) struct Rules<'a> {
+    pub(super) config: &'a Config,
     origins: &'a Origins,
 }
 
@@ -40,21 +41,23 @@ const MOST_DIMENSIONS: usize = 65_536;
 /// More threads than any machine of today has cores.
 const MOST_CORES: usize = 4_096;
 
+/// What to write where a model that answers is wanted.
+pub(super) const A_MODEL: &str = "name a model of a provider, such as openai:gpt-4o-mini or ollama:llama3.2";
+
 impl Rules<'_> {
     /// `ok`, or a fault about `key`; its value's origin is named.
-    fn need(&self, ok: bool, key: &str, must: &str, hint: &str) -> Result<(), Fault> {
+    pub(super) fn need(&self, ok: bool, key: &str, must: &str, hint: &str) -> Result<(), Fault> {
         if ok {
             return Ok(());
         }
         let fault = Fault::new(FaultKind::Config, format!("{key} {must}"));
         let fault = if hint.is_empty() { fault } else { fault.hint(hint) };
-        Err(match self.origins.of(key) {
-            Origin::Default => fault,
-            Origin::File { path, line, column } => {
-                fault.during(format!("{}:{line}:{column}", path.display()))
-            }
-            origin => fault.during(origin.to_string()),
-        })
+        Err(self.at(key, fault))
+    }
+
+    /// `fault`, beginning with where `key` was set.
+    pub(super) fn at(&self, key: &str, fault: Fault) -> Fault {
+        placed(fault, self.origins.of(key))
     }
 
     fn name(&self) -> Result<(), Fault> {
@@ -81,20 +84,6 @@ impl Rules<'_> {
         self.need(!text.is_empty(), "source.text_field", "is empty", "name the field that holds the text")?;
         let named = id.as_ref().is_none_or(|id| !id.is_empty());
         self.need(named, "source.id_field", "is empty", "leave it out to know lines by their number")
-    }
-
-    fn order(&self) -> Result<(), Fault> {
-        let stages = &self.config.stages;
-        let place = |stage: &Stage| Stage::defaults().iter().position(|known| known.name() == stage.name());
-        for pair in stages.windows(2) {
-            let (before, after) = (pair[0].name(), pair[1].name());
-            let must = format!("must come before {before}");
-            let hint = "the order of stages is parse, chunk, embed";
-            self.need(place(&pair[0]) < place(&pair[1]), &format!("stage.{after}.type"), &must, hint)?;
-        }
-        let parses = self.config.parse().is_some() || !matches!(self.config.source, Source::Files(_));
-        let hint = "add [[stage]] with type = \"parse\" as the first stage";
-        self.need(parses, "source.type", "is files, whose text must be parsed", hint)
     }
 
     fn chunk(&self) -> Result<(), Fault> {
@@ -139,10 +128,17 @@ impl Rules<'_> {
     }
 
     fn sink(&self) -> Result<(), Fault> {
-        let Sink::Jsonl(sink) = &self.config.sink else { return Ok(()) };
-        let named = !sink.path.is_empty() && !sink.path.contains('\0');
-        self.need(named, "sink.path", "is empty", "name the file to write, or \"-\" for standard output")?;
-        let vectors = sink.vectors == Vectors::None || self.config.embed().is_some();
+        let vectors = match &self.config.sink {
+            Sink::Store => return Ok(()),
+            Sink::Webhook(sink) => sink.vectors,
+            Sink::Jsonl(sink) => {
+                let named = !sink.path.is_empty() && !sink.path.contains('\0');
+                let hint = "name the file to write, or \"-\" for standard output";
+                self.need(named, "sink.path", "is empty", hint)?;
+                sink.vectors
+            }
+        };
+        let vectors = vectors == Vectors::None || self.config.embed().is_some();
         let hint = "add [[stage]] with type = \"embed\", or set vectors = \"none\"";
         self.need(vectors, "sink.vectors", "asks for vectors, but no stage makes any", hint)
     }
@@ -192,10 +188,23 @@ impl Rules<'_> {
         let must = format!("({}) must be from 0 to 2", ask.temperature);
         self.need((0.0..=2.0).contains(&ask.temperature), "ask.temperature", &must, "")?;
         let answers = ask.model != ModelRef::Builtin;
-        let hint = "name a model of a provider, such as openai:gpt-4o-mini or ollama:llama3.2";
-        self.need(answers, "ask.model", "is builtin, which makes vectors and no answers", hint)?;
+        self.need(answers, "ask.model", "is builtin, which makes vectors and no answers", A_MODEL)?;
+        self.fallback()?;
         let share = self.config.sweep.max_share;
         let must = format!("({share}) must be from 0 to 1");
         self.need((0.0..=1.0).contains(&share), "sweep.max_share", &must, "0.1 is one in ten")
+    }
+
+    fn fallback(&self) -> Result<(), Fault> {
+        let ask = &self.config.ask;
+        let answers = ask.fallback != ModelRef::Builtin;
+        self.need(answers, "ask.fallback", "is builtin, which makes vectors and no answers", A_MODEL)?;
+        let must = "is the model that it is to stand in for";
+        let other = ask.fallback == ModelRef::None || ask.fallback != ask.model;
+        self.need(other, "ask.fallback", must, "name another model, or none")?;
+        let (fresh, stale) = (ask.fresh_for.duration(), ask.stale_for.duration());
+        let must = format!("({}) must be more than ask.fresh_for ({})", ask.stale_for, ask.fresh_for);
+        let hint = "set fresh_for too: without it kept answers never grow old";
+        self.need(stale.is_zero() || (!fresh.is_zero() && stale > fresh), "ask.stale_for", &must, hint)
     }
 }

@@ -42,6 +42,26 @@ pub(super) fn find(name: &str, settings: &config::Provider, usual: Option<&str>)
     }
 }
 
+/// The secret of the header called `header`.
+///
+/// # Errors
+/// [`FaultKind::Config`]: it is not there.
+pub(super) fn secret(place: &SecretRef, header: &str) -> Result<Secret, Fault> {
+    let hint = match place {
+        SecretRef::Env(variable) => format!("set {variable}"),
+        SecretRef::File(path) => format!("put it into {path}"),
+    };
+    match read(place) {
+        Ok(Some(secret)) => Ok(secret),
+        Ok(None) => Err(Fault::new(
+            FaultKind::Config,
+            format!("the header {header} wants a secret, and {place} has none"),
+        )
+        .hint(hint)),
+        Err(fault) => Err(fault.during(format!("reading the header {header} from {place}")).hint(hint)),
+    }
+}
+
 /// What is at `place`; nothing if a variable is not set.
 fn read(place: &SecretRef) -> Result<Option<Secret>, Fault> {
     match place {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate_call::{Concurrency, LaneSettings, Limit};
+use tidegate_call::{Concurrency, LaneSettings, Limit, Timeouts};
 use tidegate_core::QuotaUnit;
 use tidegate_model::Profile;
 
@@ -29,12 +29,44 @@ pub(super) fn of(settings: &config::Provider, profile: &Profile, run: &config::L
     }
     LaneSettings {
         limits,
-        concurrency: match settings.concurrency {
-            0 => Concurrency::Adaptive { first: 4, least: 1, most: settings.max_concurrency.max(1) },
-            fixed => Concurrency::Fixed(fixed),
-        },
+        concurrency: concurrency(settings.concurrency, settings.max_concurrency.max(1)),
+        slow: slow(settings.timeout.duration()),
+        ..usual(run)
+    }
+}
+
+/// The same for a service of which nothing is known.
+pub(super) fn of_web(
+    (requests_per_minute, most): (u64, u32),
+    timeouts: &Timeouts,
+    run: &config::Limits,
+) -> LaneSettings {
+    let limit = Limit::per_minute(QuotaUnit::Requests, requests_per_minute);
+    LaneSettings {
+        limits: if requests_per_minute > 0 { vec![limit] } else { Vec::new() },
+        concurrency: concurrency(most, MOST_FOUND_OUT),
+        slow: slow(timeouts.first_byte),
+        ..usual(run)
+    }
+}
+
+/// Requests in flight where their number is found out; as for models.
+const MOST_FOUND_OUT: u32 = 64;
+
+fn concurrency(set: u32, most: u32) -> Concurrency {
+    match set {
+        0 => Concurrency::Adaptive { first: 4, least: 1, most },
+        fixed => Concurrency::Fixed(fixed),
+    }
+}
+
+fn slow(timeout: Duration) -> Option<Duration> {
+    Some(timeout.mul_f64(0.8)).filter(|slow| *slow > Duration::ZERO)
+}
+
+fn usual(run: &config::Limits) -> LaneSettings {
+    LaneSettings {
         max_hold: run.max_hold.duration(),
-        slow: Some(settings.timeout.duration().mul_f64(0.8)).filter(|slow| *slow > Duration::ZERO),
         seed: u64::from(std::process::id()),
         ..LaneSettings::default()
     }

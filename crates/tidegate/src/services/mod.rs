@@ -3,25 +3,31 @@
 //! One lane per provider, model and key, whoever asks for it: an embed stage, an enrich stage and a question at the
 //! terminal share its limits and what may be spent.
 
+mod answers;
 mod chat;
 mod key;
 mod limits;
 mod remote;
 mod report;
+mod web;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tidegate_call::{CallSettings, Http, Lane, LaneName, LaneView, Paid, Parts, Spend, Timeouts};
+use tidegate_call::{
+    CallSettings, Http, Lane, LaneName, LaneSettings, LaneView, Paid, Parts, Spend, Timeouts,
+};
 use tidegate_core::report::{Calls, LaneReport};
 use tidegate_core::{Codec, Fault, FaultKind, Tokenizer, Transport};
 use tidegate_model::{AuthStyle, Endpoint, Prices, Profiles, Service};
 
 use crate::config::{self, Config, Hedge, ModelRef};
 
+pub(crate) use answers::{Question, RemoteAnswers};
 pub(crate) use chat::RemoteChat;
 pub(crate) use remote::{RemoteEmbedding, UNKNOWN, identity, open};
+pub(crate) use web::{header_name, header_value};
 
 /// How long a list of models may take; it is only for a hint.
 const LISTING: Duration = Duration::from_secs(5);
@@ -122,12 +128,22 @@ impl Services {
             model: endpoint.model().to_owned(),
             key: endpoint.fingerprint(),
         };
+        self.lane_of(name, limits::of(settings, profile, &self.limits))
+    }
+
+    /// The lane of a name; `settings` are those of its first user.
+    fn lane_of(&self, name: LaneName, settings: LaneSettings) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || {
-            let settings = limits::of(settings, profile, &self.limits);
-            Lane::with_spend(name.clone(), settings, self.spend.clone())
-        };
+        let make = || Lane::with_spend(name.clone(), settings, self.spend.clone());
         lanes.entry(name.clone()).or_insert_with(make).clone()
+    }
+
+    fn limits(&self) -> &config::Limits {
+        &self.limits
+    }
+
+    fn transport(&self) -> Arc<dyn Transport> {
+        self.transport.clone()
     }
 
     /// What a caller of `reached` is made of.

@@ -1,11 +1,17 @@
-//! The stages of the main job: parse, chunk, embed.
+//! The stages of the main job (parse, chunk, embed) and those that ask services about records.
 
 mod chunk;
 mod embed;
+mod enrich;
+mod http;
 mod parse;
 mod remote;
+mod values;
 
 pub use chunk::ChunkStage;
 pub use embed::{EmbedCounts, EmbedStage};
+pub(crate) use enrich::EnrichStage;
+pub(crate) use http::HttpStage;
 pub use parse::ParseStage;
 pub(crate) use remote::RemoteEmbedStage;
+pub(crate) use values::{NAMES, VECTOR};

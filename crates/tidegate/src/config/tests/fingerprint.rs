@@ -38,6 +38,22 @@ fn every_key_either_changes_the_fingerprint_or_is_known_not_to() {
         "ask.temperature",
         "ask.system",
         "ask.prompt",
+        "ask.fallback",
+        "ask.fresh_for",
+        "ask.stale_for",
+        "stage.enrich.name",
+        "stage.enrich.concurrency",
+        "stage.http.name",
+        "stage.http.requests_per_minute",
+        "stage.http.concurrency",
+        "stage.http.timeout",
+        "stage.http.fresh_for",
+        "stage.http.idempotency_key",
+        "sink.headers",
+        "sink.batch",
+        "sink.requests_per_minute",
+        "sink.concurrency",
+        "sink.timeout",
         "limits.max_tokens",
         // Where a service is and how fast it may be called says nothing of what it answers.
         "providers.profile",
@@ -76,6 +92,12 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
     let stages = "[[stage]]\ntype = \"parse\"\n[[stage]]\ntype = \"chunk\"\n[[stage]]\ntype = \"embed\"\n";
     let rows = ["text_field", "id_field"].contains(&key.name.as_str());
     let base = match (section, variant.kind.as_deref()) {
+        ("stage", Some(kind @ ("enrich" | "http"))) => asking(kind, &key.name),
+        ("sink", Some("webhook")) => {
+            let url = if key.name == "url" { "" } else { "url = \"http://h/\"\n" };
+            format!("{stages}[sink]\ntype = \"webhook\"\n{url}KEY\n")
+        }
+        ("ask", None) if key.name == "stale_for" => "[ask]\nfresh_for = \"1s\"\nKEY\n".to_owned(),
         ("stage", Some("embed")) if key.name == "dimensions" => {
             format!("{stages}model = \"a:b\"\nKEY\n") // a length to choose belongs to a provider's model
         }
@@ -90,7 +112,12 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
     let needs_paths = section == "source" && key.name != "paths" && variant.key("paths").is_some();
     let base = base.replace("PATHS", if needs_paths { "paths = [\"p\"]" } else { "" });
     let values: [String; 2] = match &key.kind {
-        Kind::Text if key.name == "url" => ["\"a.db\"".into(), "\"b.db\"".into()],
+        Kind::Text if key.name == "url" && section == "store" => ["\"a.db\"".into(), "\"b.db\"".into()],
+        Kind::Text if key.name == "url" => ["\"http://h/a\"".into(), "\"http://h/b\"".into()],
+        Kind::Text if key.name == "prompt" && section == "stage" => {
+            ["\"a {{ text }}\"".into(), "\"b {{ text }}\"".into()]
+        }
+        Kind::Text if key.name == "schema" => ["'{\"const\": 1}'".into(), "'{\"const\": 2}'".into()],
         Kind::Text => ["\"a\"".into(), "\"b\"".into()],
         Kind::Texts => ["[\"a\"]".into(), "[\"b\"]".into()],
         Kind::Integer if section == "stage" => ["40".into(), "41".into()],
@@ -101,6 +128,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         Kind::Period => ["\"5s\"".into(), "\"6s\"".into()],
         Kind::Model => ["\"a:b\"".into(), "\"a:c\"".into()],
         Kind::Secret => ["{ env = \"A\" }".into(), "{ env = \"B\" }".into()],
+        Kind::Headers => ["{ A = \"a\" }".into(), "{ A = \"b\" }".into()],
         Kind::Choice(names) => [format!("\"{}\"", names[0]), format!("\"{}\"", names[1])],
     };
     let [before, after] = values.map(|value| {
@@ -108,6 +136,29 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         read(&text).unwrap_or_else(|fault| panic!("{fault}\n{text}")).config.fingerprint()
     });
     (before, after)
+}
+
+/// A pipeline with a stage that asks a service, all that it needs beside `key`, and a place for that.
+fn asking(kind: &str, key: &str) -> String {
+    let needed = match kind {
+        "enrich" => ["model = \"a:b\"", "prompt = \"{{ text }}\""],
+        _ => ["url = \"http://h/\"", if key == "method" { "" } else { "method = \"POST\"" }],
+    };
+    let needed: Vec<&str> = needed.into_iter().filter(|line| !line.starts_with(key)).collect();
+    let own = format!("[[stage]]\ntype = \"{kind}\"\n{}\nKEY\n", needed.join("\n"));
+    let stages = ["parse", "chunk"].map(|kind| format!("[[stage]]\ntype = \"{kind}\"\n"));
+    let sink = "[sink]\ntype = \"jsonl\"\n";
+    format!("{sink}{}{}{own}", stages[0], stages[1])
+}
+
+#[test]
+fn headers_that_hold_secrets_change_nothing() {
+    let with = |header: &str| {
+        let base = asking("http", "headers");
+        read(&base.replace("KEY", &format!("headers = {{ A = {header} }}"))).unwrap().config.fingerprint()
+    };
+    assert_eq!(with("{ env = \"A\" }"), with("{ env = \"B\" }"));
+    assert_ne!(with("\"a\""), with("\"b\""));
 }
 
 #[test]

@@ -18,12 +18,12 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "[chunk]\nmax_tokens = 1",
             "pipeline.toml:1:2: unknown section [chunk]",
-            "write [[stage]] and below it type = \"parse\", \"chunk\" or \"embed\"",
+            "write [[stage]] and below it type = \"parse\", \"chunk\", \"enrich\", \"http\" or \"embed\"",
         ),
         (
             "[stage]\ntype = \"chunk\"",
             "pipeline.toml:1:2: a stage is written [[stage]]",
-            "write [[stage]] and below it type = \"parse\", \"chunk\" or \"embed\"",
+            "write [[stage]] and below it type = \"parse\", \"chunk\", \"enrich\", \"http\" or \"embed\"",
         ),
         (
             "name = \"x\"",
@@ -65,12 +65,12 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "[[stage]]\ntype = \"map\"",
             "pipeline.toml:1:1: type of stage: there is no \"map\"",
-            "it is one of parse, chunk, embed",
+            "it is one of parse, chunk, embed, enrich, http",
         ),
         (
             "[[stage]]\nmax_tokens = 5",
             "pipeline.toml:1:1: this stage has no type",
-            "write [[stage]] and below it type = \"parse\", \"chunk\" or \"embed\"",
+            "write [[stage]] and below it type = \"parse\", \"chunk\", \"enrich\", \"http\" or \"embed\"",
         ),
         (
             "[[stage]]\ntype = \"embed\"\nmodel = \"built-in\"",
@@ -85,7 +85,7 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "[[stage]]\ntype = \"chunk\"\n[[stage]]\ntype = \"parse\"",
             "pipeline.toml:4:1: stage.parse.type must come before chunk",
-            "the order of stages is parse, chunk, embed",
+            "the order of stages is parse, chunk, embed; enrich and http stand anywhere after parse",
         ),
         (
             "[[stage]]\ntype = \"parse\"\n[[stage]]\ntype = \"chunk\"\nmax_tokens = 64\noverlap_tokens = 64",
@@ -158,6 +158,105 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
     }
 }
 
+/// A pipeline with a stage that asks a service, whose keys are `keys`, before or after chunk.
+fn asking(kind: &str, keys: &str) -> String {
+    let stage = |kind: &str| format!("[[stage]]\ntype = \"{kind}\"\n");
+    format!("{}{}{keys}\n{}", stage("parse"), stage(kind), stage("chunk"))
+}
+
+#[test]
+fn mistakes_in_stages_that_ask_services_are_named_before_anything_is_sent() {
+    let enrich = "model = \"a:b\"\nprompt = \"{{ text }}\"\n";
+    for (text, message, hint) in [
+        (
+            asking("enrich", "model = \"builtin\""),
+            "5:1: stage.enrich.model names no model of a provider",
+            "ollama",
+        ),
+        (asking("enrich", "model = \"a:b\""), "stage.enrich.prompt is empty", "{{ text }}"),
+        (
+            asking("enrich", "model = \"a:b\"\nprompt = \"{% if %}\""),
+            "6:1: the template does not read (stage.enrich.prompt, line 1)",
+            "",
+        ),
+        (
+            asking("enrich", "model = \"a:b\"\nprompt = \"label this\""),
+            "6:1: stage.enrich.prompt says nothing of the record",
+            "{{ text }}",
+        ),
+        (
+            asking("enrich", "model = \"a:b\"\nprompt = \"{{ txet }}\""),
+            "6:1: stage.enrich.prompt names `txet`, which there is not",
+            "there are text, heading, title, source, fields",
+        ),
+        (
+            asking("enrich", &format!("{enrich}schema = '{{ \"pattern\": 1 }}'")),
+            "7:1: stage.enrich.schema: $: `pattern` is not checked",
+            "enum",
+        ),
+        (
+            asking("enrich", &format!("{enrich}schema = \"nowhere.json\"")),
+            "7:1: stage.enrich.schema: nowhere.json cannot be read",
+            "JSON Schema",
+        ),
+        (
+            asking("enrich", &format!("{enrich}into = \"context\"")),
+            "7:1: stage.enrich.into is context, which belongs to chunks",
+            "between chunk and embed",
+        ),
+        (asking("enrich", &format!("name = \"chunk\"\n{enrich}")), "a second chunk stage", "appear once"),
+        (
+            asking("enrich", &format!("name = \"store\"\n{enrich}")),
+            "5:1: stage.store.name must be letters",
+            "",
+        ),
+        (
+            asking("enrich", &format!("{enrich}[[stage]]\ntype = \"enrich\"\n{enrich}")),
+            "7:1: a second enrich stage; the first is at pipeline.toml:3",
+            "give it another name",
+        ),
+        (
+            asking("enrich", &format!("{enrich}[[stage]]\ntype = \"enrich\"\nname = \"two\"\n{enrich}")),
+            "stage.two.field (enrich) is written by enrich already",
+            "name another field",
+        ),
+        (
+            format!(
+                "{}[[stage]]\ntype = \"enrich\"\n{enrich}field = \"label\"",
+                asking("chunk", "").replacen("[[stage]]\ntype = \"chunk\"\n", "", 1)
+            ),
+            "10:1: stage.enrich.field (label) would be of a chunk, and the store keeps fields by document",
+            "before chunk",
+        ),
+        (
+            "[ask]\nstale_for = \"1h\"".to_owned(),
+            "2:1: ask.stale_for (1h) must be more than ask.fresh_for (0s)",
+            "set fresh_for too",
+        ),
+    ] {
+        let fault = read(&text).expect_err(&text);
+        let said = fault.to_string();
+        assert!(said.contains(message), "{said}\n{text}");
+        assert!(fault.hint_text().unwrap_or_default().contains(hint), "{fault:?} {:?}", fault.hint_text());
+        assert_eq!(fault.kind(), FaultKind::Config);
+    }
+}
+
+#[test]
+fn several_stages_of_a_type_are_told_apart_by_name() {
+    let stage = |name: &str| {
+        format!(
+            "[[stage]]\ntype = \"enrich\"\nname = \"{name}\"\nfield = \"{name}\"\nmodel = \"a:b\"\nprompt = \"{{{{ text }}}}\"\n"
+        )
+    };
+    let text = format!("[[stage]]\ntype = \"parse\"\n{}{}", stage("one"), stage("two"));
+    let resolved = read(&text).unwrap();
+    let names: Vec<&str> = resolved.config.stages.iter().map(Stage::name).collect();
+    assert_eq!(names, ["parse", "one", "two"]);
+    assert_eq!(resolved.origins.of("stage.two.field").to_string(), "pipeline.toml:12");
+    assert_eq!(read(&resolved.effective()).unwrap().config, resolved.config);
+}
+
 #[test]
 fn mistakes_of_flags_and_variables_name_them() {
     let overrides = Overrides {
@@ -176,4 +275,45 @@ fn mistakes_of_flags_and_variables_name_them() {
     let text = "[[stage]]\ntype = \"parse\"";
     let fault = resolve(Layers { file: file(text), overrides, ..Layers::default() }).unwrap_err();
     assert_eq!(fault.to_string(), "--chunk-tokens: the pipeline has no chunk stage");
+}
+
+#[test]
+fn mistakes_in_requests_are_named_before_anything_is_sent() {
+    let http = "url = \"http://h/{{ source }}\"\n";
+    let hook = |keys: &str| format!("[sink]\ntype = \"webhook\"\n{keys}");
+    for (text, message) in [
+        (asking("http", ""), "stage.http.url does not begin with http"),
+        (asking("http", "url = \"http://{{ text }}/\""), "5:1: stage.http.url has a host that is filled in"),
+        (asking("http", "url = \"http://h/{{ txt }}\""), "5:1: stage.http.url names `txt`"),
+        (asking("http", "url = \"http://h/{{ vector }}\""), "5:1: stage.http.url names `vector`"),
+        (
+            asking("http", &format!("{http}body = \"{{{{ text }}}}\"")),
+            "6:1: stage.http.body is sent with GET",
+        ),
+        (asking("http", &format!("{http}answer = \"a..b\"")), "6:1: stage.http.answer `a..b` is no path"),
+        (asking("http", &format!("{http}method = \"get\"")), "6:1: stage.http.method: there is no \"get\""),
+        (asking("http", &format!("{http}headers = {{ Host = \"x\" }}")), "`Host` is set by tidegate itself"),
+        (asking("http", &format!("{http}headers = {{ \"a b\" = \"x\" }}")), "`a b` cannot name a header"),
+        (
+            asking("http", &format!("{http}headers = {{ A = \"{{% if\" }}")),
+            "6:1: the template does not read (stage.http.headers.A",
+        ),
+        (asking("http", &format!("{http}headers = {{ A = 5 }}")), "`A`: must be { env = \"NAME\" }"),
+        (asking("http", &format!("{http}headers = \"A\"")), "must be a table"),
+        (hook(""), "sink.url is empty"),
+        (hook("url = \"http://h/{{ text }}\""), "3:1: sink.url has places to fill in"),
+        (
+            hook("url = \"http://h/\"\nheaders = { idempotency-key = \"x\" }"),
+            "4:1: sink.headers brings an Idempotency-Key",
+        ),
+        (
+            hook("url = \"http://h/\"\nheaders = { A = \"é\" }"),
+            "4:1: sink.headers has a A that no header may hold",
+        ),
+        (hook("url = \"http://h/\"\nbatch = 0"), "4:1: sink.batch (0) must be from 1"),
+    ] {
+        let fault = read(&text).expect_err(&text);
+        assert!(fault.to_string().contains(message), "{fault}\n{text}");
+        assert_eq!(fault.kind(), FaultKind::Config);
+    }
 }

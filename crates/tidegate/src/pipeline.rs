@@ -1,0 +1,136 @@
+//! The stages that a configuration lists, made ready before anything is read: what cannot be reached is said at once.
+
+use std::sync::Arc;
+
+use tidegate_core::{Batch, Cpu, Each, Fault};
+use tidegate_engine::Flow;
+use tidegate_model::Builtin;
+use tidegate_store::Store;
+use tidegate_text::{ChunkOptions, ParseOptions};
+
+use crate::config::{self, Config, ModelRef, Stage};
+use crate::embedding::Embedding;
+use crate::services::Services;
+use crate::stages::{
+    ChunkStage, EmbedCounts, EmbedStage, EnrichStage, HttpStage, ParseStage, RemoteEmbedStage,
+};
+
+/// Stages in their order.
+#[derive(Default)]
+pub(crate) struct Built {
+    stages: Vec<(String, Work)>,
+    /// What the embed stage counts, if there is one.
+    embedded: Option<Arc<EmbedCounts>>,
+}
+
+/// A stage, and how many of it work at once.
+enum Work {
+    Cpu(Arc<dyn Cpu>),
+    Each(usize, Arc<dyn Each>),
+    Batch(usize, Arc<dyn Batch>),
+}
+
+/// Makes the stages of `config`.
+///
+/// # Errors
+/// [`tidegate_core::FaultKind::Config`]: a service that cannot be reached as the configuration says.
+pub(crate) fn build(config: &Config, with: (&Services, &Store, &Embedding)) -> Result<Built, Fault> {
+    let mut built = Built::default();
+    for stage in &config.stages {
+        let work = match stage {
+            Stage::Parse(parse) => Some(Work::Cpu(parse_stage(parse))),
+            Stage::Chunk(chunk) => Some(Work::Cpu(chunk_stage(chunk, with.2))),
+            Stage::Embed(embed) if embed.model == ModelRef::None => None,
+            Stage::Embed(embed) => {
+                let (work, counts) = embed_stage(config, embed, with);
+                built.embedded = Some(counts);
+                Some(work)
+            }
+            Stage::Enrich(enrich) => Some(enrich_stage(config, (stage.name(), enrich), with)?),
+            Stage::Http(http) => Some(http_stage((stage.name(), http), with)?),
+        };
+        built.stages.extend(work.map(|work| (stage.name().to_owned(), work)));
+    }
+    Ok(built)
+}
+
+impl Built {
+    /// `flow` with the stages, and what the embed stage counts.
+    pub(crate) fn add_to(self, mut flow: Flow) -> (Flow, Option<Arc<EmbedCounts>>) {
+        for (name, work) in self.stages {
+            flow = match work {
+                Work::Cpu(stage) => flow.cpu(&name, stage),
+                Work::Each(concurrency, stage) => flow.each(&name, concurrency, stage),
+                Work::Batch(concurrency, stage) => flow.batch(&name, concurrency, stage),
+            };
+        }
+        (flow, self.embedded)
+    }
+}
+
+fn parse_stage(parse: &config::Parse) -> Arc<dyn Cpu> {
+    Arc::new(ParseStage::new(ParseOptions {
+        max_depth: parse.max_depth,
+        keep_boilerplate: parse.boilerplate,
+        ..ParseOptions::default()
+    }))
+}
+
+fn chunk_stage(chunk: &config::Chunk, embedding: &Embedding) -> Arc<dyn Cpu> {
+    let options = ChunkOptions {
+        max_tokens: chunk.max_tokens,
+        overlap_tokens: chunk.overlap_tokens,
+        min_tokens: chunk.min_tokens,
+    };
+    Arc::new(ChunkStage::new(embedding.tokenizer(), options))
+}
+
+fn embed_stage(
+    config: &Config,
+    embed: &config::Embed,
+    (_, store, embedding): (&Services, &Store, &Embedding),
+) -> (Work, Arc<EmbedCounts>) {
+    match embedding {
+        Embedding::Local => {
+            let stage = EmbedStage::new(Arc::new(Builtin), Arc::new(store.clone()), embed.batch);
+            let counts = stage.counts();
+            // Two groups at once: one waits for the journal while the other is computed.
+            (Work::Batch(or(embed.concurrency, 2), Arc::new(stage)), counts)
+        }
+        Embedding::Remote(model) => {
+            let stage = RemoteEmbedStage::new(model.clone(), embed.batch);
+            let counts = stage.counts();
+            // How many are really in flight is the lane's to say; here stand enough that it never lacks one.
+            let most = config.most_in_flight(&embed.model);
+            (Work::Batch(or(embed.concurrency, most), Arc::new(stage)), counts)
+        }
+    }
+}
+
+fn enrich_stage(
+    config: &Config,
+    (name, enrich): (&str, &config::Enrich),
+    (services, store, embedding): (&Services, &Store, &Embedding),
+) -> Result<Work, Fault> {
+    let kept = (Arc::new(store.clone()) as _, embedding.tokenizer());
+    let stage = EnrichStage::new((name, enrich), services, kept)?;
+    Ok(Work::Each(or(enrich.concurrency, config.most_in_flight(&enrich.model)), Arc::new(stage)))
+}
+
+fn http_stage(
+    (name, http): (&str, &config::Http),
+    (services, store, _): (&Services, &Store, &Embedding),
+) -> Result<Work, Fault> {
+    let stage = HttpStage::new((name, http), services, Arc::new(store.clone()))?;
+    // As with models, the lane says how many are in flight.
+    let most = if http.concurrency == 0 { MOST_ASKED } else { http.concurrency as usize };
+    Ok(Work::Each(most, Arc::new(stage)))
+}
+
+/// Records that wait for a service whose concurrency is found out.
+const MOST_ASKED: usize = 64;
+
+/// What was set, or `usual` where nothing was.
+fn or(set: usize, usual: usize) -> usize {
+    if set == 0 { usual } else { set }
+}

@@ -1,0 +1,96 @@
+//! A model answers something about each record: a label, a summary, the context that a chunk lacks.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tidegate_call::{CallCx, Priority};
+use tidegate_core::{Body, Cx, Each, Emitted, Fault, FaultKind, Record, Tokenizer};
+
+use super::values::Values;
+use crate::config::{Enrich, Into};
+use crate::services::{Question, RemoteAnswers, Services};
+use crate::template::Template;
+use tidegate_core::Replies;
+
+/// Asks a model about each record, and puts its answer where the configuration says.
+pub(crate) struct EnrichStage {
+    model: RemoteAnswers,
+    prompt: Template,
+    into: Target,
+}
+
+/// Where answers go.
+enum Target {
+    Field(String),
+    /// Before the text of a chunk, whose tokens are counted by what embeds it.
+    Context(Arc<dyn Tokenizer>),
+}
+
+impl EnrichStage {
+    /// What `settings` say; `name` is the stage's. Answers are kept in `journal`.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`]: a model that cannot be reached or does not answer.
+    pub(crate) fn new(
+        (name, settings): (&str, &Enrich),
+        services: &Services,
+        (journal, tokenizer): (Arc<dyn Replies>, Arc<dyn Tokenizer>),
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            model: RemoteAnswers::open(services, settings, journal)?,
+            prompt: Template::new(&format!("stage.{name}.prompt"), &settings.prompt)?,
+            into: match settings.into {
+                Into::Field => Target::Field(settings.field.clone()),
+                Into::Context => Target::Context(tokenizer),
+            },
+        })
+    }
+
+    /// The model's answer; asked for once more where the first does not have the form it must have.
+    async fn answer(&self, prompt: &str, (cx, call): (&Cx, &CallCx)) -> Result<Value, Fault> {
+        let first = self.model.ask(&Question::first(prompt), (cx, call)).await;
+        let unfit = match first {
+            Err(fault) if fault.kind() == FaultKind::Validation => fault,
+            answered => return answered,
+        };
+        let again = self.model.ask(&Question::again(prompt, unfit.message()), (cx, call)).await;
+        again.map_err(|fault| match fault.kind() {
+            FaultKind::Validation => fault
+                .during("also when asked once more")
+                .hint("say in the prompt what is wanted, or loosen the schema"),
+            _ => fault,
+        })
+    }
+
+    fn put(&self, record: &mut Record, answer: Value) -> Result<(), Fault> {
+        match &self.into {
+            Target::Field(name) => {
+                Arc::make_mut(&mut record.fields).insert(name.clone(), answer);
+            }
+            Target::Context(tokenizer) => {
+                let context = match answer {
+                    Value::String(text) => text,
+                    other => other.to_string(),
+                };
+                let text = record.body.as_text().unwrap_or_default();
+                let whole = format!("{context}\n\n{text}");
+                let more = u32::try_from(tokenizer.count(&context)).unwrap_or(u32::MAX);
+                record.tokens = record.tokens.saturating_add(more);
+                record.set_body(Body::Text(whole.into()));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Each for EnrichStage {
+    async fn run(&self, cx: &Cx, record: &mut Record) -> Result<Emitted, Fault> {
+        let prompt = self.prompt.render(&Values::of(record)?)?;
+        let call = CallCx::new(Priority::Bulk, record.trace).stopping(cx.stop_signal());
+        let answer = self.answer(&prompt, (cx, &call)).await?;
+        self.put(record, answer)?;
+        Ok(Emitted::Keep)
+    }
+}
