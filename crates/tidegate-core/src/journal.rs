@@ -45,7 +45,8 @@ pub struct Kept {
     pub cost: f64,
 }
 
-/// Content-addressed replies: answers of language models, rankings, looked-up values. As [`Journal`], for bytes.
+/// Content-addressed replies: answers of language models, rankings, looked-up values. As [`Journal`], for bytes that
+/// may grow old.
 #[async_trait]
 pub trait Replies: Send + Sync {
     /// The replies kept under `keys`, in the order of `keys`, each with when it was written (milliseconds since
@@ -58,7 +59,8 @@ pub trait Replies: Send + Sync {
     /// Safe.
     async fn lookup_replies(&self, keys: &[ContentHash]) -> Result<Vec<Option<(Kept, u64)>>, Fault>;
 
-    /// Keeps replies of `model`. Durable when it returns. A key that is already there keeps its first reply.
+    /// Keeps replies of `model`. Durable when it returns. A key that is already there keeps its first reply, unless
+    /// that is so old that whoever appends another asked again because of its age.
     ///
     /// # Errors
     /// Storage faults.

@@ -10,6 +10,10 @@ use crate::process::now_ms;
 use crate::store::Store;
 use crate::writer::Kind;
 
+/// Two who ask the same at the same time both bring a reply, and the first stays. Who brings one later than that asked
+/// again because the first was too old for them: theirs takes its place.
+const RACE_MS: i64 = 60_000;
+
 #[async_trait]
 impl Replies for Store {
     async fn lookup_replies(&self, keys: &[ContentHash]) -> Result<Vec<Option<(Kept, u64)>>, Fault> {
@@ -37,13 +41,17 @@ impl Replies for Store {
                 let mut insert = conn
                     .prepare_cached(
                         "INSERT INTO reply(key, model, input_tokens, output_tokens, cost, created, reply)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(key) DO NOTHING",
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                         ON CONFLICT(key) DO UPDATE SET model = ?2, input_tokens = ?3, output_tokens = ?4,
+                           cost = ?5, created = ?6, reply = ?7
+                         WHERE created < ?6 - ?8",
                     )
                     .doing(doing)?;
                 for (key, kept) in &entries {
                     let (sent, had, cost) = (kept.input_tokens, kept.output_tokens, kept.cost);
+                    let (now, reply) = (now_ms(), &kept.reply[..]);
                     insert
-                        .execute(params![key.as_ref(), model, sent, had, cost, now_ms(), &kept.reply[..]])
+                        .execute(params![key.as_ref(), model, sent, had, cost, now, reply, RACE_MS])
                         .doing(doing)?;
                 }
                 Ok(())

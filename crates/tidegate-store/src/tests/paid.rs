@@ -40,6 +40,17 @@ async fn a_reply_is_found_again_also_by_the_next_process() {
 }
 
 #[tokio::test]
+async fn a_reply_that_was_too_old_gives_way_to_a_new_one() {
+    let world = World::new();
+    world.store.append_replies("m", vec![(key("a"), kept("one"))]).await.unwrap();
+    written_at(&world, "reply", 1_000_001);
+    world.store.append_replies("m", vec![(key("a"), kept("two"))]).await.unwrap();
+    let (found, at) = world.store.lookup_replies(&[key("a")]).await.unwrap().pop().flatten().unwrap();
+    assert_eq!(found, kept("two"));
+    assert!(at > 1_000_001);
+}
+
+#[tokio::test]
 async fn the_journal_says_what_it_holds_and_what_of_it_is_unused() {
     let world = World::new();
     let ledger = world.run("r").await;
