@@ -54,6 +54,13 @@ pub fn run(args: &AskArgs, global: &Global, terminal: &Terminal) -> Result<Exit,
         out.text(&passages(sources, &asked.answer, (&cwd, terminal.columns, terminal.paint)))?;
         out.finish()?;
     }
+    let model = &resolved.config.ask.model;
+    if let Some(other) = &asked.elsewhere {
+        terminal.say(&format!("{other} answered, because {model} could not be reached"));
+    }
+    if asked.stale {
+        terminal.say(&format!("this answer is an old one, because {model} could not be reached"));
+    }
     match &asked.incomplete {
         None => Ok(Exit::Done),
         Some(fault) => {
@@ -96,6 +103,8 @@ struct Shape<'a> {
     reason: Option<String>,
     passages: &'a [Hit],
     from_journal: bool,
+    stale: bool,
+    elsewhere: Option<&'a str>,
     calls: &'a Calls,
     took_ms: f64,
 }
@@ -108,6 +117,8 @@ impl<'a> Shape<'a> {
             reason: asked.incomplete.as_ref().map(ToString::to_string),
             passages: &asked.passages,
             from_journal: asked.from_journal,
+            stale: asked.stale,
+            elsewhere: asked.elsewhere.as_deref(),
             calls: &asked.calls,
             took_ms: asked.took.as_secs_f64() * 1e3,
         }

@@ -210,7 +210,8 @@ fn a_webhook_that_is_down_holds_its_records() {
     rows(&world, 5);
     let up = Arc::new(AtomicUsize::new(0));
     let state = up.clone();
-    let service = Loopback::start(move |_| (if state.load(Ordering::SeqCst) == 0 { 503 } else { 200 }, String::new()));
+    let service =
+        Loopback::start(move |_| (if state.load(Ordering::SeqCst) == 0 { 503 } else { 200 }, String::new()));
     let sink = format!("[sink]\ntype = \"webhook\"\nurl = \"{}/in\"\n", service.url());
     pipeline(&world, "", &sink);
     let mut live = world.start(&["run", "pipeline.toml", "--json"]);

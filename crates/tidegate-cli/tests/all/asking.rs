@@ -37,6 +37,7 @@ fn an_answer_comes_with_the_passages_it_was_made_from() {
     let again = world.run(&[&args[..], &["--json"]].concat()).ended(0).json();
     assert_eq!((&again["from_journal"], &again["complete"]), (&true.into(), &true.into()));
     assert_eq!(again["answer"], "Twice a month [1].");
+    assert_eq!((&again["stale"], &again["elsewhere"]), (&false.into(), &serde_json::Value::Null));
     assert_eq!(server.log().entries().len(), 1);
     // The question and its passages reached the model, and nothing of other documents that were left out.
     let narrow = [&args[..], &["--path", "docs/other*", "--json"]].concat();
@@ -87,4 +88,49 @@ fn a_question_that_cannot_be_answered_costs_nothing() {
     let builtin = world.run(&["ask", "springword", "--model", "builtin"]).ended(2);
     assert!(builtin.err.contains("ask.model"), "{}", builtin.err);
     assert!(server.log().entries().is_empty());
+}
+
+#[test]
+fn another_model_answers_where_one_is_down_and_is_named() {
+    let world = indexed();
+    let down = provider("[[outages]]\nfrom = \"0s\"\nto = \"1h\"\n");
+    let up = provider("chat = { reply = \"From elsewhere.\" }");
+    world.write(
+        "ask.toml",
+        format!(
+            "[ask]\nmodel = \"one:m\"\nfallback = \"two:n\"\n[providers.one]\nbase_url = \"{}/v1\"\n\
+             [providers.two]\nbase_url = \"{}/v1\"\n",
+            down.url(),
+            up.url()
+        ),
+    );
+    let told = world.run(&["ask", "springword", "--config", "ask.toml"]).ended(0);
+    assert!(told.out.starts_with("From elsewhere.\n"), "{}", told.out);
+    assert!(told.err.contains("two:n answered, because one:m could not be reached"), "{}", told.err);
+    let shape = world.run(&["ask", "springword", "--config", "ask.toml", "--json"]).ended(0).json();
+    assert_eq!((&shape["elsewhere"], &shape["stale"]), (&"two:n".into(), &false.into()));
+}
+
+#[test]
+fn an_old_answer_is_given_where_the_model_is_down_and_marked() {
+    let world = indexed();
+    let server = provider("chat = { reply = \"Twice a month.\" }");
+    world.write(
+        "ask.toml",
+        format!(
+            "[ask]\nmodel = \"one:m\"\nfresh_for = \"1ms\"\nstale_for = \"1h\"\n\
+             [providers.one]\nbase_url = \"{}/v1\"\n",
+            server.url()
+        ),
+    );
+    let ask = ["ask", "springword", "--config", "ask.toml"];
+    world.run(&ask).ended(0);
+    server.stop();
+    let told = world.run(&ask).ended(0);
+    assert!(told.out.starts_with("Twice a month.\n"), "{}", told.out);
+    assert!(told.err.contains("an old one, because one:m could not be reached"), "{}", told.err);
+    let shape = world.run(&[&ask[..], &["--json"]].concat()).ended(0).json();
+    assert_eq!((&shape["stale"], &shape["elsewhere"]), (&true.into(), &serde_json::Value::Null));
+    // Another question has no old answer.
+    world.run(&["ask", "otherword", "--config", "ask.toml"]).ended(75);
 }

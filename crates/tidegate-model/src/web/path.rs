@@ -89,7 +89,7 @@ impl fmt::Display for AnswerPath {
             match step {
                 Step::Index(index) => write!(f, "[{index}]")?,
                 Step::Name(name) if name.is_empty() || name.contains(['.', '[', ']']) => {
-                    write!(f, "[\"{name}\"]")?
+                    write!(f, "[\"{name}\"]")?;
                 }
                 Step::Name(name) if at == 0 => f.write_str(name)?,
                 Step::Name(name) => write!(f, ".{name}")?,

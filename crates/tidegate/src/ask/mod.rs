@@ -35,6 +35,8 @@ pub struct Asker {
     services: Services,
     prompt: Prompt,
     params: Arc<ChatParams>,
+    /// What the model that stands in is called.
+    fallback: String,
 }
 
 /// The answer to a question.
@@ -48,6 +50,10 @@ pub struct Asked {
     pub passages: Vec<Hit>,
     /// Whether it had been asked before, and cost nothing.
     pub from_journal: bool,
+    /// Whether it is an old answer, given because the model could not be reached.
+    pub stale: bool,
+    /// The model that answered instead, because the one that was asked could not be reached.
+    pub elsewhere: Option<String>,
     /// What was called.
     pub calls: Calls,
     /// How long it took.
@@ -70,13 +76,14 @@ impl Asker {
         let prompt = Prompt::new(ask)?;
         let index = Index::open_with(&config.store.url, config)?;
         let services = Services::new(config);
-        let chat = RemoteChat::open(&services, &ask.model, Some(Arc::new(Lazy(index.store().clone()))))?;
+        let chat = RemoteChat::open(&services, ask, Arc::new(Lazy(index.store().clone())))?;
         let params = ChatParams {
             temperature: (ask.temperature > 0.0).then_some(ask.temperature as f32),
             max_tokens: Some(ask.max_tokens),
             ..ChatParams::default()
         };
-        Ok(Self { index, chat, services, prompt, params: Arc::new(params) })
+        let fallback = ask.fallback.to_string();
+        Ok(Self { index, chat, services, prompt, params: Arc::new(params), fallback })
     }
 
     /// Answers `question` from the passages that `options` find. `on_text` is handed the words as they come.
@@ -109,6 +116,8 @@ impl Asker {
             incomplete: streamed.answer.err(),
             passages,
             from_journal: streamed.told.from_journal > 0,
+            stale: streamed.told.stale > 0,
+            elsewhere: (streamed.told.elsewhere > 0).then(|| self.fallback.clone()),
             calls: self.services.calls(),
             took: started.elapsed(),
         })

@@ -199,9 +199,6 @@ impl Rules<'_> {
         let ask = &self.config.ask;
         let answers = ask.fallback != ModelRef::Builtin;
         self.need(answers, "ask.fallback", "is builtin, which makes vectors and no answers", A_MODEL)?;
-        let must = "is the model that it is to stand in for";
-        let other = ask.fallback == ModelRef::None || ask.fallback != ask.model;
-        self.need(other, "ask.fallback", must, "name another model, or none")?;
         let (fresh, stale) = (ask.fresh_for.duration(), ask.stale_for.duration());
         let must = format!("({}) must be more than ask.fresh_for ({})", ask.stale_for, ask.fresh_for);
         let hint = "set fresh_for too: without it kept answers never grow old";

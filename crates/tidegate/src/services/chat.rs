@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tidegate_call::{CallCx, Caller, Paid, Replied, Streamed, Unpaid};
+use tidegate_call::{CallCx, CallSettings, Caller, Paid, Replied, Streamed};
 use tidegate_core::{Fault, Replies};
 use tidegate_model::{AnyChat, Chat, Completion, chat_codec};
 
 use super::{Kind, Services};
-use crate::config::ModelRef;
+use crate::config::{Ask, ModelRef, Period};
 
 /// A model of a provider that answers conversations.
 pub(crate) struct RemoteChat {
@@ -15,23 +15,37 @@ pub(crate) struct RemoteChat {
 }
 
 impl RemoteChat {
-    /// What `model` names; its answers are kept in `journal`.
+    /// The model that answers as `ask` says, with what stands in for it; answers are kept in `journal`.
     ///
     /// # Errors
     /// [`tidegate_core::FaultKind::Config`]: a provider or key that is not there, a provider that does not chat.
-    pub(crate) fn open(
+    pub(crate) fn open(services: &Services, ask: &Ask, journal: Arc<dyn Replies>) -> Result<Self, Fault> {
+        let some = |period: Period| Some(period.duration()).filter(|time| !time.is_zero());
+        let mut caller = Self::caller(services, &ask.model, journal.clone(), |settings| {
+            settings.fresh_for = some(ask.fresh_for);
+            settings.stale_for = some(ask.stale_for);
+        })?;
+        // A flag may have made the model that stands in the one that is asked.
+        if ask.fallback != ModelRef::None && ask.fallback != ask.model {
+            let other = Self::caller(services, &ask.fallback, journal, |_| {});
+            caller = caller.or_else(Arc::new(other.map_err(|fault| fault.during("ask.fallback"))?));
+        }
+        Ok(Self { caller })
+    }
+
+    fn caller(
         services: &Services,
         model: &ModelRef,
-        journal: Option<Arc<dyn Replies>>,
-    ) -> Result<Self, Fault> {
+        journal: Arc<dyn Replies>,
+        set: impl FnOnce(&mut CallSettings),
+    ) -> Result<Caller<AnyChat>, Fault> {
         let reached = services.reach(model)?;
         let codec = chat_codec(reached.service.clone(), reached.tokenizer())?;
-        let paid: Arc<dyn Paid<Arc<Completion>>> = match journal {
-            Some(journal) => Arc::new(Replied(journal)),
-            None => Arc::new(Unpaid),
-        };
-        let parts = services.parts::<AnyChat>(&reached, paid, (reached.service.identity(), Kind::Answers));
-        Ok(Self { caller: Caller::new(Arc::new(codec), parts) })
+        let paid: Arc<dyn Paid<Arc<Completion>>> = Arc::new(Replied(journal));
+        let mut parts =
+            services.parts::<AnyChat>(&reached, paid, (reached.service.identity(), Kind::Answers));
+        set(&mut parts.settings);
+        Ok(Caller::new(Arc::new(codec), parts))
     }
 
     /// Its answer to `chat`, whose text is handed to `on_text` as it comes.
