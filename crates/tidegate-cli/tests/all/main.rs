@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "this is a test throughout: what cannot be done fails it")]
 
-mod aside;
 mod any_service;
+mod aside;
 mod asking;
 mod bad_input;
 mod enriching;
