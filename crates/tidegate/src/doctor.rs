@@ -118,7 +118,7 @@ async fn embed(
 }
 
 async fn answer(services: &Services, model: &ModelRef, facts: &mut Facts) -> Result<(), Fault> {
-    let chat = RemoteChat::open(services, model, None)?;
+    let chat = RemoteChat::unkept(services, model)?;
     let params = ChatParams { max_tokens: Some(16), ..ChatParams::default() };
     let question = Chat::question(None, "Answer with the word yes.", Arc::new(params));
     let said = chat.stream(&question, &cx(), &mut |_| {}).await?;

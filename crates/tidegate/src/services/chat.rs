@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_call::{CallCx, CallSettings, Caller, Paid, Replied, Streamed};
+use tidegate_call::{CallCx, CallSettings, Caller, Paid, Replied, Streamed, Unpaid};
 use tidegate_core::{Fault, Replies};
 use tidegate_model::{AnyChat, Chat, Completion, chat_codec};
 
@@ -21,27 +21,35 @@ impl RemoteChat {
     /// [`tidegate_core::FaultKind::Config`]: a provider or key that is not there, a provider that does not chat.
     pub(crate) fn open(services: &Services, ask: &Ask, journal: Arc<dyn Replies>) -> Result<Self, Fault> {
         let some = |period: Period| Some(period.duration()).filter(|time| !time.is_zero());
-        let mut caller = Self::caller(services, &ask.model, journal.clone(), |settings| {
+        let paid: Arc<dyn Paid<Arc<Completion>>> = Arc::new(Replied(journal));
+        let mut caller = Self::caller(services, &ask.model, paid.clone(), |settings| {
             settings.fresh_for = some(ask.fresh_for);
             settings.stale_for = some(ask.stale_for);
         })?;
         // A flag may have made the model that stands in the one that is asked.
         if ask.fallback != ModelRef::None && ask.fallback != ask.model {
-            let other = Self::caller(services, &ask.fallback, journal, |_| {});
+            let other = Self::caller(services, &ask.fallback, paid, |_| {});
             caller = caller.or_else(Arc::new(other.map_err(|fault| fault.during("ask.fallback"))?));
         }
         Ok(Self { caller })
     }
 
+    /// The model that `model` names, with nothing that stands in for it; its answers are not kept.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn unkept(services: &Services, model: &ModelRef) -> Result<Self, Fault> {
+        Ok(Self { caller: Self::caller(services, model, Arc::new(Unpaid), |_| {})? })
+    }
+
     fn caller(
         services: &Services,
         model: &ModelRef,
-        journal: Arc<dyn Replies>,
+        paid: Arc<dyn Paid<Arc<Completion>>>,
         set: impl FnOnce(&mut CallSettings),
     ) -> Result<Caller<AnyChat>, Fault> {
         let reached = services.reach(model)?;
         let codec = chat_codec(reached.service.clone(), reached.tokenizer())?;
-        let paid: Arc<dyn Paid<Arc<Completion>>> = Arc::new(Replied(journal));
         let mut parts =
             services.parts::<AnyChat>(&reached, paid, (reached.service.identity(), Kind::Answers));
         set(&mut parts.settings);
