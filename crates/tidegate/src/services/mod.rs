@@ -128,11 +128,11 @@ impl Services {
             model: endpoint.model().to_owned(),
             key: endpoint.fingerprint(),
         };
-        self.lane_of(name, limits::of(settings, profile, &self.limits))
+        self.lane_of(&name, limits::of(settings, profile, &self.limits))
     }
 
     /// The lane of a name; `settings` are those of its first user.
-    fn lane_of(&self, name: LaneName, settings: LaneSettings) -> Arc<Lane> {
+    fn lane_of(&self, name: &LaneName, settings: LaneSettings) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Lane::with_spend(name.clone(), settings, self.spend.clone());
         lanes.entry(name.clone()).or_insert_with(make).clone()

@@ -94,7 +94,7 @@ impl Services {
             key_hint: Some("check the secret that `headers` names".to_owned()),
             ..settings
         };
-        let parts = Parts { lane: self.lane_of(lane, limits), transport: self.transport(), paid, settings };
+        let parts = Parts { lane: self.lane_of(&lane, limits), transport: self.transport(), paid, settings };
         Caller::new(Arc::new(codec), parts)
     }
 }
