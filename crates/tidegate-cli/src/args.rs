@@ -7,6 +7,7 @@ use tidegate::config::ModelRef;
 use tidegate_observe::ColorMode;
 
 use crate::ask_args::AskArgs;
+use crate::bench_args::{Bench, CallsArgs};
 use crate::help;
 use crate::index_args::IndexArgs;
 use crate::search_args::SearchArgs;
@@ -103,6 +104,9 @@ pub enum Command {
     /// Check the store, and each model of a provider with one cheap call
     #[command(after_help = help::DOCTOR)]
     Doctor(DoctorArgs),
+    /// Measure what a provider bears, and which settings suit it
+    #[command(subcommand, after_help = help::BENCH)]
+    Bench(Bench),
     /// Play a provider of models on this machine, to try settings without paying
     #[command(after_help = help::MOCK_PROVIDER)]
     MockProvider(MockProviderArgs),
@@ -279,6 +283,8 @@ pub struct CompletionsArgs {
 /// `tidegate debug`.
 #[derive(Debug, Subcommand)]
 pub enum Debug {
+    /// Make many calls in one way and print what came of them
+    Calls(Box<CallsArgs>),
     /// Print the names of the points at which a proof may kill the process
     Killpoints,
 }

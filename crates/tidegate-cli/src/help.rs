@@ -99,6 +99,22 @@ Examples:
 It says where each service is, whether there is a key, how fast it answers one word, what its vectors
 are like and which limits it tells. Exit code 0 if all is well.";
 
+/// `tidegate bench --help`.
+pub const BENCH: &str = "\
+Examples:
+  tidegate bench provider --embed ollama:nomic-embed-text
+  tidegate bench provider --chat openai:gpt-4o-mini --calls 50 --knee --yes";
+
+/// `tidegate bench provider --help`.
+pub const BENCH_PROVIDER: &str = "\
+Examples:
+  tidegate bench provider --embed ollama:nomic-embed-text --knee
+  tidegate bench provider --embed openai:text-embedding-3-small --calls 500 --knee --yes
+  tidegate bench provider --chat openai:gpt-4o-mini --base-url http://127.0.0.1:8000/v1 --json
+
+The same texts are sent in every way, with the same limits and the same retries; nothing is kept. What
+it will send and cost is told first, and --yes is asked for unless the provider is on this machine.";
+
 /// `tidegate mock-provider --help`.
 pub const MOCK_PROVIDER: &str = "\
 Examples:

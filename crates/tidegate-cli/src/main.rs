@@ -11,6 +11,7 @@
 
 mod args;
 mod ask_args;
+mod bench_args;
 mod commands;
 mod errors;
 mod exit;
@@ -54,6 +55,8 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
         Command::Schema => commands::schema::run(),
         Command::Config(args) => commands::config::run(args, global, terminal),
         Command::Completions(args) => commands::completions::run(args),
+        Command::Bench(command) => commands::bench::run(command, global, terminal),
+        Command::Debug(args::Debug::Calls(args)) => commands::bench::calls(args, global, terminal),
         Command::Debug(args::Debug::Killpoints) => commands::killpoints::run(),
         Command::Index(args) => commands::index::run(args, global, terminal),
         Command::Search(args) => commands::search::run(args, global, terminal),

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod clean;
 mod color;
 mod columns;
@@ -22,6 +23,7 @@ mod stderr;
 mod table;
 mod units;
 
+pub use bench::{BenchView, TrialView, bench};
 pub use clean::{clean, clean_block};
 pub use color::{ColorMode, Paint};
 pub use columns::columns;

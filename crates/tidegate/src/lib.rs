@@ -17,6 +17,7 @@
 
 mod address;
 mod ask;
+pub mod bench;
 pub mod config;
 mod doctor;
 mod embedding;

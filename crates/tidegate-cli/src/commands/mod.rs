@@ -1,6 +1,7 @@
 //! One file a command: a function that takes the parsed arguments and says how it ended.
 
 pub mod ask;
+pub mod bench;
 pub mod completions;
 pub mod config;
 pub mod doctor;

@@ -47,6 +47,8 @@ fn help_says_what_it_said() {
         "journal stats",
         "journal prune",
         "doctor",
+        "bench",
+        "bench provider",
         "mock-provider",
         "schema",
         "config",
