@@ -317,3 +317,18 @@ fn mistakes_in_requests_are_named_before_anything_is_sent() {
         assert_eq!(fault.kind(), FaultKind::Config);
     }
 }
+
+#[test]
+fn every_pipeline_of_the_guide_is_one() {
+    let pages = [include_str!("../../../../../docs/guide.md"), include_str!("../../../../../docs/models.md")];
+    let blocks = pages.iter().flat_map(|page| page.split("```toml\n").skip(1));
+    let mut read_whole = 0;
+    for block in blocks {
+        let text = block.split("```").next().unwrap();
+        if text.starts_with("[source]") || text.starts_with("[ask]") {
+            read(text).unwrap_or_else(|fault| panic!("{fault}\n{text}"));
+            read_whole += 1;
+        }
+    }
+    assert!(read_whole >= 5, "{read_whole}");
+}

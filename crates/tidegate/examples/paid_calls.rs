@@ -1,4 +1,4 @@
-//! What embedding calls cost: `calls URL [--calls N] [--at-once N] [--journal FILE] [--requests-per-minute N]
+//! What embedding calls cost: `paid_calls URL [--calls N] [--at-once N] [--journal FILE] [--requests-per-minute N]
 //! [--tokens-per-minute N] [--timeout SECONDS] [--adaptive]`.
 //!
 //! Sends one-text requests to an OpenAI-compatible endpoint through the whole call layer, and prints one line of JSON.
