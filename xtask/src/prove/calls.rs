@@ -61,12 +61,12 @@ act = { slow = { times = 20.0 } }
 const POINTS: &[(&str, u64)] = &[
     ("call.keep.before", 60),
     ("call.keep.after", 60),
-    ("journal.append.before", 20),
-    ("journal.append.after", 20),
-    ("store.commit.begin", 3),
-    ("store.commit.middle", 3),
-    ("store.commit.before", 3),
-    ("store.commit.after", 3),
+    ("journal.append.before", 4),
+    ("journal.append.after", 4),
+    ("store.commit.begin", 2),
+    ("store.commit.middle", 2),
+    ("store.commit.before", 2),
+    ("store.commit.after", 2),
     ("store.sweep.before", 1),
 ];
 
@@ -75,7 +75,7 @@ const BEFORE_COMMIT: usize = 4;
 
 /// Documents of a world and paragraphs of each, of which three make about two texts: with what is added between the
 /// runs, 2,000 texts.
-const SIZE: (u64, u64) = (30, 60);
+const SIZE: (u64, u64) = (25, 60);
 
 /// Random kills in one world.
 const KILLS_PER_WORLD: u64 = 8;
@@ -156,14 +156,14 @@ fn world(
     let mut random = Random::new(seed);
     let (mut left, mut points, mut idle) = (kills, points.to_vec(), 0);
     while left > 0 || !points.is_empty() {
+        paying.change()?;
         let named = !points.is_empty() && (left == 0 || random.below(left + points.len() as u64) >= left);
         let kill = if named {
             let (point, most) = points[random.index(points.len())];
-            Kill::Point(point, 1 + random.below(most.div_ceil(round.batch)))
+            Kill::Point(point, 1 + random.below(paying.calls(most).min(most)))
         } else {
             paying.moment(&mut random)
         };
-        paying.change()?;
         let killed = paying.killed(&kill, tally).map_err(|error| format!("killed at {kill:?}: {error}"))?;
         idle = if killed { 0 } else { idle + 1 };
         if idle > MOST_IDLE {
@@ -180,7 +180,7 @@ fn world(
             }
             _ => {}
         }
-        if random.one_in(5) {
+        if random.one_in(4) {
             paying.end(tally)?;
         }
     }

@@ -45,6 +45,8 @@ pub(crate) enum Run {
 pub(crate) struct Paid {
     /// Requests.
     pub(crate) sent: u64,
+    /// Different texts in them.
+    pub(crate) texts: u64,
     /// Texts that were sent and are not in the journal.
     pub(crate) in_flight: u64,
     /// Texts that a run before had sent, and whose answer it had not kept.
@@ -98,6 +100,7 @@ pub(crate) fn paid(dir: &Path, run: Run, steady: bool) -> Result<Paid, String> {
     let count = |name: &str| verdict[name].as_u64().unwrap_or(0);
     Ok(Paid {
         sent: count("sent"),
+        texts: count("texts"),
         in_flight: count("in_flight"),
         sent_again: count("sent_again"),
         retried: count("retried"),

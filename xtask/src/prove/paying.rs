@@ -37,6 +37,12 @@ concurrency = WORKERS
 /// Bytes of the provider's log for a request, about.
 const LOGGED: u64 = 330;
 
+/// Paragraphs added by every change.
+const ADDED: u64 = 60;
+
+/// A run that is killed makes fewer calls than this.
+const MOST_CALLS: u64 = 400;
+
 /// Until when runs of a world are young: the time in which a process starts and sends its first calls.
 const START: Duration = Duration::from_millis(300);
 
@@ -50,6 +56,8 @@ pub(super) struct Paying<'a> {
     olds: Vec<PathBuf>,
     /// Changes so far.
     changes: u64,
+    /// Texts that the next run has to send, about.
+    left: u64,
 }
 
 impl<'a> Paying<'a> {
@@ -73,7 +81,15 @@ impl<'a> Paying<'a> {
         };
         write().map_err(|error| unwritable(&error))?;
         let provider = Provider::start(tool, dir, &format!("seed = {}\n{}", seed >> 1, round.script))?;
-        Ok(Self { tool, world, round, provider, olds: vec![nothing], changes: 0 })
+        Ok(Self {
+            tool,
+            world,
+            round,
+            provider,
+            olds: vec![nothing],
+            changes: 0,
+            left: size.0 * size.1 * 2 / 3,
+        })
     }
 
     /// A moment for a kill: mostly after some calls of the run, sometimes while the process starts.
@@ -82,9 +98,14 @@ impl<'a> Paying<'a> {
             let start = u64::try_from(START.as_micros()).unwrap_or(u64::MAX);
             return Kill::After(Duration::from_micros(random.below(start)));
         }
-        let calls = 1 + random.below(400 / self.round.batch);
+        let calls = 1 + random.below(self.calls(MOST_CALLS));
         // Where within a call is up to the bytes of its lines.
         Kill::Grown(self.provider.log.clone(), self.provider.logged() + calls * LOGGED + random.below(LOGGED))
+    }
+
+    /// So many calls as the next run probably makes, but no more than `most`.
+    pub(super) fn calls(&self, most: u64) -> u64 {
+        most.min(self.left).div_ceil(self.round.batch)
     }
 
     /// Changes, renames, copies, removes and adds documents.
@@ -94,10 +115,11 @@ impl<'a> Paying<'a> {
         let mut work = || {
             self.world.change()?;
             std::fs::rename(self.world.old(), &keep)?;
-            self.world.add_long(30)
+            self.world.add_long(ADDED)
         };
         work().map_err(|error| unwritable(&error))?;
         self.olds.push(keep);
+        self.left += ADDED * 2 / 3;
         Ok(())
     }
 
@@ -132,6 +154,7 @@ impl<'a> Paying<'a> {
         checker::store_since(&store, &self.world.docs(), &self.olds)?;
         let most = self.round.workers * self.round.batch;
         let paid = self.note(Run::Killed(most), tally)?;
+        self.left = self.left.saturating_sub(paid.texts - paid.in_flight);
         tally.in_flight += paid.in_flight;
         tally.fullest = tally.fullest.max((paid.in_flight, most));
         Ok(true)
@@ -168,10 +191,10 @@ impl<'a> Paying<'a> {
     fn judge_ended(&mut self, tally: &mut Tally) -> Result<u64, String> {
         checker::store(&self.world.dir.join("store.db"), &self.world.docs(), When::Ended)?;
         let paid = self.note(Run::Ended, tally)?;
+        self.left = 0;
         for old in self.olds.drain(..) {
             let _ = std::fs::remove_dir_all(old);
         }
-        // What the next killed run finds is what is there now.
         Ok(paid.sent)
     }
 
