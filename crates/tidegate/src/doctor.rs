@@ -9,7 +9,7 @@ use tidegate_core::{Fault, FaultKind, Task, TraceId};
 use tidegate_model::{Chat, ChatParams, Text};
 use tidegate_store::{OpenMode, Store};
 
-use crate::config::{Config, ModelRef};
+use crate::config::{Config, ModelRef, Stage};
 use crate::services::{Reached, RemoteChat, RemoteEmbedding, Services, UNKNOWN};
 
 /// How long a service has to answer one word.
@@ -51,8 +51,15 @@ pub async fn doctor(config: &Config) -> Vec<Checked> {
 /// The models of providers that a configuration uses.
 fn models(config: &Config) -> Vec<(Work, ModelRef, usize)> {
     let embed = config.embed().map(|embed| (Work::Embed, embed.model.clone(), embed.dimensions));
-    let ask = Some((Work::Answer, config.ask.model.clone(), 0));
-    embed.into_iter().chain(ask).filter(|(_, model, _)| model.provider().is_some()).collect()
+    let enriching = config.stages.iter().filter_map(|stage| match stage {
+        Stage::Enrich(enrich) => Some(&enrich.model),
+        _ => None,
+    });
+    let mut answering: Vec<&ModelRef> = enriching.chain([&config.ask.model, &config.ask.fallback]).collect();
+    answering.sort_by_key(|model| model.to_string());
+    answering.dedup();
+    let answering = answering.into_iter().map(|model| (Work::Answer, model.clone(), 0));
+    embed.into_iter().chain(answering).filter(|(_, model, _)| model.provider().is_some()).collect()
 }
 
 fn store(config: &Config) -> Checked {
