@@ -60,11 +60,14 @@ impl Object {
         self.put(name, Node::Text(text))
     }
 
-    /// With the fields of `table` laid over those that are there, tables into objects.
+    /// With the fields of `table` laid over those that are there, tables into objects; in the order of their names, as
+    /// the order of a table is that of its file or not by what else is built.
     pub(crate) fn with_table(mut self, table: &Table) -> Self {
-        for (name, value) in table {
+        let mut fields: Vec<_> = table.iter().collect();
+        fields.sort_unstable_by_key(|(name, _)| *name);
+        for (name, value) in fields {
             let Value::Table(inner) = value else {
-                self = self.with(name, value);
+                self = self.put(name, Node::Text(json(value)));
                 continue;
             };
             let under =
@@ -108,6 +111,20 @@ impl Object {
     }
 }
 
+/// The JSON text of a value of TOML, the fields of its tables in the order of their names.
+fn json(value: &Value) -> String {
+    match value {
+        Value::Table(table) => {
+            let mut text = String::new();
+            Object::new().with_table(table).write(&mut text);
+            text
+        }
+        Value::Array(values) => format!("[{}]", values.iter().map(json).collect::<Vec<_>>().join(",")),
+        Value::Datetime(at) => serde_json::Value::from(at.to_string()).to_string(),
+        plain => serde_json::to_string(plain).expect("texts, numbers and truths are JSON"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,12 +153,17 @@ mod tests {
 
     #[test]
     fn tables_are_laid_over_objects() {
-        let table: Table =
-            toml::from_str("keep_alive = \"5m\"\ntop = false\n[options]\nnum_ctx = 8192").expect("TOML");
+        let table: Table = toml::from_str(
+            "top = false\nkeep_alive = \"5m\"\nstop = [{ b = 1, a = 2021-01-01 }]\n[options]\nnum_ctx = 8192",
+        )
+        .expect("TOML");
         let object = Object::new()
             .with("top", &1)
             .with_object("options", Object::new().with("seed", &7))
             .with_table(&table);
-        assert_eq!(text(&object), r#"{"keep_alive":"5m","options":{"seed":7,"num_ctx":8192},"top":false}"#);
+        assert_eq!(
+            text(&object),
+            r#"{"keep_alive":"5m","options":{"seed":7,"num_ctx":8192},"stop":[{"a":"2021-01-01","b":1}],"top":false}"#
+        );
     }
 }
