@@ -52,7 +52,9 @@ impl Drop for Provider {
 
 /// One line of ours.
 fn ours(words: &[&str]) -> Result<Value, String> {
-    peers::example("tidegate", "paid_calls", words)?.pop().ok_or_else(|| "the example printed nothing".to_owned())
+    peers::example("tidegate", "paid_calls", words)?
+        .pop()
+        .ok_or_else(|| "the example printed nothing".to_owned())
 }
 
 /// One line of a peer.

@@ -169,7 +169,7 @@ impl Bench {
         let tally = match (way, targets.pop()) {
             (Way::Threads, Some(last)) => {
                 targets.push(last);
-                ways::threads(targets, &turns)?
+                ways::threads(&targets, &turns)?
             }
             (Way::Sequential, Some(target)) => ways::together(&target, &turns, 1)?,
             (Way::Async, Some(target)) => ways::together(&target, &turns, at_once)?,

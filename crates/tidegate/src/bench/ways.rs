@@ -55,7 +55,7 @@ async fn one_thread(target: &Target, turns: &Turns, at_once: usize) -> Tally {
 }
 
 /// Each of `targets` in a thread of its own, which waits for every call it makes.
-pub(super) fn threads(targets: Vec<Target>, turns: &Arc<Turns>) -> Result<Tally, Fault> {
+pub(super) fn threads(targets: &[Target], turns: &Arc<Turns>) -> Result<Tally, Fault> {
     let mut tally = Tally::default();
     std::thread::scope(|scope| {
         let started: Vec<_> = targets
