@@ -10,6 +10,7 @@ use tidegate_model::{Chat, ChatParams, Text};
 use tidegate_store::{OpenMode, Store};
 
 use crate::config::{Config, ModelRef, Stage};
+use crate::job::remembered_configs;
 use crate::services::{Reached, RemoteChat, RemoteEmbedding, Services, UNKNOWN};
 
 /// How long a service has to answer one word.
@@ -33,19 +34,39 @@ enum Work {
     Answer,
 }
 
-/// Looks at everything that `config` names. Each call costs a few tokens.
+/// Looks at everything that `config` names, and at the models that the store is searched with. Each call costs a few
+/// tokens.
 pub async fn doctor(config: &Config) -> Vec<Checked> {
     let mut checked = vec![store(config)];
-    let services = Services::new(config);
-    for (work, model, dimensions) in models(config) {
-        let name = if work == Work::Embed { "embed" } else { "answer" };
-        let mut one = Checked { subject: format!("{name} {model}"), facts: Vec::new(), fault: None };
-        if let Err(fault) = look(&services, (work, &model, dimensions), &mut one.facts).await {
-            one.fault = Some(fault);
+    let mut seen = Vec::new();
+    for config in std::iter::once(config.clone()).chain(remembered(config)) {
+        let services = Services::new(&config);
+        for model in models(&config) {
+            if seen.contains(&model) {
+                continue;
+            }
+            seen.push(model.clone());
+            let (work, model, dimensions) = model;
+            let name = if work == Work::Embed { "embed" } else { "answer" };
+            let mut one = Checked { subject: format!("{name} {model}"), facts: Vec::new(), fault: None };
+            if let Err(fault) = look(&services, (work, &model, dimensions), &mut one.facts).await {
+                one.fault = Some(fault);
+            }
+            checked.push(one);
         }
-        checked.push(one);
     }
     checked
+}
+
+/// What the runs that filled the store were told; where a provider is now is said by whoever asks now. A store that
+/// does not open, or remembers nothing that reads, is told elsewhere.
+fn remembered(config: &Config) -> Vec<Config> {
+    let read = Store::open(&config.store.url, OpenMode::Read).and_then(|store| remembered_configs(&store));
+    let mut configs = read.unwrap_or_default();
+    for remembered in &mut configs {
+        remembered.providers.extend(config.providers.clone());
+    }
+    configs
 }
 
 /// The models of providers that a configuration uses.

@@ -167,11 +167,15 @@ fn a_doctor_finds_what_is_there_and_what_is_not() {
     let wrong =
         world.run(&["doctor", "--embed", "openai:text-embedding-3-smal", "--base-url", &base]).ended(2);
     assert!(wrong.out.contains("the service has text-embedding-3-small, gpt-4o-mini"), "{}", wrong.out);
+    world.write("docs/a.md", "# Tides\n\nThe moon raises two bulges of water.");
+    world.run(&["index", "docs", "--embed", "openai:text-embedding-3-small", "--base-url", &base]).ended(0);
+    let stored = world.run(&["doctor"]).ended(0);
+    assert!(stored.out.contains("embed openai:text-embedding-3-small"), "{}", stored.out);
     server.stop();
     let gone =
         world.run(&["doctor", "--embed", "openai:text-embedding-3-small", "--base-url", &base, "--json"]);
     let told = gone.ended(75).json();
     assert_eq!(told[1]["ok"], false);
-    let alone = world.run(&["doctor"]).ended(0);
+    let alone = World::new().run(&["doctor"]).ended(0);
     assert!(alone.out.contains("on this machine"), "{}", alone.out);
 }
