@@ -9,7 +9,7 @@
 //! let overrides = Overrides { max_tokens: Some(128), ..Overrides::default() };
 //! let resolved = resolve(Layers { overrides, ..Layers::default() })?;
 //! assert_eq!(resolved.config.chunk().map(|chunk| chunk.max_tokens), Some(128));
-//! assert_eq!(resolved.origins.of("stage.chunk.max_tokens").to_string(), "--max-tokens");
+//! assert_eq!(resolved.origins.of("stage.chunk.max_tokens").to_string(), "--chunk-tokens");
 //! # Ok::<(), tidegate_core::Fault>(())
 //! ```
 
