@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tidegate_core::context::Stop;
+use tidegate_core::Stop;
 use tidegate_core::{Cx, Fault, FaultKind, Fetch, Listing, Source, SourceItem};
 
 use crate::fetch::FileFetch;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tidegate_core::context::Stop;
+use tidegate_core::Stop;
 use tidegate_core::{Coverage, Cx, Fault, FaultKind, Fetch, Fetched, Listing, Position, Source, SourceItem};
 
 use crate::decode::{Packing, decoded};

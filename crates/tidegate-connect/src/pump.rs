@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use tidegate_core::context::Stop;
+use tidegate_core::Stop;
 use tidegate_core::{Cx, Fault, FaultKind};
 use tokio::sync::mpsc;
 

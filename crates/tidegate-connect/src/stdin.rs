@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tidegate_core::context::Stop;
+use tidegate_core::Stop;
 use tidegate_core::{Body, ContentHash, Cx, Fault, FaultKind, Fetch, Listing, Source, SourceItem, Version};
 
 use crate::files::FIRST;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tidegate_core::context::Stop;
+use tidegate_core::Stop;
 use tidegate_core::{Cx, Fault, FaultKind, Fetch, Listing, Position, Source};
 
 use crate::files::FIRST;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use tidegate_core::context::Stop;
+use tidegate_core::Stop;
 use tidegate_core::{Cx, Fault, FaultKind, Fetch, Listing, Source};
 use tokio::sync::mpsc;
 use tokio::time::Instant;

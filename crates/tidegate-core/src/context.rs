@@ -4,20 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use crate::fault::{Fault, FaultKind};
-
-/// How far a stop has gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stop {
-    /// Running.
-    Go,
-    /// No new intake; what is in flight is finished.
-    Drain,
-    /// Nothing is finished; what is not committed stays pending.
-    Abort,
-}
+use crate::stop::{Stop, StopSignal};
 
 /// Runs CPU work off the event loop.
 pub trait Compute: Send + Sync {
@@ -34,7 +24,7 @@ pub struct Cx {
     pub run: Arc<str>,
     /// Where CPU work goes.
     pub compute: Arc<dyn Compute>,
-    stop: watch::Receiver<Stop>,
+    stop: StopSignal,
     /// Microseconds that whoever works under this context waited for a limit since it was last asked.
     waited: Arc<AtomicU64>,
 }
@@ -42,7 +32,7 @@ pub struct Cx {
 impl Cx {
     /// A context for `run`, whose stop is announced on `stop`.
     #[must_use]
-    pub fn new(run: Arc<str>, compute: Arc<dyn Compute>, stop: watch::Receiver<Stop>) -> Self {
+    pub fn new(run: Arc<str>, compute: Arc<dyn Compute>, stop: StopSignal) -> Self {
         Self { run, compute, stop, waited: Arc::default() }
     }
 
@@ -66,14 +56,14 @@ impl Cx {
 
     /// Where word of a stop arrives, for whoever waits beside the run.
     #[must_use]
-    pub fn stop_signal(&self) -> watch::Receiver<Stop> {
+    pub fn stop_signal(&self) -> StopSignal {
         self.stop.clone()
     }
 
     /// How far a stop has gone.
     #[must_use]
     pub fn stop(&self) -> Stop {
-        *self.stop.borrow()
+        self.stop.level()
     }
 
     /// Waits until a stop has gone at least as far as `level`.
@@ -81,11 +71,7 @@ impl Cx {
     /// # Cancel safety
     /// Safe.
     pub async fn stopped(&self, level: Stop) {
-        let mut stop = self.stop.clone();
-        if stop.wait_for(|now| *now >= level).await.is_err() {
-            // The sender is gone: nobody can ask for a stop any more.
-            std::future::pending::<()>().await;
-        }
+        self.stop.reached(level).await;
     }
 
     /// Runs `work` on the compute pool and waits for its result.

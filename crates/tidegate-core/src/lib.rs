@@ -23,6 +23,7 @@ pub mod report;
 pub mod sink;
 pub mod source;
 pub mod stage;
+pub mod stop;
 pub mod tether;
 pub mod wire;
 
@@ -30,7 +31,7 @@ pub use budget::{Budget, Permit};
 pub use codec::{
     Charge, Codec, Listener, Quota, QuotaUnit, Refusal, RefusalKind, Reply, Shape, StreamCodec, Usage,
 };
-pub use context::{Compute, Cx, Stop};
+pub use context::{Compute, Cx};
 pub use document::{Block, BlockKind, Document, Place};
 pub use embed::{Embedder, Task, Tokenizer};
 pub use fault::{Advice, Fault, FaultKind, advise};
@@ -42,5 +43,6 @@ pub use record::{Body, Embedded, Fields, Passage, Record, TraceId};
 pub use sink::{Commit, Sink};
 pub use source::{Fetch, Fetched, Listing, Source};
 pub use stage::{Batch, Cpu, Each, Emit, Emitted, Grouping, Window};
+pub use stop::{Stop, StopHandle, StopSignal};
 pub use tether::{Book, Tether, UnitId};
 pub use wire::{Answer, Head, HttpRequest, Incoming, Pieces, Transport, WireFault, WireFaultKind};

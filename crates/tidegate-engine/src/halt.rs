@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_core::report::RunState;
-use tidegate_core::{Fault, FaultKind, Sweep};
-
-use crate::stop::StopHandle;
+use tidegate_core::{Fault, FaultKind, StopHandle, Sweep};
 
 /// Why and how far the run is to stop.
 #[derive(Clone)]

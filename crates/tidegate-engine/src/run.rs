@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_core::counters::StageCounters;
 use tidegate_core::report::{Report, RunState};
-use tidegate_core::{Compute, Cx, Fault, FaultKind, Stop, Sweep};
+use tidegate_core::{Compute, Cx, Fault, FaultKind, Stop, StopHandle, Sweep};
 use tokio::sync::Semaphore;
 
 use crate::book::Settlement;
@@ -18,7 +18,6 @@ use crate::monitor::{Monitor, StageView};
 use crate::mutant::planted;
 use crate::passage::Resequencer;
 use crate::queue::{Producer, Queue};
-use crate::stop::StopHandle;
 use crate::tasks::Tasks;
 use crate::window::{Open, Windowing};
 use crate::{batch, cpu, each};

@@ -1,7 +1,6 @@
 //! Who calls: how urgent it is, until when it matters, and whether the run still wants it.
 
-use tidegate_core::{Stop, TraceId};
-use tokio::sync::watch;
+use tidegate_core::{Stop, StopSignal, TraceId};
 use tokio::time::Instant;
 
 use super::admission::Priority;
@@ -15,7 +14,7 @@ pub struct CallCx {
     pub deadline: Option<Instant>,
     /// The record, for logs and quarantine.
     pub trace: TraceId,
-    stop: Option<watch::Receiver<Stop>>,
+    stop: Option<StopSignal>,
 }
 
 impl CallCx {
@@ -34,7 +33,7 @@ impl CallCx {
 
     /// With a run whose stop is announced on `stop`.
     #[must_use]
-    pub fn stopping(mut self, stop: watch::Receiver<Stop>) -> Self {
+    pub fn stopping(mut self, stop: StopSignal) -> Self {
         self.stop = Some(stop);
         self
     }
@@ -42,7 +41,7 @@ impl CallCx {
     /// How far a stop has gone.
     #[must_use]
     pub fn stop(&self) -> Stop {
-        self.stop.as_ref().map_or(Stop::Go, |stop| *stop.borrow())
+        self.stop.as_ref().map_or(Stop::Go, StopSignal::level)
     }
 
     /// Waits until a stop has gone at least as far as `level`.
@@ -50,11 +49,9 @@ impl CallCx {
     /// # Cancel safety
     /// Safe.
     pub async fn stopped(&self, level: Stop) {
-        if let Some(mut stop) = self.stop.clone()
-            && stop.wait_for(|now| *now >= level).await.is_ok()
-        {
-            return;
+        match &self.stop {
+            Some(stop) => stop.reached(level).await,
+            None => std::future::pending().await, // nobody can ask for a stop
         }
-        std::future::pending::<()>().await; // nobody can ask for a stop
     }
 }

@@ -1,8 +1,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tidegate_core::{FaultKind, Stop};
-use tokio::sync::watch;
+use tidegate_core::{FaultKind, StopHandle};
 use tokio::time::{Instant, timeout};
 
 use super::world::*;
@@ -113,13 +112,13 @@ async fn a_blocked_lane_is_told_to_all_who_wait() {
 async fn an_aborted_run_stops_waiting() {
     let world = World::new(|_| Act::Hang);
     let items = lines(["a"]);
-    let (stop, stopped) = watch::channel(Stop::Go);
-    let (cx, waits) = (bulk(), bulk().stopping(stopped));
+    let stop = StopHandle::new();
+    let (cx, waits) = (bulk(), bulk().stopping(stop.subscribe()));
     let mut leader = Box::pin(world.caller.call(&items, &cx));
     assert!(timeout(Duration::from_secs(1), &mut leader).await.is_err());
     let abort = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        stop.send_replace(Stop::Abort);
+        stop.abort();
     };
     let (waited, ()) = tokio::join!(world.caller.call(&items, &waits), abort);
     assert_eq!(waited.expect_err("stopped").kind(), FaultKind::Cancelled);

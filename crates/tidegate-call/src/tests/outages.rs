@@ -3,8 +3,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::iter;
-use tidegate_core::{FaultKind, Stop, WireFaultKind};
-use tokio::sync::watch;
+use tidegate_core::{FaultKind, StopHandle, WireFaultKind};
 use tokio::time::{Instant, timeout};
 
 use super::world::*;
@@ -109,12 +108,12 @@ async fn a_person_gets_an_old_answer_or_anothers() {
 #[tokio::test(start_paused = true)]
 async fn a_draining_run_does_not_wait_out_an_outage() {
     let world = World::new(|_| Act::Status(503, None));
-    let (stop, stopped) = watch::channel(Stop::Go);
-    let cx = bulk().stopping(stopped);
+    let stop = StopHandle::new();
+    let cx = bulk().stopping(stop.subscribe());
     let items = numbered(3);
     let drain = async {
         tokio::time::sleep(Duration::from_secs(100)).await;
-        stop.send_replace(Stop::Drain);
+        stop.drain();
         Instant::now()
     };
     let (ended, since) = tokio::join!(world.caller.call(&items, &cx), drain);

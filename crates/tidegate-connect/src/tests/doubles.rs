@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use tidegate_core::context::{Compute, Stop};
-use tidegate_core::{Coverage, Cx, Listing, Source, SourceItem};
-use tokio::sync::watch;
+use tidegate_core::context::Compute;
+use tidegate_core::{Coverage, Cx, Listing, Source, SourceItem, StopHandle};
 
 struct Inline;
 
@@ -21,9 +20,9 @@ pub(super) fn cx() -> Cx {
     stoppable().0
 }
 
-pub(crate) fn stoppable() -> (Cx, watch::Sender<Stop>) {
-    let (send, receive) = watch::channel(Stop::Go);
-    (Cx::new("test".into(), Arc::new(Inline), receive), send)
+pub(crate) fn stoppable() -> (Cx, StopHandle) {
+    let stop = StopHandle::new();
+    (Cx::new("test".into(), Arc::new(Inline), stop.subscribe()), stop)
 }
 
 /// Lists a source to its end.

@@ -387,7 +387,7 @@ async fn a_stop_is_answered_at_once() {
     let dir = folder(&["a.md"]);
     let mut files = Files::open(&[dir.path().to_path_buf()], options()).unwrap();
     let (cx, stop) = stoppable();
-    stop.send(tidegate_core::context::Stop::Drain).unwrap();
+    stop.drain();
     assert!(matches!(files.list(&cx, 10).await.unwrap(), Listing::Quiet));
     assert_eq!(list_all(&mut files, 10).await.0.len(), 1, "nothing was lost by stopping");
 }

@@ -71,7 +71,7 @@ async fn waiting_for_input_ends_with_a_stop() {
     let (send, receive) = mpsc::sync_channel(1);
     let mut source = StdinRows::new(Silent(receive, io::Cursor::default()), RowOptions::default()).unwrap();
     let (cx, stop) = stoppable();
-    let stopping = async { stop.send(tidegate_core::context::Stop::Drain).unwrap() };
+    let stopping = async { stop.drain() };
     let (listing, ()) = tokio::join!(source.list(&cx, 10), stopping);
     assert!(matches!(listing.unwrap(), Listing::Quiet));
     // What came meanwhile is there for a run that goes on.

@@ -176,7 +176,7 @@ async fn a_stop_ends_the_wait() {
     let mut tail = Tail::open(&dir.path().join("log"), slow).unwrap();
     let (cx, stop) = stoppable();
     let start = tokio::time::Instant::now();
-    let stopping = async { stop.send(tidegate_core::context::Stop::Drain).unwrap() };
+    let stopping = async { stop.drain() };
     let (listing, ()) = tokio::join!(tail.list(&cx, 1), stopping);
     assert!(matches!(listing.unwrap(), Listing::Quiet));
     assert_eq!(start.elapsed(), std::time::Duration::ZERO);

@@ -225,6 +225,6 @@ async fn a_stop_ends_the_wait() {
     let mut followed = Followed::new(&["a.md"]);
     followed.until_end().await;
     let (cx, stop) = stoppable();
-    stop.send(tidegate_core::context::Stop::Drain).unwrap();
+    stop.drain();
     assert!(matches!(followed.source.as_mut().unwrap().list(&cx, 1).await.unwrap(), Listing::Quiet));
 }

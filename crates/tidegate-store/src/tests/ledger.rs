@@ -321,7 +321,7 @@ async fn the_sink_commits_through_the_ledger() {
     use tidegate_core::Sink as _;
     let world = World::new();
     let ledger = std::sync::Arc::new(world.run("r1").await);
-    let (_stop, stopped) = tokio::sync::watch::channel(tidegate_core::Stop::Go);
+    let stopped = tidegate_core::StopHandle::new().subscribe();
     let cx = tidegate_core::Cx::new("r1".into(), std::sync::Arc::new(NoPool), stopped);
     let mut sink = crate::StoreSink::new(ledger);
     assert!(sink.grouping().items > 1 && !sink.ordered());

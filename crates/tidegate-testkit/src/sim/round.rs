@@ -208,9 +208,7 @@ async fn intervene(sim: &Sim, (end, last): (End, bool), asked: &AtomicBool) {
 
 /// Resolves when a drain should long be over. Notes when it began.
 async fn too_late(stop: &StopHandle, (deadline, drained_at): (Duration, &Mutex<Option<Instant>>)) {
-    if stop.subscribe().wait_for(|level| *level >= Stop::Drain).await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    stop.subscribe().reached(Stop::Drain).await;
     *drained_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     tokio::time::sleep(deadline + Duration::from_millis(50)).await;
 }

@@ -3,8 +3,7 @@
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
-use tidegate_core::{Fault, FaultKind, QuotaUnit, Stop, Usage};
-use tokio::sync::watch;
+use tidegate_core::{Fault, FaultKind, QuotaUnit, StopHandle, Usage};
 use tokio::time::Instant;
 
 use super::*;
@@ -227,16 +226,16 @@ async fn many_repeats_are_paid_for_one_by_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_ends_waits() {
-    let (stop, level) = watch::channel(Stop::Go);
+    let stop = StopHandle::new();
     let lane = Lane::new(name(), fixed(1));
-    let cx = cx().stopping(level);
+    let cx = cx().stopping(stop.subscribe());
     let first = lane.admit(&ask(1), &cx).await.unwrap();
     let one = ask(1);
     let mut waiting = Box::pin(lane.admit(&one, &cx));
     assert!(tokio::time::timeout(ms(1), &mut waiting).await.is_err());
-    stop.send(Stop::Drain).unwrap();
+    stop.drain();
     assert!(tokio::time::timeout(ms(1), &mut waiting).await.is_err(), "its turn comes soon enough");
-    stop.send(Stop::Abort).unwrap();
+    stop.abort();
     assert!(matches!(waiting.await, Err(Denied::Stopped(_))));
     assert!(matches!(lane.admit(&one, &cx).await, Err(Denied::Stopped(_))));
     drop(first);
@@ -245,9 +244,9 @@ async fn a_stop_ends_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_does_not_wait_for_a_broken_lane() {
-    let (stop, level) = watch::channel(Stop::Go);
+    let stop = StopHandle::new();
     let lane = Lane::new(name(), fixed(8));
-    let (cx, one) = (cx().stopping(level), ask(1));
+    let (cx, one) = (cx().stopping(stop.subscribe()), ask(1));
     for _ in 0..5 {
         let mut ticket = lane.admit(&one, &cx).await.unwrap();
         ticket.sent();
@@ -256,7 +255,7 @@ async fn a_drain_does_not_wait_for_a_broken_lane() {
     let start = Instant::now();
     let mut waiting = Box::pin(lane.admit(&one, &cx));
     assert!(tokio::time::timeout(ms(10), &mut waiting).await.is_err());
-    stop.send(Stop::Drain).unwrap();
+    stop.drain();
     assert!(matches!(waiting.await, Err(Denied::Stopped(_))));
     assert!(matches!(lane.admit(&one, &cx).await, Err(Denied::Stopped(_))), "nor does one that comes later");
     assert!(start.elapsed() < ms(20));
