@@ -12,6 +12,11 @@ use tokio::time::Instant;
 const TOGETHER: u32 = 3;
 /// The share of all ends in that time that they must be.
 const SHARE: f64 = 0.25;
+/// Answers in a row that say "too many", each a second or more after the one before, after which the lane as a whole
+/// rests; twice as long after each further one, up to a minute. A service that allows a request in six seconds, and
+/// counts those that it refuses, would otherwise be asked just too often for ever, and never answer.
+const ROW: u32 = 16;
+const PAUSE: Duration = Duration::from_secs(1);
 /// How fast the smoothed round trip follows.
 const FOLLOW: f64 = 0.1;
 /// The round trip before the first answer.
@@ -56,11 +61,15 @@ pub(super) struct Signals {
     rtt: Option<f64>,
     halves: [Half; 2],
     since: Instant,
+    /// Ends in a row that said "too many", a second apart at least, and when the last of them was counted: what was
+    /// sent together is refused together, and counts as one.
+    row: u32,
+    counted: Option<Instant>,
 }
 
 impl Signals {
     pub(super) fn new(now: Instant) -> Self {
-        Self { rtt: None, halves: [Half::default(); 2], since: now }
+        Self { rtt: None, halves: [Half::default(); 2], since: now, row: 0, counted: None }
     }
 
     /// The smoothed round trip.
@@ -84,6 +93,7 @@ impl Signals {
         (wait, others): (Option<Duration>, u32),
     ) -> Showing {
         self.turn(now);
+        self.count(now, sign);
         let half = &mut self.halves[0];
         half.ended += 1;
         if sign == Sign::Good {
@@ -92,7 +102,19 @@ impl Signals {
         half.refused += 1;
         half.limited += u32::from(sign == Sign::Limited);
         half.wait = half.wait.max(wait.unwrap_or_default());
-        self.judge(others)
+        let shown = self.judge(others);
+        let Some(more) = self.row.checked_sub(ROW) else { return shown };
+        let rest = PAUSE.saturating_mul(1 << more.min(6));
+        Showing { limited: true, wait: shown.wait.max(rest), ..shown }
+    }
+
+    fn count(&mut self, now: Instant, sign: Sign) {
+        if sign != Sign::Limited {
+            self.row = 0;
+        } else if self.counted.is_none_or(|counted| now >= counted + PAUSE) {
+            self.row += 1;
+            self.counted = Some(now);
+        }
     }
 
     /// Forgets what it saw: it was acted upon.
@@ -119,6 +141,34 @@ impl Signals {
         if past >= half {
             self.halves = [Half::default(), if past < 2 * half { self.halves[0] } else { Half::default() }];
             self.since = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_that_is_refused_again_and_again_rests_longer_each_time() {
+        let start = Instant::now();
+        let mut signals = Signals::new(start);
+        let mut refused =
+            |at: u64| signals.note(start + Duration::from_secs(at), Sign::Limited, (None, 0)).wait;
+        assert!((0..15).all(|n| refused(n * 10).is_zero()));
+        let rests: Vec<u64> = (15..24).map(|n| refused(n * 10).as_secs()).collect();
+        assert_eq!(rests, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
+        signals.note(start + Duration::from_secs(300), Sign::Good, (None, 0));
+        assert!(signals.note(start + Duration::from_secs(310), Sign::Limited, (None, 0)).wait.is_zero());
+    }
+
+    #[test]
+    fn what_is_refused_together_counts_once() {
+        let start = Instant::now();
+        let mut signals = Signals::new(start);
+        for ms in 0..200 {
+            let shown = signals.note(start + Duration::from_millis(ms), Sign::Limited, (None, 64));
+            assert!(shown.wait.is_zero(), "{ms}");
         }
     }
 }

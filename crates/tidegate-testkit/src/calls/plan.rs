@@ -86,6 +86,8 @@ pub(crate) type Losses = Vec<Lossy>;
 #[derive(Debug, Clone)]
 pub(crate) struct Round {
     pub(crate) end: End,
+    /// When the run begins, milliseconds after people may come.
+    pub(crate) late: u64,
     pub(crate) people: Vec<Person>,
     pub(crate) journal: Faults,
 }
@@ -95,7 +97,7 @@ impl Plan {
     #[must_use]
     pub fn draw(rng: &mut Rng) -> Self {
         let hedging = rng.chance(50);
-        let probing = !hedging && rng.chance(40);
+        let probing = !hedging && rng.chance(20);
         let lanes: Vec<LanePlan> = match rng.below(6) {
             _ if probing => vec![script::probing(rng)],
             _ if hedging => vec![script::hedging(rng)],
@@ -117,6 +119,7 @@ impl Plan {
             for round in &mut rounds {
                 let crowd = |n| impatient(rng, n);
                 (round.end, round.people) = (End::Itself, (0..60).map(crowd).collect());
+                round.late = 200_000;
             }
         }
         if hedging {
@@ -150,9 +153,9 @@ fn round(rng: &mut Rng, (lanes, n): (&[LanePlan], u64), last: bool) -> Round {
         people.extend(visitors(rng, lanes.len(), n * 1_000 + who * 10));
     }
     if last {
-        return Round { end: End::Itself, people, journal: Faults { slow: 3, ..Faults::default() } };
+        return Round { end: End::Itself, late: 0, people, journal: Faults { slow: 3, ..Faults::default() } };
     }
-    Round { end: end(rng), people, journal: journal(rng) }
+    Round { end: end(rng), late: 0, people, journal: journal(rng) }
 }
 
 /// A person who waits a moment only.

@@ -169,6 +169,7 @@ async fn live(
     let mut looking = JoinSet::new();
     looking.spawn(look(process.clone(), (lasting.books.clone(), lasting.books.traffic.clone())));
     let began = started.elapsed();
+    sleep(Duration::from_millis(round.late)).await;
     let (ended, asked) = conduct(lasting, (&process, round.end)).await;
     if ended.is_some() {
         let all = async { while beside.join_next().await.is_some() {} };

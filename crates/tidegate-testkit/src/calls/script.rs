@@ -50,11 +50,11 @@ pub(crate) fn hedging(rng: &mut Rng) -> LanePlan {
     plan
 }
 
-/// A lane that first resets every connection and then hangs, with one call of the run at a time: while that one rests
-/// it is people who try the lane again, and most of them leave before it answers.
+/// A lane that first resets every connection and then hangs, while only people ask it: they try it again, and leave
+/// before it answers.
 pub(crate) fn probing(rng: &mut Rng) -> LanePlan {
     let mut plan = lane(rng, Work::Vectors(Grouping { items: 1, ..Grouping::default() }));
-    let (turn, end) = (Span::from_secs(rng.between(3, 8)), Span::from_secs(rng.between(60, 200)));
+    let (turn, end) = (Span::from_secs(rng.between(10, 20)), Span::from_secs(rng.between(60, 200)));
     let outage = |from, to, kind| Outage { from, to, kind };
     plan.script.outages =
         vec![outage(Span::default(), turn, OutageKind::Reset), outage(turn, end, OutageKind::Hang)];

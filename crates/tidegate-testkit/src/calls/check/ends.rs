@@ -85,17 +85,16 @@ fn held(case: &Case<'_>, life: &Life) -> Option<String> {
     }
     let max_hold = case.plan.max_hold;
     let tried = |lane: usize| {
-        let own = case.sent.iter().filter(|sent| sent.lane == lane && sent.life == life.life && !sent.person);
-        let last = own.clone().map(|sent| sent.end.map_or(sent.at, |end| end.at)).max()?;
+        let own = case.sent.iter().filter(|sent| sent.lane == lane && sent.life == life.life);
+        let last = own.clone().map(|sent| sent.end.map_or(sent.at, |end| end.at)).max();
         let early = |sent: &&crate::calls::traffic::Sent| sent.at + DRAIN < life.over;
         let good = own.clone().filter(early).filter(|sent| case.good(sent)).map(|sent| sent.at).max();
-        let all = case.sent.iter().filter(|sent| sent.lane == lane && sent.life == life.life);
-        let waits = all.filter_map(|sent| sent.hint).max().unwrap_or_default();
-        Some((last, good, waits))
+        let waits = own.filter_map(|sent| sent.hint).max().unwrap_or_default();
+        (last.unwrap_or(life.began), good, waits)
     };
     // The lane that was given up: it was sent something last the longest ago, or was never answered since long.
     let given_up = |lane: usize| {
-        let (last, good, waits) = tried(lane)?;
+        let (last, good, waits) = tried(lane);
         let silent = life.over.saturating_sub(good.unwrap_or(life.began));
         if silent + Duration::from_secs(1) < max_hold.min(Duration::from_secs(900)) && waits < max_hold {
             return Some(format!("lane {lane} answered {silent:?} before"));
