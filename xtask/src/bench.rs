@@ -8,16 +8,23 @@ use crate::Done;
 use crate::args::{Args, Spec};
 use crate::steps::Steps;
 
+mod calling;
 mod calls;
 mod chunk;
+mod hostile;
 mod html;
 mod index;
+mod knee;
 mod memory;
+mod outage;
 mod peers;
+mod poison;
 mod quality;
+mod quota;
 mod search;
 mod startup;
 mod versus;
+mod waterfall;
 
 const SPEC: Spec = Spec {
     help: "\
@@ -29,15 +36,20 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     index     documents/s, MB/s and peak memory on real documents; a second run
     html      HTML to text, beside selectolax
     chunk     chunking, beside chonkie and LangChain
-    calls     20,000 calls to a provider, beside aiohttp and threads: share of the limit, CPU a call
-    hostile   5,000 records against refusals, errors, resets and hangs, beside aiohttp
+    calls     20,000 calls to a provider, beside scripts: share of the limit, CPU a call, memory
+    quota     6,000 requests and 1 M tokens a minute: share used, refusals; limits known and unknown
+    waterfall 100 users at once: the last answer and the first words, one by one, by threads, at once
+    knee      a provider that bears 48 at once: what is found out beside 8, 48 and 256
+    hostile   5,000 records against refusals, errors, resets and hangs, beside scripts
+    poison    one text in a hundred is refused with its whole batch: what is lost, and what it costs
+    outage    a minute of 503: calls made meanwhile, records lost, time to full speed
     memory    200 MB and 2 GB of JSONL: the same peak
     search    p50, p99 and recall at 200,000 and 1,000,000 vectors
     quality   nDCG@10 and recall@100 of text, vector and hybrid on labelled data
 
     --corpus DIR   documents to measure on (default target/corpus; see `cargo xtask corpus`)
     --data DIR     for quality: docs.jsonl, queries.jsonl {id, text}, qrels.tsv
-    --small        for memory, calls and hostile: a tenth of the size
+    --small        for memory a tenth of the size, for what calls a provider a shorter run
 ",
     values: &["corpus", "data"],
     flags: &["small"],
@@ -72,7 +84,12 @@ const BENCHES: &[(&str, Bench)] = &[
     ("html", html::measure),
     ("chunk", chunk::measure),
     ("calls", calls::measure),
-    ("hostile", calls::hostile),
+    ("quota", quota::measure),
+    ("waterfall", waterfall::measure),
+    ("knee", knee::measure),
+    ("hostile", hostile::measure),
+    ("poison", poison::measure),
+    ("outage", outage::measure),
     ("memory", memory::measure),
     ("search", search::measure),
     ("quality", quality::measure),

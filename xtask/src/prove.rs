@@ -14,7 +14,7 @@ pub(crate) mod crash;
 mod mutants;
 mod outputs;
 mod paying;
-mod provider;
+pub(crate) mod provider;
 mod real;
 mod rows;
 mod scene;

@@ -18,20 +18,21 @@ pub(crate) struct Provider {
 impl Provider {
     /// Starts one in the folder `dir`, with its log in `log.jsonl` there.
     pub(crate) fn start(tool: &Tool, dir: &Path, script: &str) -> Result<Self, String> {
+        Self::start_with(tool, dir, script, &["--log", "log.jsonl"])
+    }
+
+    /// Starts one that writes no log, which takes a part of its time.
+    pub(crate) fn start_silent(tool: &Tool, dir: &Path, script: &str) -> Result<Self, String> {
+        Self::start_with(tool, dir, script, &[])
+    }
+
+    fn start_with(tool: &Tool, dir: &Path, script: &str, more: &[&str]) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("cannot start a provider: {error}");
         std::fs::write(dir.join("provider.toml"), script).map_err(failed)?;
         let log = dir.join("log.jsonl");
         let mut command = tool.command(dir);
-        command.args([
-            "mock-provider",
-            "--quiet",
-            "--port",
-            "0",
-            "--script",
-            "provider.toml",
-            "--log",
-            "log.jsonl",
-        ]);
+        command.args(["mock-provider", "--quiet", "--port", "0", "--script", "provider.toml"]);
+        command.args(more);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;
         let mut provider = Self { child, url: String::new(), log };
         let out = provider.child.stdout.take().ok_or("a provider without an output")?;

@@ -6,6 +6,7 @@ mod any_service;
 mod aside;
 mod asking;
 mod bad_input;
+mod bench;
 mod enriching;
 mod full_disk;
 mod journal;
