@@ -135,8 +135,8 @@ Examples:
   tidegate config --config pipeline.toml
   tidegate config --effective --config pipeline.toml
 
-Flags override TIDEGATE_STORE, TIDEGATE_MEMORY, TIDEGATE_MAX_HOLD and TIDEGATE_CORES; these
-override the file, and the file overrides the defaults.";
+Flags override TIDEGATE_STORE, TIDEGATE_MEMORY, TIDEGATE_MAX_HOLD, TIDEGATE_CORES and
+TIDEGATE_PRICES; these override the file, and the file overrides the defaults.";
 
 /// `tidegate completions --help`.
 pub const COMPLETIONS: &str = "\

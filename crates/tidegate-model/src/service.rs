@@ -113,6 +113,12 @@ impl Service {
         quota::of_head(&self.0.profile, head)
     }
 
+    /// What tokens cost, where it is known.
+    #[must_use]
+    pub fn prices(&self) -> Option<Price> {
+        self.0.price
+    }
+
     /// What `usage` costs, where the price is known.
     #[must_use]
     pub fn price(&self, usage: &Usage) -> Option<f64> {

@@ -40,7 +40,15 @@ pub async fn doctor(config: &Config) -> Vec<Checked> {
     let mut checked = vec![store(config)];
     let mut seen = Vec::new();
     for config in std::iter::once(config.clone()).chain(remembered(config)) {
-        let services = Services::new(&config);
+        let services = match Services::new(&config) {
+            Ok(services) => services,
+            Err(fault) => {
+                let at = config.limits.prices.clone().unwrap_or_default();
+                let facts = vec![("at", at)];
+                checked.push(Checked { subject: "prices".to_owned(), facts, fault: Some(fault) });
+                continue;
+            }
+        };
         for model in models(&config) {
             if seen.contains(&model) {
                 continue;
@@ -65,6 +73,7 @@ fn remembered(config: &Config) -> Vec<Config> {
     let mut configs = read.unwrap_or_default();
     for remembered in &mut configs {
         remembered.providers.extend(config.providers.clone());
+        remembered.limits.prices = config.limits.prices.clone();
     }
     configs
 }
@@ -128,7 +137,17 @@ async fn look(
         Err(fault) => return Err(with_names(fault, services, &reached).await),
     }
     limits(&reached.lane.view(), facts);
+    facts.push(("price", price(&reached)));
     Ok(())
+}
+
+/// What tokens cost, and who says so.
+fn price(reached: &Reached) -> String {
+    let Some(price) = reached.service.prices() else {
+        return "not known; it counts as nothing, and only a limit of tokens bounds it".to_owned();
+    };
+    let from = if price.own { "from your table" } else { "as published" };
+    format!("{} sent, {} answered, for a million tokens, {from}", price.input, price.output)
 }
 
 async fn embed(

@@ -92,7 +92,7 @@ impl Job {
         // Sources first: a mistyped path must not leave an empty store behind.
         let opened = Opened::new(config, options.watch, options.once)?;
         let store = open_store(config)?;
-        let services = Arc::new(Services::new(config));
+        let services = Arc::new(Services::new(config)?);
         let embedding = open_embedding(config, (&services, &store)).await?;
         unmixed(config, &embedding, &store)?;
         let built = pipeline::build(config, (&services, &store, &embedding))?;
@@ -234,6 +234,7 @@ fn remembered(config: &Config) -> Result<Settings, Fault> {
     let mut config = config.clone();
     config.source.make_absolute();
     config.sink.make_absolute();
+    config.limits.make_absolute();
     let internal = |error| Fault::new(FaultKind::Internal, "the settings are not JSON").cause(error);
     let source = serde_json::to_vec(&config.source.paths()).map_err(internal)?;
     let kind = config.source.kind().name();

@@ -41,6 +41,8 @@ impl Questions {
         for mut remembered in remembered_configs(store)? {
             // Where a provider is now is said by whoever searches now.
             remembered.providers.extend(config.providers.clone());
+            // So is what it costs: the file that was named then may be gone.
+            remembered.limits.prices.clone_from(&config.limits.prices);
             configs.push(remembered);
         }
         let remote = Remote { store: store.clone(), configs, model: OnceCell::new() };
@@ -89,7 +91,7 @@ impl Remote {
             else {
                 continue;
             };
-            let services = Services::new(config);
+            let services = Services::new(config)?;
             let named = services.reach(model).map(|reached| services::identity(&reached, *dimensions));
             match named {
                 Ok(name) if name == identity => {

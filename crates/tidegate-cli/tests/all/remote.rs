@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tidegate_testkit::provider::{Script, Server};
 
-use crate::world::{World, paragraph};
+use crate::world::{Live, World, paragraph};
 
 pub(crate) fn provider(script: &str) -> Server {
     Server::start(Script::from_toml(script).unwrap()).unwrap()
@@ -100,6 +100,58 @@ fn shorter_vectors_are_asked_for_every_time() {
     let report = index(&world, 0, &server, &shorter);
     assert_eq!((&report["records"]["stored"], &report["calls"]["sent"]), (&1.into(), &1.into()));
     assert!(!world.hits(&["--mode", "vector", "newword"]).is_empty());
+}
+
+#[test]
+fn what_a_run_costs_is_told_by_the_users_own_prices() {
+    let world = World::new();
+    corpus(&world, 20);
+    world.write("set/own.toml", "[[prices]]\nprovider = \"openai\"\nmodel = \"text-*\"\ninput = 1000\n");
+    world.write("set/pipeline.toml", "[limits]\nprices = \"own.toml\"\n");
+    let server = provider("");
+    let report = index(&world, 0, &server, &["--config", "set/pipeline.toml"]);
+    let (tokens, cost) = (&report["embedded"]["tokens"], &report["calls"]["cost"]);
+    let (tokens, cost) = (tokens.as_f64().unwrap(), cost.as_f64().unwrap());
+    assert!(tokens > 0.0 && (cost - tokens / 1e3).abs() < 1e-9, "{cost} for {tokens} tokens");
+    // A question is paid by what applies now; the table of the run may be gone.
+    world.write("set/own.toml", "");
+    assert!(!world.hits(&["--mode", "vector", "word7", "--store", "set/tidegate.db"]).is_empty());
+}
+
+#[test]
+fn a_budget_counts_in_the_users_own_prices() {
+    let world = World::new();
+    corpus(&world, 20);
+    world.write("own.toml", "[[prices]]\nprovider = \"openai\"\nmodel = \"*\"\ninput = 1000000\n");
+    let server = provider("");
+    let base = base(&server);
+    let args = ["index", "docs", "--embed", "openai:text-embedding-3-small", "--base-url", &base];
+    let run = |prices: Option<&str>| {
+        let mut command = world.command(&[&args[..], &["--budget", "0.5"]].concat());
+        command.envs(prices.map(|path| ("TIDEGATE_PRICES", path)));
+        Live::of(&mut command).end()
+    };
+    run(Some("own.toml")).ended(4);
+    assert_eq!(server.log().entries().len(), 0);
+    run(None).ended(0);
+}
+
+#[test]
+fn a_table_of_prices_with_a_mistake_is_refused_with_its_line() {
+    let world = World::new();
+    let one = "[[prices]]\nprovider = \"a\"\nmodel = \"b\"\n";
+    world.write("set/own.toml", format!("{one}input = 1\n{one}input = -2\n"));
+    world.write("set/pipeline.toml", "[limits]\nprices = \"own.toml\"\n");
+    let told = ["config", "--effective", "--config", "set/pipeline.toml"];
+    let refused = world.run(&told).ended(2);
+    assert!(refused.err.contains("set/pipeline.toml:2:1: set/own.toml:8:9"), "{}", refused.err);
+    world.write("set/own.toml", format!("{one}input = 1\n"));
+    let applies = world.run(&told).ended(0).out;
+    let line = applies.lines().find(|line| line.starts_with("prices = ")).expect("it applies");
+    assert!(line.starts_with("prices = \"set/own.toml\"") && line.contains("pipeline.toml:2"), "{line}");
+    world.write("set/pipeline.toml", "[limits]\nprices = \"nowhere.toml\"\n");
+    let missing = world.run(&told).ended(2);
+    assert!(missing.err.contains("set/nowhere.toml cannot be read"), "{}", missing.err);
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Asker {
         }
         let prompt = Prompt::new(ask)?;
         let index = Index::open_with(&config.store.url, config)?;
-        let services = Services::new(config);
+        let services = Services::new(config)?;
         let chat = RemoteChat::open(&services, ask, Arc::new(Lazy(index.store().clone())))?;
         let params = ChatParams {
             temperature: (ask.temperature > 0.0).then_some(ask.temperature as f32),

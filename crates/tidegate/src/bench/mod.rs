@@ -81,7 +81,7 @@ impl Bench {
             .hint("name a model of a provider, such as openai:text-embedding-3-small"));
         };
         let base = config.providers.get(provider).and_then(|provider| provider.base_url.clone());
-        let services = Services::new(config);
+        let services = Services::new(config)?;
         let reached = services.reach(&load.model)?;
         Ok(Self { services, reached, load, journal: None, base })
     }

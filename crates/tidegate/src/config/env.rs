@@ -9,11 +9,12 @@ use super::raw::Raw;
 
 /// Every variable that sets something: its name, the section and the key. Few on purpose: what describes a pipeline
 /// belongs in its file; what describes a machine may come from its environment.
-pub const VARIABLES: [(&str, &str, &str); 4] = [
+pub const VARIABLES: [(&str, &str, &str); 5] = [
     ("TIDEGATE_STORE", "store", "url"),
     ("TIDEGATE_MEMORY", "limits", "memory"),
     ("TIDEGATE_MAX_HOLD", "limits", "max_hold"),
     ("TIDEGATE_CORES", "limits", "cores"),
+    ("TIDEGATE_PRICES", "limits", "prices"),
 ];
 
 /// Reads the variables through `lookup`; an empty one counts as unset.

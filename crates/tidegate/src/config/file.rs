@@ -195,6 +195,14 @@ pub(super) fn load_schema(path: &std::path::Path) -> Result<String, Fault> {
     )
 }
 
+/// Reads the text of a price table.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn load_prices(path: &std::path::Path) -> Result<String, Fault> {
+    read_text(path, "name the file of your prices, or leave it out to use those that are known", "shorten it")
+}
+
 fn read_text(path: &std::path::Path, if_missing: &str, if_long: &str) -> Result<String, Fault> {
     use std::io::Read as _;
 

@@ -1,8 +1,13 @@
 //! `[store]`, `[limits]` and `[sweep]`: where the account is kept, how much may be used, what may be removed.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tidegate_core::Fault;
+use tidegate_model::Prices;
 
+use super::file;
 use super::period::Period;
 use super::size::Size;
 
@@ -55,6 +60,11 @@ pub struct Limits {
     pub cores: usize,
     /// The most money a run may spend on providers, in the currency of the price table; 0 means no limit.
     pub budget: f64,
+    /// A file of your own prices, which come before those that are known: [[prices]] with provider, model, input and
+    /// output, for a million tokens. Relative to the folder of this file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"prices.toml")]
+    pub prices: Option<String>,
     /// The most tokens a run may spend on providers, sent and answered together; 0 means no limit.
     pub max_tokens: u64,
 }
@@ -71,8 +81,29 @@ impl Default for Limits {
             queue_bytes: Size::from_bytes(16_000_000),
             cores: 0,
             budget: 0.0,
+            prices: None,
             max_tokens: 0,
         }
+    }
+}
+
+impl Limits {
+    /// Makes the path of the prices absolute, so that it means the same when read back from another folder.
+    pub(crate) fn make_absolute(&mut self) {
+        let Some(path) = &mut self.prices else { return };
+        let absolute = std::path::absolute(&*path).ok();
+        if let Some(absolute) = absolute.and_then(|absolute| absolute.to_str().map(str::to_owned)) {
+            *path = absolute;
+        }
+    }
+
+    /// What tokens cost: what the file of own prices says, before what is known.
+    ///
+    /// # Errors
+    /// [`tidegate_core::FaultKind::Config`]: the file cannot be read, or what in it is not understood, and where.
+    pub(crate) fn prices(&self) -> Result<Prices, Fault> {
+        let Some(path) = &self.prices else { return Ok(Prices::builtin()) };
+        Prices::with_own(&file::load_prices(Path::new(path))?, path)
     }
 }
 

@@ -84,6 +84,8 @@ pub fn resolve(layers: Layers<'_>) -> Result<Resolved, Fault> {
         rebase(&mut config, &origins, folder)?;
     }
     read_schemas(&mut config, &origins)?;
+    // Read once more when they are needed; here, so that a mistake in them is told before anything begins.
+    config.limits.prices().map_err(|fault| check::placed(fault, origins.of("limits.prices")))?;
     validate::validate(&config, &origins)?;
     Ok(Resolved { config, origins })
 }
@@ -184,6 +186,9 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
         {
             *path = joined(folder, path);
         }
+    }
+    if let Some(path) = config.limits.prices.as_mut().filter(|_| ours("limits.prices")) {
+        *path = joined(folder, path);
     }
     if ours("store.url") {
         let url = &config.store.url;

@@ -60,17 +60,21 @@ impl Reached {
 
 impl Services {
     /// The services that `config` names, over HTTP.
-    #[must_use]
-    pub fn new(config: &Config) -> Self {
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`]: the file of prices cannot be read or is not understood.
+    pub fn new(config: &Config) -> Result<Self, Fault> {
         Self::over(config, Arc::new(Http::default()))
     }
 
     /// The same over another transport, such as one in memory.
-    #[must_use]
-    pub fn over(config: &Config, transport: Arc<dyn Transport>) -> Self {
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn over(config: &Config, transport: Arc<dyn Transport>) -> Result<Self, Fault> {
         let limits = &config.limits;
         let some = |tokens: u64| (tokens > 0).then_some(tokens);
-        Self {
+        Ok(Self {
             providers: config.providers.clone(),
             spend: Arc::new(Spend::new(
                 (limits.budget > 0.0).then_some(limits.budget),
@@ -78,10 +82,10 @@ impl Services {
             )),
             limits: limits.clone(),
             profiles: Profiles::builtin(),
-            prices: Prices::builtin(),
+            prices: limits.prices()?,
             transport,
             lanes: Mutex::default(),
-        }
+        })
     }
 
     /// The model that `model` names.
@@ -113,7 +117,8 @@ impl Services {
             endpoint = endpoint.with_key(found.key, profile.auth.clone());
         }
         let lane = self.lane(name, (&settings, profile), &endpoint);
-        let service = Service::new(profile.clone(), endpoint, self.prices.of(&profile.name, model));
+        let price = self.prices.of(name, &profile.name, model);
+        let service = Service::new(profile.clone(), endpoint, price);
         Ok(Reached { service, lane, settings, key_hint: found.hint })
     }
 

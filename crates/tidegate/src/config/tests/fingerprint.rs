@@ -32,6 +32,7 @@ fn every_key_either_changes_the_fingerprint_or_is_known_not_to() {
         "limits.queue_bytes",
         "limits.cores",
         "limits.budget",
+        "limits.prices",
         "ask.model",
         "ask.passages",
         "ask.max_tokens",
@@ -114,6 +115,10 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
     let values: [String; 2] = match &key.kind {
         Kind::Text if key.name == "url" && section == "store" => ["\"a.db\"".into(), "\"b.db\"".into()],
         Kind::Text if key.name == "url" => ["\"http://h/a\"".into(), "\"http://h/b\"".into()],
+        Kind::Text if key.name == "prices" => ["", "/."].map(|way| {
+            let known = concat!(env!("CARGO_MANIFEST_DIR"), "WAY/../tidegate-model/src/prices.toml");
+            format!("'{}'", known.replace("WAY", way))
+        }),
         Kind::Text if key.name == "prompt" && section == "stage" => {
             ["\"a {{ text }}\"".into(), "\"b {{ text }}\"".into()]
         }
