@@ -57,6 +57,12 @@ pub struct IndexArgs {
     /// The length of the vectors, where the model can make them of several [default: the model's own]
     #[arg(long, value_name = "N", requires = "embed", help_heading = "Models of providers")]
     pub dimensions: Option<u32>,
+    /// Words before every chunk, for models that were trained so, such as "passage: "
+    #[arg(long, value_name = "WORDS", requires = "embed", help_heading = "Models of providers")]
+    pub document_prefix: Option<String>,
+    /// Words before every question, such as "query: "
+    #[arg(long, value_name = "WORDS", requires = "embed", help_heading = "Models of providers")]
+    pub query_prefix: Option<String>,
     /// Stop before more than this is spent, in the currency of the price table; what is done is kept
     #[arg(long, value_name = "MONEY", help_heading = "Models of providers")]
     pub budget: Option<f64>,
@@ -104,6 +110,8 @@ impl IndexArgs {
             embed: self.embed.clone(),
             base_url: self.base_url.clone(),
             dimensions: self.dimensions,
+            document_prefix: self.document_prefix.clone(),
+            query_prefix: self.query_prefix.clone(),
             budget: self.budget,
             spend_tokens: self.max_tokens,
             overlap_tokens: self.overlap,

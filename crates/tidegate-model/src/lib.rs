@@ -48,7 +48,9 @@ pub use builtin::Builtin;
 pub use chatting::Chatting;
 pub use embedding::{EmbedOptions, Embedding};
 pub use endpoint::{AuthStyle, Endpoint};
-pub use family::{AnyChat, AnyEmbedding, AnyRerank, chat_codec, embedding_codec, model_names, rerank_codec};
+pub use family::{
+    AnyChat, AnyEmbedding, AnyRerank, chat_codec, embedding_codec, model_names, prefixed, rerank_codec,
+};
 pub use journal_key::{embedding_key, reply_key};
 pub use openai::{OpenaiChat, OpenaiEmbed, OpenaiRerank};
 pub use price::{Price, Prices};

@@ -9,7 +9,7 @@ use tidegate_core::{Fault, FaultKind, Task, TraceId};
 use tidegate_model::{Chat, ChatParams, Text};
 use tidegate_store::{OpenMode, Store};
 
-use crate::config::{Config, ModelRef, Stage};
+use crate::config::{Config, Embed, ModelRef, Stage};
 use crate::job::remembered_configs;
 use crate::services::{Reached, RemoteChat, RemoteEmbedding, Services, UNKNOWN};
 
@@ -28,9 +28,9 @@ pub struct Checked {
 }
 
 /// What a model is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Work {
-    Embed,
+#[derive(Debug, Clone, Copy)]
+enum Work<'a> {
+    Embed(&'a Embed),
     Answer,
 }
 
@@ -49,15 +49,15 @@ pub async fn doctor(config: &Config) -> Vec<Checked> {
                 continue;
             }
         };
-        for model in models(&config) {
-            if seen.contains(&model) {
+        for (work, model) in models(&config) {
+            let name = if matches!(work, Work::Embed(_)) { "embed" } else { "answer" };
+            let subject = format!("{name} {model}");
+            if seen.contains(&subject) {
                 continue;
             }
-            seen.push(model.clone());
-            let (work, model, dimensions) = model;
-            let name = if work == Work::Embed { "embed" } else { "answer" };
-            let mut one = Checked { subject: format!("{name} {model}"), facts: Vec::new(), fault: None };
-            if let Err(fault) = look(&services, (work, &model, dimensions), &mut one.facts).await {
+            seen.push(subject.clone());
+            let mut one = Checked { subject, facts: Vec::new(), fault: None };
+            if let Err(fault) = look(&services, (work, &model), &mut one.facts).await {
                 one.fault = Some(fault);
             }
             checked.push(one);
@@ -79,8 +79,8 @@ fn remembered(config: &Config) -> Vec<Config> {
 }
 
 /// The models of providers that a configuration uses.
-fn models(config: &Config) -> Vec<(Work, ModelRef, usize)> {
-    let embed = config.embed().map(|embed| (Work::Embed, embed.model.clone(), embed.dimensions));
+fn models(config: &Config) -> Vec<(Work<'_>, ModelRef)> {
+    let embed = config.embed().map(|embed| (Work::Embed(embed), embed.model.clone()));
     let enriching = config.stages.iter().filter_map(|stage| match stage {
         Stage::Enrich(enrich) => Some(&enrich.model),
         _ => None,
@@ -88,8 +88,8 @@ fn models(config: &Config) -> Vec<(Work, ModelRef, usize)> {
     let mut answering: Vec<&ModelRef> = enriching.chain([&config.ask.model, &config.ask.fallback]).collect();
     answering.sort_by_key(|model| model.to_string());
     answering.dedup();
-    let answering = answering.into_iter().map(|model| (Work::Answer, model.clone(), 0));
-    embed.into_iter().chain(answering).filter(|(_, model, _)| model.provider().is_some()).collect()
+    let answering = answering.into_iter().map(|model| (Work::Answer, model.clone()));
+    embed.into_iter().chain(answering).filter(|(_, model)| model.provider().is_some()).collect()
 }
 
 fn store(config: &Config) -> Checked {
@@ -117,7 +117,7 @@ type Facts = Vec<(&'static str, String)>;
 
 async fn look(
     services: &Services,
-    (work, model, dimensions): (Work, &ModelRef, usize),
+    (work, model): (Work<'_>, &ModelRef),
     facts: &mut Facts,
 ) -> Result<(), Fault> {
     let reached = services.reach(model)?;
@@ -129,7 +129,7 @@ async fn look(
     ));
     let started = Instant::now();
     let asked = match work {
-        Work::Embed => embed(services, &reached, dimensions, facts).await,
+        Work::Embed(wanted) => embed(services, &reached, wanted, facts).await,
         Work::Answer => answer(services, model, facts).await,
     };
     match asked {
@@ -153,10 +153,16 @@ fn price(reached: &Reached) -> String {
 async fn embed(
     services: &Services,
     reached: &Reached,
-    dimensions: usize,
+    wanted: &Embed,
     facts: &mut Facts,
 ) -> Result<(), Fault> {
-    let model = RemoteEmbedding::new(services, reached, (Task::Document, dimensions), UNKNOWN)?;
+    for (name, task) in [("documents", Task::Document), ("questions", Task::Query)] {
+        let words = wanted.prefix(task);
+        if !words.is_empty() {
+            facts.push((name, format!("after {words:?}")));
+        }
+    }
+    let model = RemoteEmbedding::new(services, reached, (Task::Document, wanted), UNKNOWN)?;
     let answers = model.embed(&[Text::new("tidegate", 4)], &cx()).await?;
     let vector = answers.results.into_iter().next().transpose()?;
     facts.push(("dimensions", vector.map_or(0, |vector| vector.len()).to_string()));

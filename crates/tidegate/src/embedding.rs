@@ -6,7 +6,7 @@ use tidegate_core::{Fault, FaultKind, Journal, Task, Tokenizer};
 use tidegate_model::Builtin;
 use tidegate_store::Store;
 
-use crate::config::{Config, ModelRef, Sink};
+use crate::config::{Config, Embed, Sink};
 use crate::services::{self, RemoteEmbedding, Services};
 
 /// What makes vectors.
@@ -18,22 +18,21 @@ pub(crate) enum Embedding {
 }
 
 impl Embedding {
-    /// What `model` names, for `task`; its vectors are kept in `journal`.
+    /// What `embed` names, for `task`; its vectors are kept in `journal`.
     ///
     /// # Errors
     /// [`FaultKind::Config`]: a provider or key that is not there, a model without vectors; faults of a first call,
     /// where the length of the vectors must be asked for.
     pub(crate) async fn open(
-        (model, dimensions): (&ModelRef, usize),
-        task: Task,
+        (task, embed): (Task, &Embed),
         (services, store): (&Services, &Store),
         journal: Option<Arc<dyn Journal>>,
     ) -> Result<Self, Fault> {
-        if model.provider().is_none() {
+        if embed.model.provider().is_none() {
             return Ok(Self::Local);
         }
         let known = store.models()?;
-        let remote = services::open(services, model, (task, dimensions), (&known, journal)).await?;
+        let remote = services::open(services, (task, embed), (&known, journal)).await?;
         Ok(Self::Remote(Arc::new(remote)))
     }
 

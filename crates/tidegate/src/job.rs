@@ -316,8 +316,7 @@ fn engine_options(config: &Config) -> Options {
 /// What makes the vectors; the table inside the program also where none are made, to measure chunks.
 async fn open_embedding(config: &Config, (services, store): (&Services, &Store)) -> Result<Embedding, Fault> {
     let Some(embed) = config.embed() else { return Ok(Embedding::Local) };
-    let model = (&embed.model, embed.dimensions);
-    Embedding::open(model, Task::Document, (services, store), Some(Arc::new(store.clone()))).await
+    Embedding::open((Task::Document, embed), (services, store), Some(Arc::new(store.clone()))).await
 }
 
 async fn open_sink(

@@ -8,7 +8,7 @@ use tidegate_model::{Builtin, Text};
 use tidegate_store::Store;
 use tokio::sync::OnceCell;
 
-use crate::config::{Config, Embed};
+use crate::config::Config;
 use crate::job::remembered_configs;
 use crate::lazy::Lazy;
 use crate::services::{self, RemoteEmbedding, Services};
@@ -86,23 +86,15 @@ impl Remote {
         let known = self.store.models()?;
         let mut why = None;
         for config in &self.configs {
-            let Some(Embed { model, dimensions, .. }) =
-                config.embed().filter(|embed| embed.model.provider().is_some())
-            else {
+            let Some(embed) = config.embed().filter(|embed| embed.model.provider().is_some()) else {
                 continue;
             };
             let services = Services::new(config)?;
-            let named = services.reach(model).map(|reached| services::identity(&reached, *dimensions));
+            let named = services.reach(&embed.model).map(|reached| services::identity(&reached, embed));
             match named {
                 Ok(name) if name == identity => {
                     let journal: Arc<dyn Journal> = Arc::new(Lazy(self.store.clone()));
-                    return services::open(
-                        &services,
-                        model,
-                        (Task::Query, *dimensions),
-                        (&known, Some(journal)),
-                    )
-                    .await;
+                    return services::open(&services, (Task::Query, embed), (&known, Some(journal))).await;
                 }
                 Ok(_) => {}
                 Err(fault) => why = Some(fault),

@@ -1,9 +1,9 @@
 //! Models of providers, against a provider that plays by a script.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tidegate_testkit::provider::{Script, Server};
+use tidegate_testkit::provider::{Script, Server, text_hash};
 
 use crate::world::{Live, World, paragraph};
 
@@ -100,6 +100,41 @@ fn shorter_vectors_are_asked_for_every_time() {
     let report = index(&world, 0, &server, &shorter);
     assert_eq!((&report["records"]["stored"], &report["calls"]["sent"]), (&1.into(), &1.into()));
     assert!(!world.hits(&["--mode", "vector", "newword"]).is_empty());
+}
+
+#[test]
+fn words_go_before_documents_and_questions_of_models_that_want_them() {
+    let world = World::new();
+    for word in ["amber", "basalt"] {
+        world.write(&format!("docs/{word}.txt"), word);
+    }
+    let server = provider("");
+    let e5 = ["--document-prefix", "passage: ", "--query-prefix", "query: "];
+    index(&world, 0, &server, &e5);
+    world.hits(&["--mode", "vector", "amber"]);
+    let expected = ["passage: amber", "passage: basalt", "query: amber"];
+    let hashes =
+        |texts: &[&str]| texts.iter().map(|text| text_hash(text.as_bytes())).collect::<BTreeSet<_>>();
+    assert_eq!(asked(&server).into_keys().collect::<BTreeSet<_>>(), hashes(&expected));
+    // The same documents with other words before them, or none, are of another model: refused before anything is sent.
+    let sent = server.log().entries().len();
+    for other in [&["--document-prefix", "text: "][..], &[]] {
+        let base = base(&server);
+        let args = ["index", "docs", "--embed", "openai:text-embedding-3-small", "--base-url", &base];
+        let refused = world.run(&[&args[..], other].concat()).ended(2);
+        assert!(refused.err.contains("after \"passage: \""), "{}", refused.err);
+    }
+    assert_eq!(server.log().entries().len(), sent);
+    // Other words before questions cost the questions alone.
+    let report = index(&world, 0, &server, &["--document-prefix", "passage: ", "--query-prefix", "find: "]);
+    assert_eq!((&report["records"]["unchanged"], &report["calls"]["sent"]), (&2.into(), &0.into()));
+    world.hits(&["--mode", "vector", "amber"]);
+    assert!(asked(&server).contains_key(&text_hash(b"find: amber")));
+    // They belong to models of providers.
+    let stages = ["parse", "chunk", "embed"].map(|kind| format!("[[stage]]\ntype = \"{kind}\"\n")).concat();
+    world.write("own.toml", format!("{stages}query_prefix = \"query: \"\n"));
+    let refused = world.run(&["config", "--effective", "--config", "own.toml"]).ended(2);
+    assert!(refused.err.contains("own.toml:7:1"), "{}", refused.err);
 }
 
 #[test]

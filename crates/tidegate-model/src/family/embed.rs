@@ -11,6 +11,7 @@ use super::refine;
 use crate::ask::Text;
 use crate::draft::Wrong;
 use crate::embedding::{EmbedOptions, Embedding};
+use crate::journal_key::embedding_key;
 use crate::object::Object;
 use crate::openai::OpenaiEmbed;
 use crate::profile::{Family, TaskField};
@@ -20,7 +21,20 @@ use crate::{cohere, gemini, ollama};
 
 /// Embeds with any service.
 #[derive(Debug, Clone)]
-pub struct AnyEmbedding(Inner);
+pub struct AnyEmbedding {
+    inner: Inner,
+    prefix: Option<Prefix>,
+}
+
+/// Words that go before every text.
+#[derive(Debug, Clone)]
+struct Prefix {
+    words: Arc<str>,
+    /// How many tokens they are, or more.
+    tokens: u32,
+    /// The name under which vectors of texts with these words are kept.
+    identity: Arc<str>,
+}
 
 #[derive(Debug, Clone)]
 enum Inner {
@@ -34,7 +48,9 @@ enum Inner {
 /// The provider does not embed, or not with so many dimensions.
 pub fn embedding_codec(service: Service, options: EmbedOptions) -> Result<AnyEmbedding, Fault> {
     let formats = match service.profile().family {
-        Family::Openai => return OpenaiEmbed::new(service, options).map(Inner::Openai).map(AnyEmbedding),
+        Family::Openai => {
+            return OpenaiEmbed::new(service, options).map(Inner::Openai).map(AnyEmbedding::of);
+        }
         Family::Gemini => Formats { write: gemini::embed_body, read: gemini::embed_read },
         Family::Cohere => Formats { write: cohere::embed_body, read: cohere::embed_read },
         Family::Ollama => Formats { write: ollama::embed_body, read: ollama::embed_read },
@@ -43,21 +59,38 @@ pub fn embedding_codec(service: Service, options: EmbedOptions) -> Result<AnyEmb
                 .hint("name another provider to embed with, such as openai, voyage or ollama"));
         }
     };
-    Ok(AnyEmbedding(Inner::Plain(Plain { embedding: Embedding::new(service, options)?, formats })))
+    Ok(AnyEmbedding::of(Inner::Plain(Plain { embedding: Embedding::new(service, options)?, formats })))
 }
 
 impl AnyEmbedding {
+    fn of(inner: Inner) -> Self {
+        Self { inner, prefix: None }
+    }
+
+    /// With `words` before every text, as models want that were trained so (`query: `, `search_document: `). They are
+    /// part of every key: a vector of a text with other words before it is another vector. Nothing for no words.
+    #[must_use]
+    pub fn with_prefix(mut self, words: &str) -> Self {
+        self.prefix = (!words.is_empty()).then(|| Prefix {
+            words: words.into(),
+            // No tokenizer makes more tokens than there are bytes, and these words are few.
+            tokens: u32::try_from(words.len()).unwrap_or(u32::MAX),
+            identity: prefixed(self.embedding().identity(), words).into(),
+        });
+        self
+    }
+
     /// The model, and what is known of its vectors.
     #[must_use]
     pub fn embedding(&self) -> &Embedding {
-        match &self.0 {
+        match &self.inner {
             Inner::Openai(codec) => codec.embedding(),
             Inner::Plain(codec) => &codec.embedding,
         }
     }
 
     fn codec(&self) -> &dyn Codec<Item = Text, Answer = Arc<[f32]>> {
-        match &self.0 {
+        match &self.inner {
             Inner::Openai(codec) => codec,
             Inner::Plain(codec) => codec,
         }
@@ -69,11 +102,16 @@ impl Codec for AnyEmbedding {
     type Answer = Arc<[f32]>;
 
     fn key(&self, item: &Text) -> Option<ContentHash> {
-        self.codec().key(item)
+        let Some(prefix) = &self.prefix else { return self.codec().key(item) };
+        let embedding = self.embedding();
+        Some(embedding_key(&prefix.identity, embedding.expected(), embedding.task(), &item.text))
     }
 
     fn estimate(&self, items: &[Text]) -> Charge {
-        self.codec().estimate(items)
+        let mut charge = self.codec().estimate(items);
+        let more = self.prefix.as_ref().map_or(0, |prefix| u64::from(prefix.tokens));
+        charge.input_tokens += more * items.len() as u64;
+        charge
     }
 
     fn shape(&self) -> Shape {
@@ -81,7 +119,11 @@ impl Codec for AnyEmbedding {
     }
 
     fn encode(&self, items: &[Text]) -> Result<HttpRequest, Fault> {
-        self.codec().encode(items)
+        let Some(prefix) = &self.prefix else { return self.codec().encode(items) };
+        let with = |item: &Text| {
+            Text::new(format!("{}{}", prefix.words, item.text), item.tokens.saturating_add(prefix.tokens))
+        };
+        self.codec().encode(&items.iter().map(with).collect::<Vec<_>>())
     }
 
     fn decode(&self, items: &[Text], answer: &Answer) -> Result<Reply<Arc<[f32]>>, Refusal> {
@@ -95,6 +137,12 @@ impl Codec for AnyEmbedding {
     fn price(&self, usage: &Usage) -> Option<f64> {
         self.codec().price(usage)
     }
+}
+
+/// The name of the vectors that the model named `identity` makes of texts with `words` before them.
+#[must_use]
+pub fn prefixed(identity: &str, words: &str) -> String {
+    if words.is_empty() { identity.to_owned() } else { format!("{identity} after {words:?}") }
 }
 
 /// What an answer holds, in the order in which it holds it.

@@ -26,7 +26,7 @@ mod rerank;
 mod tests;
 
 pub use chat::{AnyChat, chat_codec};
-pub use embed::{AnyEmbedding, embedding_codec};
+pub use embed::{AnyEmbedding, embedding_codec, prefixed};
 pub(crate) use embed::{Vectors, task_value};
 pub use models::model_names;
 pub use rerank::{AnyRerank, rerank_codec};

@@ -27,6 +27,8 @@ struct Decisive<'a> {
     embed: Option<&'a ModelRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dimensions: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document_prefix: Option<&'a str>,
     output: Option<(&'a [String], Vectors)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     asked: Vec<Asked<'a>>,
@@ -115,6 +117,10 @@ impl Config {
             embed: self.embed().map(|embed| &embed.model),
             // Absent where nobody asked, so that documents stored before this could be set stay as they are.
             dimensions: self.embed().map(|embed| embed.dimensions).filter(|dimensions| *dimensions > 0),
+            document_prefix: self
+                .embed()
+                .map(|embed| &*embed.document_prefix)
+                .filter(|prefix| !prefix.is_empty()),
             output: match &self.sink {
                 Sink::Store => None,
                 Sink::Jsonl(sink) => Some((&sink.fields, sink.vectors)),

@@ -50,6 +50,10 @@ pub struct Overrides {
     pub passages: Option<u32>,
     /// `--dimensions`.
     pub dimensions: Option<u32>,
+    /// `--document-prefix`.
+    pub document_prefix: Option<String>,
+    /// `--query-prefix`.
+    pub query_prefix: Option<String>,
     /// `--base-url`: of the provider that `embed` or `ask` names.
     pub base_url: Option<String>,
     /// `--budget`.
@@ -101,6 +105,8 @@ impl Overrides {
             ("stage.chunk", "max_tokens", "--chunk-tokens", number(self.max_tokens)),
             ("stage.embed", "model", "--embed", self.embed.as_ref().map(|model| model.to_string().into())),
             ("stage.embed", "dimensions", "--dimensions", number(self.dimensions)),
+            ("stage.embed", "document_prefix", "--document-prefix", text(self.document_prefix)),
+            ("stage.embed", "query_prefix", "--query-prefix", text(self.query_prefix)),
             ("stage.chunk", "overlap_tokens", "--overlap", number(self.overlap_tokens)),
             ("ask", "model", "--model", self.ask.as_ref().map(|model| model.to_string().into())),
             ("ask", "passages", "--passages", number(self.passages)),

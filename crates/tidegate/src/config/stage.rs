@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tidegate_core::Task;
 
 use super::enrich::Enrich;
 use super::http::Http;
@@ -114,14 +115,43 @@ pub struct Embed {
     pub model: ModelRef,
     /// The length of the vectors, where a provider's model can make them of several; 0 takes the model's own.
     pub dimensions: usize,
+    /// Words that go before every chunk, for models that were trained so: "passage: " for E5, "search_document: " for
+    /// nomic. Others are another model: its vectors are not compared with those that are there.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(example = &"passage: ")]
+    pub document_prefix: String,
+    /// Words that go before every question: "query: " for E5, "search_query: " for nomic. They can be changed at any
+    /// time.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(example = &"query: ")]
+    pub query_prefix: String,
     /// Chunks embedded together; never more than the provider takes.
     pub batch: usize,
     /// Batches worked on at once; 0 means two on this machine, and for a provider as many as may be in flight.
     pub concurrency: usize,
 }
 
+impl Embed {
+    /// The words that go before every text that is embedded for `task`.
+    #[must_use]
+    pub fn prefix(&self, task: Task) -> &str {
+        match task {
+            Task::Document => &self.document_prefix,
+            Task::Query => &self.query_prefix,
+        }
+    }
+}
+
 impl Default for Embed {
     fn default() -> Self {
-        Self { model: ModelRef::Builtin, dimensions: 0, batch: 64, concurrency: 0 }
+        let [document_prefix, query_prefix] = Default::default();
+        Self {
+            model: ModelRef::Builtin,
+            dimensions: 0,
+            document_prefix,
+            query_prefix,
+            batch: 64,
+            concurrency: 0,
+        }
     }
 }

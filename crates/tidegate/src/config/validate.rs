@@ -38,6 +38,8 @@ const LEAST_LINE: u64 = 16;
 const MOST_TOKENS: usize = 1 << 20;
 /// Longer than any vector of today.
 const MOST_DIMENSIONS: usize = 65_536;
+/// Longer instructions than any model was trained with, in bytes.
+const MOST_WORDS: usize = 2_000;
 /// More threads than any machine of today has cores.
 const MOST_CORES: usize = 4_096;
 
@@ -110,6 +112,15 @@ impl Rules<'_> {
                 must,
                 "leave it out: the model inside the program has one length",
             )?;
+            for (key, words) in [
+                ("stage.embed.document_prefix", &embed.document_prefix),
+                ("stage.embed.query_prefix", &embed.query_prefix),
+            ] {
+                let own = words.is_empty() || embed.model.provider().is_some();
+                self.need(own, key, "belongs to a model of a provider", "leave it out")?;
+                let must = format!("has more than {MOST_WORDS} bytes");
+                self.need(words.len() <= MOST_WORDS, key, &must, "")?;
+            }
             let must = format!("({}) must be at most {MOST_CORES}", embed.concurrency);
             self.need(embed.concurrency <= MOST_CORES, "stage.embed.concurrency", &must, "")?;
         }

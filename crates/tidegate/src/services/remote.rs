@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tidegate_call::{Answers, CallCx, Caller, Paid, Priority, Unpaid, Vectors};
 use tidegate_core::{Codec, ContentHash, Fault, FaultKind, Journal, Shape, Task, Tokenizer, TraceId};
-use tidegate_model::{AnyEmbedding, EmbedOptions, Text, embedding_codec};
+use tidegate_model::{AnyEmbedding, EmbedOptions, Text, embedding_codec, prefixed};
 
 use super::{Kind, Reached, Services};
-use crate::config::ModelRef;
+use crate::config::Embed;
 
 /// The lengths of the vectors that a store has, by model, and where new ones are kept.
 type Lengths<'a> = (&'a [(String, usize)], Option<Arc<dyn Journal>>);
@@ -27,22 +27,22 @@ pub(crate) struct RemoteEmbedding {
 }
 
 impl RemoteEmbedding {
-    /// The model of `reached`, for `task`. `dimensions` is zero for the model's own.
+    /// The model of `reached`, for `task`, as `embed` says.
     ///
     /// # Errors
     /// [`FaultKind::Config`]: the provider has no embeddings, or not of this length.
     pub(crate) fn new(
         services: &Services,
         reached: &Reached,
-        (task, dimensions): (Task, usize),
+        (task, embed): (Task, &Embed),
         (learned, journal): Known,
     ) -> Result<Self, Fault> {
-        let asked = (dimensions > 0).then_some(dimensions);
+        let asked = (embed.dimensions > 0).then_some(embed.dimensions);
         // Shortened vectors, which a store may have, say nothing about the model's own length.
         let learned = learned.filter(|_| asked.is_none());
         let options = EmbedOptions { dimensions: asked, learned, ..EmbedOptions::new(task) };
-        let codec = embedding_codec(reached.service.clone(), options)?;
-        let identity = identity(reached, dimensions);
+        let codec = embedding_codec(reached.service.clone(), options)?.with_prefix(embed.prefix(task));
+        let identity = identity(reached, embed);
         let paid: Arc<dyn Paid<Arc<[f32]>>> = match journal {
             Some(journal) => Arc::new(Vectors(journal)),
             None => Arc::new(Unpaid),
@@ -85,12 +85,14 @@ impl RemoteEmbedding {
     }
 }
 
-/// The name of a model's vectors: another length is another model.
-pub(crate) fn identity(reached: &Reached, dimensions: usize) -> String {
-    match dimensions {
+/// The name of a model's vectors: another length is another model, and so are other words before the documents. What
+/// goes before a question is not part of it: the vectors it is compared with stay the same.
+pub(crate) fn identity(reached: &Reached, embed: &Embed) -> String {
+    let name = match embed.dimensions {
         0 => reached.service.identity(),
         dimensions => format!("{}@{dimensions}", reached.service.identity()),
-    }
+    };
+    prefixed(&name, &embed.document_prefix)
 }
 
 /// Makes sure that the length of the vectors is known, which is part of their keys: from what the store has, from
@@ -100,21 +102,20 @@ pub(crate) fn identity(reached: &Reached, dimensions: usize) -> String {
 /// As [`RemoteEmbedding::new`] and [`RemoteEmbedding::embed`].
 pub(crate) async fn open(
     services: &Services,
-    model: &ModelRef,
-    (task, dimensions): (Task, usize),
+    (task, embed): (Task, &Embed),
     (known, journal): Lengths<'_>,
 ) -> Result<RemoteEmbedding, Fault> {
-    let reached = services.reach(model)?;
-    let name = identity(&reached, dimensions);
+    let reached = services.reach(&embed.model)?;
+    let name = identity(&reached, embed);
     let stored = known.iter().find(|(known, _)| *known == name).map(|(_, dims)| *dims);
-    let first = RemoteEmbedding::new(services, &reached, (task, dimensions), (stored, journal.clone()))?;
+    let first = RemoteEmbedding::new(services, &reached, (task, embed), (stored, journal.clone()))?;
     if first.dimensions() > 0 {
         return Ok(first);
     }
-    let probe = RemoteEmbedding::new(services, &reached, (task, dimensions), UNKNOWN)?;
+    let probe = RemoteEmbedding::new(services, &reached, (task, embed), UNKNOWN)?;
     let told =
         probe.embed(&[Text::new("tidegate", 4)], &CallCx::new(Priority::Interactive, TraceId(0))).await?;
     let vector = told.results.into_iter().next().transpose()?;
     let length = vector.map(|vector| vector.len());
-    RemoteEmbedding::new(services, &reached, (task, dimensions), (length, journal))
+    RemoteEmbedding::new(services, &reached, (task, embed), (length, journal))
 }

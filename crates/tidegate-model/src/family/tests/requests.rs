@@ -79,6 +79,31 @@ fn embeddings() {
 }
 
 #[test]
+fn words_before_every_text_are_sent_counted_and_part_of_the_key() {
+    let text = Text::new("a text", 2);
+    for provider in super::EMBEDDERS {
+        let plain = super::embed(provider, "m");
+        let with = |words: &str| plain.clone().with_prefix(words);
+        let body = |codec: &super::AnyEmbedding| codec.encode(&[text.clone()]).unwrap().body;
+        let sent = String::from_utf8(body(&with("query: ")).to_vec()).unwrap();
+        assert!(sent.contains("\"query: a text\"") || sent.contains("query: a text"), "{provider}: {sent}");
+        assert_eq!(body(&with("")), body(&plain), "{provider}");
+        let keys: Vec<_> = [plain.clone(), with("query: "), with("query:"), with("passage: ")]
+            .iter()
+            .map(|codec| codec.key(&text).unwrap())
+            .collect();
+        for (i, key) in keys.iter().enumerate() {
+            assert!(!keys[..i].contains(key), "{provider}: key {i} is not its own");
+        }
+        assert_eq!(with("").key(&text), plain.key(&text), "{provider}");
+        // What goes before a text and the text itself are told apart.
+        assert_ne!(with("a ").key(&Text::new("b", 1)), with("").key(&Text::new("a b", 2)), "{provider}");
+        let (more, less) = (with("query: ").estimate(&[text.clone()]), plain.estimate(&[text.clone()]));
+        assert!(more.input_tokens > less.input_tokens && more.inputs == less.inputs, "{provider}");
+    }
+}
+
+#[test]
 fn rankings() {
     let codec = rerank("cohere", "rerank-v3.5");
     request("cohere/rerank", &codec.encode(&[ranking(3, 0)]).unwrap());

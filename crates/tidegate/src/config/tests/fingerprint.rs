@@ -17,6 +17,8 @@ fn every_key_either_changes_the_fingerprint_or_is_known_not_to() {
         "source.watch",
         "source.max_line",
         "stage.embed.batch",
+        // It goes before questions, which nobody stores.
+        "stage.embed.query_prefix",
         "stage.embed.concurrency",
         "sink.path",
         "sink.ordered",
@@ -99,8 +101,8 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
             format!("{stages}[sink]\ntype = \"webhook\"\n{url}KEY\n")
         }
         ("ask", None) if key.name == "stale_for" => "[ask]\nfresh_for = \"1s\"\nKEY\n".to_owned(),
-        ("stage", Some("embed")) if key.name == "dimensions" => {
-            format!("{stages}model = \"a:b\"\nKEY\n") // a length to choose belongs to a provider's model
+        ("stage", Some("embed")) if !["model", "batch", "concurrency"].contains(&&*key.name) => {
+            format!("{stages}model = \"a:b\"\nKEY\n") // a length or words to choose belong to a provider's model
         }
         ("stage", Some(kind)) => stages.replace(&format!("\"{kind}\"\n"), &format!("\"{kind}\"\nKEY\n")),
         (_, Some(kind @ ("stdin" | "tail"))) if rows => {
