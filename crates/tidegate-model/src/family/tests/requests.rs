@@ -84,7 +84,7 @@ fn words_before_every_text_are_sent_counted_and_part_of_the_key() {
     for provider in super::EMBEDDERS {
         let plain = super::embed(provider, "m");
         let with = |words: &str| plain.clone().with_prefix(words);
-        let body = |codec: &super::AnyEmbedding| codec.encode(&[text.clone()]).unwrap().body;
+        let body = |codec: &super::AnyEmbedding| codec.encode(std::slice::from_ref(&text)).unwrap().body;
         let sent = String::from_utf8(body(&with("query: ")).to_vec()).unwrap();
         assert!(sent.contains("\"query: a text\"") || sent.contains("query: a text"), "{provider}: {sent}");
         assert_eq!(body(&with("")), body(&plain), "{provider}");
@@ -98,7 +98,10 @@ fn words_before_every_text_are_sent_counted_and_part_of_the_key() {
         assert_eq!(with("").key(&text), plain.key(&text), "{provider}");
         // What goes before a text and the text itself are told apart.
         assert_ne!(with("a ").key(&Text::new("b", 1)), with("").key(&Text::new("a b", 2)), "{provider}");
-        let (more, less) = (with("query: ").estimate(&[text.clone()]), plain.estimate(&[text.clone()]));
+        let (more, less) = (
+            with("query: ").estimate(std::slice::from_ref(&text)),
+            plain.estimate(std::slice::from_ref(&text)),
+        );
         assert!(more.input_tokens > less.input_tokens && more.inputs == less.inputs, "{provider}");
     }
 }
