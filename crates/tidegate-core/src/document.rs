@@ -15,10 +15,33 @@ pub struct Document {
     pub text: String,
     /// What the text consists of: sorted by start, disjoint, within `text`, on character boundaries.
     pub blocks: Vec<Block>,
+    /// Where pages, slides or sheets begin, in order of `start`; empty for formats without them. What stands before
+    /// the first has no page.
+    pub pages: Vec<Page>,
     /// The title, where the format states one or the first heading serves as one.
     pub title: Option<String>,
     /// Further metadata (language, author, date …), stored with the document and usable in filters.
     pub meta: Fields,
+}
+
+impl Document {
+    /// The number of the page that the byte at `offset` of the text is on.
+    #[must_use]
+    pub fn page_at(&self, offset: u64) -> Option<u32> {
+        let before = self.pages.partition_point(|page| page.start <= offset);
+        Some(self.pages.get(before.checked_sub(1)?)?.number)
+    }
+}
+
+/// Where a page, slide or sheet begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Byte offset in [`Document::text`].
+    pub start: u64,
+    /// Its number from 1, as one counts the pages of the file.
+    pub number: u32,
+    /// What the document itself calls it: the name of a sheet, the label of a page.
+    pub name: Option<String>,
 }
 
 /// One stretch of a document's text.
@@ -58,4 +81,18 @@ pub struct Place {
     pub span: Range<u64>,
     /// Page, slide or sheet number from 1, for paged formats.
     pub page: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_is_on_the_last_page_that_begins_by_it() {
+        let page = |start, number| Page { start, number, name: None };
+        let doc = Document { pages: vec![page(3, 1), page(10, 2), page(10, 4)], ..Document::default() };
+        let found: Vec<_> = [0, 3, 9, 10, 99].iter().map(|at| doc.page_at(*at)).collect();
+        assert_eq!(found, [None, Some(1), Some(1), Some(4), Some(4)]);
+        assert_eq!(Document::default().page_at(0), None);
+    }
 }

@@ -32,7 +32,7 @@ pub use codec::{
     Charge, Codec, Listener, Quota, QuotaUnit, Refusal, RefusalKind, Reply, Shape, StreamCodec, Usage,
 };
 pub use context::{Compute, Cx};
-pub use document::{Block, BlockKind, Document, Place};
+pub use document::{Block, BlockKind, Document, Page, Place};
 pub use embed::{Embedder, Task, Tokenizer};
 pub use fault::{Advice, Fault, FaultKind, advise};
 pub use hash::ContentHash;

@@ -49,7 +49,10 @@ impl Body {
             Self::Bytes(bytes) => bytes.len(),
             Self::Text(text) => text.len(),
             Self::Json(value) => json_weight(value),
-            Self::Document(doc) => doc.text.len() + doc.blocks.len() * size_of::<crate::document::Block>(),
+            Self::Document(doc) => {
+                let pages = doc.pages.len() * size_of::<crate::document::Page>();
+                doc.text.len() + doc.blocks.len() * size_of::<crate::document::Block>() + pages
+            }
         };
         bytes as u64
     }

@@ -25,7 +25,7 @@ pub(crate) fn parse(text: String, options: &ParseOptions) -> Result<Document, Fa
     }
     let blocks = reader.blocks;
     let title = meta.get("title").and_then(|title| title.as_str()).map(str::to_owned);
-    Ok(Document { text, blocks, title, meta })
+    Ok(Document { text, blocks, title, meta, ..Document::default() })
 }
 
 fn too_deep(limit: usize) -> Fault {

@@ -11,6 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["tidegate-core"],
     &["tidegate-engine"],
     &["tidegate-text"],
+    &["tidegate-formats"],
     &["tidegate-sandbox"],
     &["tidegate-store"],
     &["tidegate-call"],
@@ -25,6 +26,7 @@ const FLOORS: &[&[&str]] = &[
 const ONLY: &[(&str, &[&str])] = &[
     ("tidegate-engine", &["tidegate-core"]),
     ("tidegate-text", &["tidegate-core"]),
+    ("tidegate-formats", &["tidegate-core", "tidegate-text"]),
     ("tidegate-store", &["tidegate-core"]),
     ("tidegate-call", &["tidegate-core"]),
     ("tidegate-model", &["tidegate-core"]),

@@ -124,7 +124,7 @@ impl<R: Ruler> Planner<'_, R> {
             ordinal: u32::try_from(self.plans.len()).unwrap_or(u32::MAX),
             heading: section.path.clone(),
             span: span.start as u64..span.end as u64,
-            page: None,
+            page: self.doc.page_at(span.start as u64),
         };
         self.plans.push(ChunkPlan { place, tokens: u32::try_from(tokens).unwrap_or(u32::MAX) });
     }

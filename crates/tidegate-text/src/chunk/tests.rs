@@ -210,3 +210,15 @@ fn a_title_is_not_said_again_with_other_spaces() {
     let plans: Vec<_> = chunk(&doc, &Words, &ChunkOptions::default()).collect();
     assert_eq!(plans[0].place.heading.len(), 1, "{:?}", plans[0].place.heading);
 }
+
+#[test]
+fn a_chunk_knows_the_page_that_it_begins_on() {
+    use tidegate_core::Page;
+    let mut doc = markdown(&format!("{}\n\n{}\n\n{}", words(30), words(30), words(30)));
+    let starts: Vec<u64> = doc.blocks.iter().map(|block| block.span.start as u64).collect();
+    let page = |at: usize, number| Page { start: starts[at], number, name: None };
+    doc.pages = vec![page(0, 1), page(1, 2), page(2, 7)];
+    let options = ChunkOptions { max_tokens: 40, overlap_tokens: 0, min_tokens: 10 };
+    let pages: Vec<_> = chunk(&doc, &Words, &options).map(|plan| plan.place.page).collect();
+    assert_eq!(pages, [Some(1), Some(2), Some(7)]);
+}

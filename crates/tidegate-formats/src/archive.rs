@@ -1,0 +1,132 @@
+//! Archives: each member is a document of its own.
+//!
+//! Nothing is ever written to disk, and links and devices are passed over: a name in an archive is a label here, never
+//! a path.
+
+use tidegate_core::{Fault, FaultKind};
+
+use crate::budget::{Budget, End};
+use crate::kind::{Kind, recognise};
+use crate::package::{Package, needs_password};
+use crate::parse::{item, member};
+use crate::unpack::{gunzip, unpack, unzstd};
+
+/// Reads what is in an archive, `depth` containers deep.
+pub(crate) fn read(
+    kind: Kind,
+    name: &str,
+    bytes: &[u8],
+    depth: u32,
+    budget: &mut Budget<'_>,
+) -> Result<(), End> {
+    match kind {
+        Kind::Zip => zip(bytes, depth, budget),
+        Kind::Tar => tar(bytes, depth, budget),
+        _ => compressed(kind, name, bytes, depth, budget),
+    }
+}
+
+fn compressed(kind: Kind, name: &str, bytes: &[u8], depth: u32, budget: &mut Budget<'_>) -> Result<(), End> {
+    budget.doing("unpacking");
+    let inner = if kind == Kind::Gzip { gunzip(bytes, budget)? } else { unzstd(bytes, budget)? };
+    let name = inner_name(name);
+    match recognise(&name, &inner) {
+        Some(Kind::Tar) => tar(&inner, depth, budget),
+        _ if inner.is_empty() => Err(Fault::new(FaultKind::Empty, "nothing was compressed").into()),
+        _ => item(&name, &inner, depth + 1, budget),
+    }
+}
+
+/// The name of what is in a compressed file.
+fn inner_name(name: &str) -> String {
+    let Some((stem, extension)) = name.rsplit_once('.') else { return name.to_owned() };
+    match extension.to_ascii_lowercase().as_str() {
+        "gz" | "zst" | "z" => stem.to_owned(),
+        "tgz" | "tzst" => format!("{stem}.tar"),
+        "svgz" => format!("{stem}.svg"),
+        _ => name.to_owned(),
+    }
+}
+
+fn zip(bytes: &[u8], depth: u32, budget: &mut Budget<'_>) -> Result<(), End> {
+    let mut package = Package::open(bytes)?;
+    // What only looked like an archive of files may be a document with its parts in an unusual order.
+    if let Some(kind) = document_kind(&mut package, budget)? {
+        drop(package);
+        return crate::parse::document(kind, bytes, budget);
+    }
+    let count = package.len();
+    for index in 0..count {
+        let entry = match package.member(index) {
+            Ok(entry) => entry,
+            Err(fault) => {
+                count_entry(budget)?;
+                member(&format!("member {}", index + 1), Err(fault), depth, budget)?;
+                continue;
+            }
+        };
+        if !entry.is_file || is_litter(&entry.name) {
+            continue;
+        }
+        count_entry(budget)?;
+        budget.doing(&format!("member {} of {count}, {}", index + 1, entry.name));
+        let content = if entry.encrypted { Err(needs_password()) } else { package.unpack(index, budget) };
+        member(&entry.name, content, depth, budget)?;
+    }
+    Ok(())
+}
+
+/// A member more; its fault is that of the whole archive.
+fn count_entry(budget: &mut Budget<'_>) -> Result<(), End> {
+    budget.entry().map_err(End::Spent)
+}
+
+fn document_kind(package: &mut Package<'_>, budget: &mut Budget<'_>) -> Result<Option<Kind>, Fault> {
+    for (name, kind) in [
+        ("word/document.xml", Kind::Docx),
+        ("ppt/presentation.xml", Kind::Pptx),
+        ("xl/workbook.xml", Kind::Xlsx),
+    ] {
+        if package.has(name) && package.has("[Content_Types].xml") {
+            return Ok(Some(kind));
+        }
+    }
+    let Some(mimetype) = package.read("mimetype", budget)? else {
+        return Ok(package.has("META-INF/container.xml").then_some(Kind::Epub));
+    };
+    let mimetype = String::from_utf8_lossy(&mimetype);
+    Ok(match mimetype.trim() {
+        "application/epub+zip" => Some(Kind::Epub),
+        name if name.starts_with("application/vnd.oasis.opendocument.text") => Some(Kind::Odt),
+        name if name.starts_with("application/vnd.oasis.opendocument.presentation") => Some(Kind::Odp),
+        name if name.starts_with("application/vnd.oasis.opendocument.spreadsheet") => Some(Kind::Ods),
+        _ => None,
+    })
+}
+
+fn tar(bytes: &[u8], depth: u32, budget: &mut Budget<'_>) -> Result<(), End> {
+    let damaged = |error| Fault::new(FaultKind::Malformed, "a damaged tar archive").cause(error);
+    let mut archive = tar::Archive::new(bytes);
+    for (index, entry) in archive.entries().map_err(damaged)?.enumerate() {
+        let entry = entry.map_err(damaged)?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let kind = entry.header().entry_type();
+        if !(kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse()) || is_litter(&name) {
+            continue;
+        }
+        count_entry(budget)?;
+        budget.doing(&format!("member {}, {name}", index + 1));
+        let packed = entry.header().entry_size().unwrap_or(0).min(bytes.len() as u64);
+        let content = unpack(entry, packed, budget);
+        member(&name, content, depth, budget)?;
+    }
+    Ok(())
+}
+
+/// What programs leave in archives without anybody having put it there.
+fn is_litter(name: &str) -> bool {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    name.starts_with("__MACOSX/")
+        || file.starts_with("._")
+        || matches!(file, ".DS_Store" | "Thumbs.db" | "desktop.ini")
+}

@@ -1,0 +1,117 @@
+//! What one parse has used up of its limits.
+
+use std::ops::ControlFlow;
+
+use tidegate_core::{Document, Fault, FaultKind};
+
+use crate::limits::Limits;
+use crate::part::{Listener, Part};
+
+/// The limits, what is left of them, and who is told. Handed down through every reader of one file.
+pub(crate) struct Budget<'a> {
+    pub(crate) limits: &'a Limits,
+    listener: &'a mut dyn Listener,
+    /// Bytes that may still come out of decompression.
+    unpacked_left: u64,
+    /// Bytes of text that may still be made.
+    output_left: u64,
+    entries_left: u32,
+    /// Where the document being read stands within the file.
+    path: String,
+}
+
+/// Why a parse ends before the file does.
+pub(crate) enum End {
+    /// The listener has had enough.
+    Stopped,
+    /// What is being read is at fault; a container goes on with its next member.
+    Fault(Fault),
+    /// A limit of the whole file is used up: nothing more is read of it.
+    Spent(Fault),
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl<'a> Budget<'a> {
+    pub(crate) fn new(bytes: u64, limits: &'a Limits, listener: &'a mut dyn Listener) -> Self {
+        let by_ratio = bytes.saturating_mul(limits.max_ratio).max(limits.ratio_free_bytes);
+        Self {
+            limits,
+            listener,
+            unpacked_left: by_ratio.min(limits.max_unpacked_bytes),
+            output_left: limits.max_output_bytes,
+            entries_left: limits.max_entries,
+            path: String::new(),
+        }
+    }
+
+    /// Says what is being done, within what.
+    pub(crate) fn doing(&mut self, what: &str) {
+        if self.path.is_empty() {
+            self.listener.doing(what);
+        } else {
+            self.listener.doing(&format!("{what} of {}", self.path));
+        }
+    }
+
+    /// Enters a member: until [`leave`](Self::leave), what is done is done in it.
+    pub(crate) fn enter(&mut self, name: &str) -> String {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}!/{name}", self.path) };
+        std::mem::replace(&mut self.path, path)
+    }
+
+    pub(crate) fn leave(&mut self, outer: String) {
+        self.path = outer;
+    }
+
+    /// Hands out a document or its fault.
+    pub(crate) fn part(&mut self, format: &'static str, result: Result<Document, Fault>) -> Result<(), End> {
+        if let Ok(document) = &result {
+            self.output_left = self.output_left.saturating_sub(document.text.len() as u64);
+        }
+        match self.listener.part(Part { path: self.path.clone(), format, result }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(End::Stopped),
+        }
+    }
+
+    /// Bytes of text that a document may have.
+    pub(crate) fn output_left(&self) -> usize {
+        usize::try_from(self.output_left).unwrap_or(usize::MAX)
+    }
+
+    /// Counts a member of an archive, an attachment.
+    pub(crate) fn entry(&mut self) -> Result<(), Fault> {
+        let Some(left) = self.entries_left.checked_sub(1) else {
+            let message = format!("more than {} members", self.limits.max_entries);
+            return Err(
+                Fault::new(FaultKind::TooLarge, message).hint("unpack the archive, or raise max_entries")
+            );
+        };
+        self.entries_left = left;
+        Ok(())
+    }
+
+    /// Whether a document has too many pages, slides or sheets.
+    pub(crate) fn pages(&self, count: usize, what: &str) -> Result<(), Fault> {
+        if count <= self.limits.max_pages as usize {
+            return Ok(());
+        }
+        let message = format!("{count} {what}, the limit is {}", self.limits.max_pages);
+        Err(Fault::new(FaultKind::TooLarge, message).hint("split the file, or raise max_pages"))
+    }
+
+    /// Bytes that decompression may still give.
+    pub(crate) fn unpacked_left(&self) -> u64 {
+        self.unpacked_left
+    }
+
+    /// Counts bytes that came out of decompression.
+    pub(crate) fn unpacked(&mut self, bytes: u64) {
+        self.unpacked_left = self.unpacked_left.saturating_sub(bytes);
+    }
+}
