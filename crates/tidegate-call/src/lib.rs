@@ -41,4 +41,4 @@ pub use settings::CallSettings;
 pub use stream::Streamed;
 pub use timeouts::Timeouts;
 pub use told::{Answers, Told};
-pub use transport::{Connections, Http, HttpSettings};
+pub use transport::{Connections, Http, HttpSettings, Proxies, Proxy};

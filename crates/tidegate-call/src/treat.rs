@@ -54,7 +54,7 @@ pub(crate) fn treat(cause: Cause) -> (FailureKind, Remedy) {
             W::Dns | W::ConnectRefused | W::Connect | W::ConnectTimeout => (F::Wire(kind), Remedy::Wait),
             W::Tls => (F::Wire(kind), Remedy::Once),
             W::NotHttp | W::TooLarge => (F::Wire(kind), Remedy::Mistrust),
-            W::BadUrl => (F::Blocked, Remedy::Stop),
+            W::BadUrl | W::Proxy => (F::Blocked, Remedy::Stop),
             W::Reset | W::Cut => (F::Wire(kind), Remedy::Doubt),
             // The timeouts, and kinds not known here.
             _ => (F::Wire(kind), Remedy::Doubt),
@@ -125,6 +125,8 @@ impl Failure {
             Cause::Refused(RefusalKind::Unauthorised | RefusalKind::NotFound | RefusalKind::Exhausted)
             | Cause::Lost(WireFaultKind::Tls) => FaultKind::Blocked,
             Cause::Lost(WireFaultKind::BadUrl) => FaultKind::Config,
+            Cause::Lost(WireFaultKind::Proxy) if !worked => FaultKind::Config,
+            Cause::Lost(WireFaultKind::Proxy) => FaultKind::Blocked,
             Cause::Lost(kind) if kind.is_timeout() => FaultKind::Timeout,
             _ => FaultKind::Unavailable,
         };
@@ -169,6 +171,9 @@ impl Failure {
                 "check the base URL; a private certificate authority must be among the system's or in SSL_CERT_FILE"
             }
             Cause::Lost(WireFaultKind::BadUrl) => "correct the base URL",
+            Cause::Lost(WireFaultKind::Proxy) => {
+                "set http_proxy or https_proxy as http://user:password@host:port, or list the host in no_proxy"
+            }
             Cause::Lost(WireFaultKind::Dns) => "check the host in the base URL, and the network",
             Cause::Lost(WireFaultKind::ConnectRefused) => "check that the service runs there",
             _ => return None,
@@ -218,8 +223,9 @@ mod tests {
         (RefusalKind::Exhausted, Remedy::Stop),
     ];
 
-    const LOSSES: [(WireFaultKind, Remedy); 15] = [
+    const LOSSES: [(WireFaultKind, Remedy); 16] = [
         (WireFaultKind::BadUrl, Remedy::Stop),
+        (WireFaultKind::Proxy, Remedy::Stop),
         (WireFaultKind::Dns, Remedy::Wait),
         (WireFaultKind::ConnectRefused, Remedy::Wait),
         (WireFaultKind::Connect, Remedy::Wait),

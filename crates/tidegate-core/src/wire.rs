@@ -85,6 +85,8 @@ impl WireFault {
 pub enum WireFaultKind {
     /// The URL is not one.
     BadUrl,
+    /// The proxy on the way lets nothing through, or not for this user and password.
+    Proxy,
     /// The name does not resolve.
     Dns,
     /// Nothing listens there.
@@ -136,6 +138,7 @@ impl WireFaultKind {
         !matches!(
             self,
             Self::BadUrl
+                | Self::Proxy
                 | Self::Dns
                 | Self::ConnectRefused
                 | Self::Connect

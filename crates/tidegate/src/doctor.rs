@@ -127,6 +127,9 @@ async fn look(
         "key",
         if reached.service.endpoint().fingerprint().is_empty() { "none" } else { "found" }.to_owned(),
     ));
+    if let Some(proxy) = &reached.proxy {
+        facts.push(("proxy", format!("{}, from {}", proxy.place(), proxy.variable())));
+    }
     let started = Instant::now();
     let asked = match work {
         Work::Embed(wanted) => embed(services, &reached, wanted, facts).await,

@@ -11,7 +11,9 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
 use super::io::Io;
+use super::site::Site;
 use super::tls::Tls;
+use super::tunnel::{dig, fault};
 
 /// How long an address is tried before the next one is tried beside it (RFC 8305, section 5): a host whose IPv6
 /// leads nowhere costs a quarter of a second, not the whole time limit.
@@ -26,29 +28,48 @@ pub(super) struct Patience {
     pub(super) tls: Duration,
 }
 
-/// Connects to `host`:`port`.
+/// Connects to `site`, through its proxy where it has one.
 ///
 /// # Errors
-/// What went wrong: the name, the connection, its time, or TLS.
+/// What went wrong: the name, the connection, its time, TLS, or the proxy.
 ///
 /// # Cancel safety
 /// Dropping the future closes what was begun.
-pub(super) async fn dial(
-    host: &str,
-    port: u16,
-    tls: Option<&Tls>,
-    patience: Patience,
-) -> Result<Io, WireFault> {
+pub(super) async fn dial(site: &Site, tls: &Tls, patience: Patience) -> Result<Io, WireFault> {
+    let (host, port) = match &site.proxy {
+        Some(proxy) => (proxy.host.as_str(), proxy.port),
+        None => (site.host.as_str(), site.port),
+    };
     let plain = async {
         let limit = timeout(patience.connect, connect(host, port)).await;
-        limit.unwrap_or_else(|_| Err(too_slow("connecting", patience.connect)))
+        let stream = limit.unwrap_or_else(|_| Err(too_slow("connecting", patience.connect)));
+        stream.map_err(|lost| match &site.proxy {
+            Some(proxy) => fault(lost.kind, proxy, &lost.message),
+            None => lost,
+        })
     };
-    let Some(tls) = tls else { return Ok(Io::Plain(plain.await?)) };
-    let both = async { tls.shake(host, plain.await?).await };
-    let stream = timeout(patience.tls, both)
-        .await
-        .unwrap_or_else(|_| Err(too_slow("the tls handshake", patience.tls)))?;
-    Ok(Io::Tls(Box::new(stream)))
+    if !site.encrypted && site.proxy.as_ref().is_none_or(|proxy| !proxy.encrypted) {
+        return Ok(Io::Plain(plain.await?));
+    }
+    let all = async { secure(site, tls, Io::Plain(plain.await?)).await };
+    timeout(patience.tls, all).await.unwrap_or_else(|_| Err(too_slow("the tls handshake", patience.tls)))
+}
+
+/// TLS with the proxy, the way through it, TLS with the server: as far as they are wanted.
+async fn secure(site: &Site, tls: &Tls, mut io: Io) -> Result<Io, WireFault> {
+    if let Some(proxy) = &site.proxy {
+        if proxy.encrypted {
+            let shaken = tls.shake(&proxy.host, io).await;
+            io = Io::Tls(Box::new(shaken.map_err(|lost| fault(lost.kind, proxy, &lost.message))?));
+        }
+        if site.encrypted {
+            dig(&mut io, proxy, (&site.host, site.port)).await?;
+        }
+    }
+    if site.encrypted {
+        io = Io::Tls(Box::new(tls.shake(&site.host, io).await?));
+    }
+    Ok(io)
 }
 
 fn too_slow(what: &str, limit: Duration) -> WireFault {

@@ -5,19 +5,21 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use http::header::{ACCEPT_ENCODING, HOST, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, HOST, PROXY_AUTHORIZATION, USER_AGENT};
 use http::uri::{Authority, PathAndQuery, Uri};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Body as _;
 use rustc_hash::FxHashMap;
 use rustls::pki_types::CertificateDer;
-use tidegate_core::{Head, HttpRequest, Incoming, Transport, WireFault, WireFaultKind};
+use tidegate_core::{Fault, Head, HttpRequest, Incoming, Transport, WireFault, WireFaultKind};
 
 use super::body::{Coming, too_large};
 use super::dial::{Patience, dial};
 use super::link::{Counted, Link, Unsent, Whole};
+use super::proxy::Proxies;
 use super::site::Site;
 use super::tls::Tls;
+use super::tunnel::refused;
 
 /// What a transport does and bears.
 #[derive(Debug, Clone)]
@@ -37,6 +39,8 @@ pub struct HttpSettings {
     pub max_age: Duration,
     /// Trusted beside the system's certificates, in DER.
     pub certificates: Vec<Vec<u8>>,
+    /// Through which proxy which server is reached. None by default: what reads the environment says so.
+    pub proxies: Proxies,
 }
 
 impl Default for HttpSettings {
@@ -49,6 +53,7 @@ impl Default for HttpSettings {
             max_idle_time: Duration::from_secs(30),
             max_age: Duration::from_secs(60),
             certificates: Vec::new(),
+            proxies: Proxies::default(),
         }
     }
 }
@@ -109,14 +114,16 @@ impl Http {
         if let Some(site) = self.sites.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(Arc::clone(site));
         }
-        let site = Arc::new(Site::new(scheme, authority)?);
+        let wrong = |fault: Fault| WireFault::new(WireFaultKind::Proxy, fault.to_string());
+        let proxy = self.settings.proxies.of_uri(url).map_err(wrong)?;
+        let site = Arc::new(Site::new(scheme, authority, proxy)?);
         let mut sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(sites.entry(key).or_insert(site)))
     }
 
     async fn connect(&self, site: &Site) -> Result<Link, WireFault> {
         let patience = Patience { connect: self.settings.connect_timeout, tls: self.settings.tls_timeout };
-        let io = dial(&site.host, site.port, site.encrypted.then_some(&self.tls), patience).await?;
+        let io = dial(site, &self.tls, patience).await?;
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         Link::new(io, number, Counted::new(&self.open)).await
     }
@@ -156,11 +163,17 @@ impl Transport for Http {
         let site = self.site(&url)?;
         let mut sent = Request::new(Whole::new(request.body));
         *sent.method_mut() = request.method;
-        *sent.uri_mut() = relative(url);
+        // A proxy must be told where to.
+        *sent.uri_mut() = if site.passes_on().is_some() { url } else { relative(url) };
         *sent.headers_mut() = request.headers;
         add_headers(sent.headers_mut(), &site);
         let (link, response) = self.exchange(&site, sent).await?;
         let (head, incoming) = response.into_parts();
+        if let Some(proxy) =
+            site.passes_on().filter(|_| head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED)
+        {
+            return Err(refused(proxy, head.status.as_u16())); // no answer of the server
+        }
         if incoming.size_hint().lower() > self.settings.max_body {
             return Err(too_large(self.settings.max_body)); // and the connection is closed, unread
         }
@@ -180,6 +193,9 @@ fn relative(url: Uri) -> Uri {
 
 fn add_headers(headers: &mut http::HeaderMap, site: &Site) {
     headers.insert(HOST, site.header.clone());
+    if let Some(value) = site.passes_on().and_then(|proxy| proxy.authorization.as_ref()) {
+        headers.insert(PROXY_AUTHORIZATION, value.clone());
+    }
     // Nothing is decompressed here, and a compressed bomb is best not asked for.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if !headers.contains_key(USER_AGENT) {

@@ -12,8 +12,9 @@ use tokio_rustls::client::TlsStream;
 pub(super) enum Io {
     /// As they are.
     Plain(TcpStream),
-    /// Encrypted; boxed because its state is fifty times larger.
-    Tls(Box<TlsStream<TcpStream>>),
+    /// Encrypted; boxed because its state is fifty times larger, and because it may go through a proxy that is spoken to
+    /// over TLS itself.
+    Tls(Box<TlsStream<Io>>),
 }
 
 impl AsyncRead for Io {

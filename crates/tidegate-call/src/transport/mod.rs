@@ -6,12 +6,16 @@
 
 mod body;
 mod dial;
+mod exempt;
 mod http;
 mod io;
 mod link;
+mod proxy;
 mod site;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tunnel;
 
 pub use http::{Connections, Http, HttpSettings};
+pub use proxy::{Proxies, Proxy};

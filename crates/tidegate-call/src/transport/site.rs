@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::http::HttpSettings;
 use super::link::Link;
+use super::proxy::Proxy;
 
 /// A server.
 pub(super) struct Site {
@@ -21,6 +22,8 @@ pub(super) struct Site {
     pub(super) port: u16,
     /// The `Host` header.
     pub(super) header: HeaderValue,
+    /// The proxy on the way to it.
+    pub(super) proxy: Option<Arc<Proxy>>,
     /// Connections that wait for a request, the last used one last: it is used first, so that those too many grow
     /// old and go.
     idle: Mutex<Vec<Link>>,
@@ -31,7 +34,11 @@ impl Site {
     ///
     /// # Errors
     /// [`WireFaultKind::BadUrl`].
-    pub(super) fn new(scheme: &Scheme, authority: &Authority) -> Result<Self, WireFault> {
+    pub(super) fn new(
+        scheme: &Scheme,
+        authority: &Authority,
+        proxy: Option<Arc<Proxy>>,
+    ) -> Result<Self, WireFault> {
         let encrypted = *scheme == Scheme::HTTPS;
         if !encrypted && *scheme != Scheme::HTTP {
             return Err(WireFault::new(WireFaultKind::BadUrl, "the scheme is neither http nor https"));
@@ -48,7 +55,12 @@ impl Site {
         let shown = if port == standard { host.clone() } else { format!("{host}:{port}") };
         let header = HeaderValue::try_from(shown)
             .map_err(|_| WireFault::new(WireFaultKind::BadUrl, "the host has forbidden characters"))?;
-        Ok(Self { encrypted, host, port, header, idle: Mutex::default() })
+        Ok(Self { encrypted, host, port, header, proxy, idle: Mutex::default() })
+    }
+
+    /// The proxy that is sent whole requests, where there is one: without TLS it passes them on, with it only bytes.
+    pub(super) fn passes_on(&self) -> Option<&Proxy> {
+        self.proxy.as_deref().filter(|_| !self.encrypted)
     }
 
     /// A connection that can be used at once.

@@ -10,7 +10,9 @@ use tidegate_core::{HttpRequest, Transport, WireFault, WireFaultKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Http, HttpSettings};
+use super::{Http, HttpSettings, Proxies};
+
+mod proxied;
 
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
@@ -385,7 +387,7 @@ mod tls {
     use super::*;
 
     /// A certificate for `name`, and what serves it.
-    fn identity(name: &str) -> (Vec<u8>, TlsAcceptor) {
+    pub(super) fn identity(name: &str) -> (Vec<u8>, TlsAcceptor) {
         let key = KeyPair::generate().expect("a key");
         let certificate = CertificateParams::new(vec![name.to_owned()])
             .and_then(|parameters| parameters.self_signed(&key))

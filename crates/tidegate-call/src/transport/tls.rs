@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tidegate_core::{WireFault, WireFaultKind};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use super::io::Io;
 
 /// Certificates to trust and what is made of them, once.
 pub(super) struct Tls {
@@ -30,11 +31,7 @@ impl Tls {
     /// # Errors
     /// [`WireFaultKind::Tls`] where the certificate is not to be trusted or TLS is spoken wrongly,
     /// [`WireFaultKind::Connect`] where the connection ended meanwhile.
-    pub(super) async fn shake(
-        &self,
-        host: &str,
-        stream: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, WireFault> {
+    pub(super) async fn shake(&self, host: &str, stream: Io) -> Result<TlsStream<Io>, WireFault> {
         let config = self
             .config
             .get_or_init(|| self.configure())

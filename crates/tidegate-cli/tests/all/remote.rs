@@ -190,6 +190,30 @@ fn a_table_of_prices_with_a_mistake_is_refused_with_its_line() {
 }
 
 #[test]
+fn calls_go_through_the_proxy_that_the_environment_names() {
+    let world = World::new();
+    corpus(&world, 3);
+    let server = provider("");
+    let proxy = format!("http://user:canary@{}", server.addr());
+    let run = |args: &[&str], base: &str, exempt: &str| {
+        let embed = ["--embed", "openai:text-embedding-3-small", "--base-url", base];
+        let mut command = world.command(&[args, &embed[..]].concat());
+        command.env("http_proxy", &proxy).env("no_proxy", exempt);
+        Live::of(&mut command).end()
+    };
+    // Nobody resolves this name: only what goes to the proxy, which here is the provider itself, arrives anywhere.
+    let far = "http://models.invalid/v1";
+    run(&["index", "docs"], far, "localhost").ended(0);
+    assert!(!server.log().is_empty());
+    let through = run(&["doctor"], far, "").ended(0);
+    let line = through.out.lines().find(|line| line.contains("proxy")).expect("it is told");
+    assert!(line.contains(&server.addr().to_string()) && line.contains("http_proxy"), "{line}");
+    assert!(!through.out.contains("canary") && !through.err.contains("canary"));
+    let without = run(&["doctor"], &base(&server), "127.0.0.0/8").ended(0);
+    assert!(!without.out.contains("http_proxy"), "{}", without.out);
+}
+
+#[test]
 fn a_key_that_is_missing_or_wrong_is_named_before_anything_is_begun() {
     let world = World::new();
     corpus(&world, 3);

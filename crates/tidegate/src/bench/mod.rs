@@ -21,7 +21,7 @@ use tidegate_core::{Fault, FaultKind, Journal, Usage};
 use tidegate_store::{OpenMode, Store};
 
 use crate::config::{Config, ModelRef};
-use crate::services::{Reached, Services};
+use crate::services::{self, Reached, Services};
 
 pub use advice::{Advice, Setting};
 pub use knee::{Knee, KneeEnd};
@@ -116,7 +116,7 @@ impl Bench {
     /// [`FaultKind::Config`]: the provider does not do this kind of work.
     pub fn estimate(&self, ways: usize, knee: Option<usize>) -> Result<Estimate, Fault> {
         let calls = self.load.calls * ways as u64 + knee.map_or(0, knee::most_calls);
-        let each = self.target(Arc::new(Http::default()), Failures::default())?.usage();
+        let each = self.target(Arc::new(services::http()), Failures::default())?.usage();
         let (input_tokens, output_tokens) = (each.input_tokens * calls, each.output_tokens * calls);
         let all = Usage { input_tokens, cached_tokens: 0, output_tokens };
         Ok(Estimate {
@@ -159,7 +159,7 @@ impl Bench {
         let failures = Failures::default();
         let many = if way == Way::Threads { at_once } else { 1 };
         // A connection belongs to the thread that made it.
-        let transports: Vec<Arc<Http>> = (0..many.max(1)).map(|_| Arc::new(Http::default())).collect();
+        let transports: Vec<Arc<Http>> = (0..many.max(1)).map(|_| Arc::new(services::http())).collect();
         let mut targets = transports
             .iter()
             .map(|http| self.target(http.clone(), failures.clone()))

@@ -16,7 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tidegate_call::{
-    CallSettings, Http, Lane, LaneName, LaneSettings, LaneView, Paid, Parts, Spend, Timeouts,
+    CallSettings, Http, HttpSettings, Lane, LaneName, LaneSettings, LaneView, Paid, Parts, Proxies, Proxy,
+    Spend, Timeouts,
 };
 use tidegate_core::report::{Calls, LaneReport};
 use tidegate_core::{Codec, Fault, FaultKind, Tokenizer, Transport};
@@ -39,6 +40,8 @@ pub struct Services {
     profiles: Profiles,
     prices: Prices,
     transport: Arc<dyn Transport>,
+    /// Those that the transport takes.
+    proxies: Proxies,
     spend: Arc<Spend>,
     lanes: Mutex<BTreeMap<LaneName, Arc<Lane>>>,
 }
@@ -49,6 +52,22 @@ pub(crate) struct Reached {
     pub(crate) lane: Arc<Lane>,
     settings: config::Provider,
     key_hint: Option<String>,
+    /// The proxy on the way.
+    pub(crate) proxy: Option<Arc<Proxy>>,
+}
+
+/// What the environment says about proxies.
+fn proxies() -> Proxies {
+    Proxies::new(&|name| std::env::var(name).ok())
+}
+
+/// A transport for HTTP through the proxies that the environment names.
+pub(crate) fn http() -> Http {
+    over_http(proxies())
+}
+
+fn over_http(proxies: Proxies) -> Http {
+    Http::new(HttpSettings { proxies, ..HttpSettings::default() })
 }
 
 impl Reached {
@@ -64,7 +83,10 @@ impl Services {
     /// # Errors
     /// [`FaultKind::Config`]: the file of prices cannot be read or is not understood.
     pub fn new(config: &Config) -> Result<Self, Fault> {
-        Self::over(config, Arc::new(Http::default()))
+        let proxies = proxies();
+        let mut services = Self::over(config, Arc::new(over_http(proxies.clone())))?;
+        services.proxies = proxies;
+        Ok(services)
     }
 
     /// The same over another transport, such as one in memory.
@@ -84,6 +106,7 @@ impl Services {
             profiles: Profiles::builtin(),
             prices: limits.prices()?,
             transport,
+            proxies: Proxies::default(),
             lanes: Mutex::default(),
         })
     }
@@ -112,6 +135,7 @@ impl Services {
         };
         let mut endpoint =
             Endpoint::new(base, model).map_err(|fault| fault.during(format!("providers.{name}")))?;
+        let proxy = self.proxies.of(base).map_err(|fault| fault.during(format!("providers.{name}")))?;
         let found = key::find(name, &settings, profile.key_env.as_deref())?;
         if profile.auth != AuthStyle::None {
             endpoint = endpoint.with_key(found.key, profile.auth.clone());
@@ -119,7 +143,7 @@ impl Services {
         let lane = self.lane(name, (&settings, profile), &endpoint);
         let price = self.prices.of(name, &profile.name, model);
         let service = Service::new(profile.clone(), endpoint, price);
-        Ok(Reached { service, lane, settings, key_hint: found.hint })
+        Ok(Reached { service, lane, settings, key_hint: found.hint, proxy })
     }
 
     fn lane(

@@ -89,7 +89,7 @@ fn take_head(buffer: &mut BytesMut) -> Result<Option<Head>, ()> {
     };
     let mut request = Request {
         method: parsed.method.unwrap_or_default().to_owned(),
-        target: parsed.path.unwrap_or_default().to_owned(),
+        target: origin_form(parsed.path.unwrap_or_default()).to_owned(),
         ..Request::default()
     };
     for header in parsed.headers.iter() {
@@ -129,5 +129,13 @@ fn take_chunks(buffer: &mut BytesMut, body: &mut BytesMut) -> Result<bool, ()> {
         if size == 0 {
             return Ok(true);
         }
+    }
+}
+
+/// The path and query of a target: who thinks that it speaks to a proxy sends the whole URL.
+fn origin_form(target: &str) -> &str {
+    match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => target,
     }
 }
