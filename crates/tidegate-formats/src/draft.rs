@@ -37,7 +37,12 @@ impl Draft {
 
     /// Appends a block of `text` without the white space around it; nothing, if there is nothing else.
     pub(crate) fn block(&mut self, kind: BlockKind, text: &str) -> Result<(), Fault> {
-        let text = text.trim();
+        // The blanks before an item are its level.
+        let text = if kind == BlockKind::List {
+            text.trim_start_matches(['\n', '\r']).trim_end()
+        } else {
+            text.trim()
+        };
         if text.is_empty() {
             return Ok(());
         }
@@ -89,9 +94,19 @@ impl Draft {
         }
     }
 
-    /// Whether nothing was appended yet.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.blocks.is_empty()
+    /// How many blocks there are.
+    pub(crate) fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Takes back the heading that is block `index` if nothing followed it: an empty sheet is no text.
+    pub(crate) fn drop_lone_heading(&mut self, index: usize) {
+        if self.blocks.len() == index + 1 {
+            self.blocks.pop();
+            self.text.truncate(self.blocks.last().map_or(0, |last| last.span.end));
+            self.pages.retain(|page| page.start < self.text.len() as u64);
+        }
+        self.next_page = None;
     }
 
     /// The document, if it has any text.

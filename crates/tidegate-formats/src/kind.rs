@@ -106,6 +106,7 @@ pub fn recognise(name: &str, bytes: &[u8]) -> Option<Kind> {
         return zip_kind(&extension, bytes);
     }
     match bytes {
+        _ if bytes.starts_with(crate::parse::OLE) => encrypted_office(&extension, bytes),
         [0x1f, 0x8b, ..] => Some(Kind::Gzip),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Kind::Zstd),
         _ if bytes.starts_with(b"{\\rtf") => Some(Kind::Rtf),
@@ -143,6 +144,17 @@ fn is_mail(extension: &str, bytes: &[u8]) -> bool {
     matches!(extension, "" | "mail" | "msg" | "mht" | "mhtml")
         && (sent.iter().any(|name| starts(name)) || find(head, b"\nMIME-Version: 1.0").is_some())
         && ["\nFrom: ", "\nSubject: ", "\nMessage-I"].iter().any(|name| find(head, name.as_bytes()).is_some())
+}
+
+/// A document that needs a password is wrapped in a file of the old format, with a stream of this name in it.
+fn encrypted_office(extension: &str, bytes: &[u8]) -> Option<Kind> {
+    const STREAM: &[u8] = b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e\0";
+    find(bytes, STREAM)?;
+    Some(match extension {
+        "pptx" | "pptm" | "ppsx" => Kind::Pptx,
+        "xlsx" | "xlsm" => Kind::Xlsx,
+        _ => Kind::Docx,
+    })
 }
 
 /// Programs that happen to be ZIP archives; what is in them was not written to be read.

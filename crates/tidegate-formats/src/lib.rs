@@ -31,13 +31,21 @@
 
 mod archive;
 mod budget;
+mod docx;
 mod draft;
+mod flow;
+mod grid;
 mod kind;
 mod limits;
 mod package;
 mod parse;
 mod part;
+mod pptx;
+mod props;
+mod rels;
 mod unpack;
+mod xlsx;
+mod xml;
 
 pub use kind::{Kind, recognise};
 pub use limits::Limits;

@@ -3,11 +3,12 @@
 use tidegate_core::{Fault, FaultKind};
 use tidegate_text::ParseOptions;
 
-use crate::archive;
 use crate::budget::{Budget, End};
 use crate::kind::{Kind, recognise};
 use crate::limits::Limits;
+use crate::package::needs_password;
 use crate::part::Listener;
+use crate::{archive, docx, pptx, xlsx};
 
 /// Reads all documents of a file. `name` is its file name or URL path, for its extension.
 ///
@@ -46,12 +47,21 @@ pub(crate) fn item(name: &str, bytes: &[u8], depth: u32, budget: &mut Budget<'_>
     }
 }
 
+/// How Office wraps what it encrypts: in the file format it used before ZIP.
+pub(crate) const OLE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+
 /// Reads a file that is one document.
 pub(crate) fn document(kind: Kind, bytes: &[u8], budget: &mut Budget<'_>) -> Result<(), End> {
     budget.doing("opening");
     let fault =
         |kind: Kind| Fault::new(FaultKind::Unsupported, format!("{} files are not read", kind.name()));
+    if bytes.starts_with(OLE) {
+        return Err(needs_password().during(format!("parsing {}", kind.name())).into());
+    }
     let document = match kind {
+        Kind::Docx => docx::read(bytes, budget),
+        Kind::Pptx => pptx::read(bytes, budget),
+        Kind::Xlsx => xlsx::read(bytes, budget),
         _ => Err(fault(kind)),
     };
     let document = document.map_err(|fault: Fault| fault.during(format!("parsing {}", kind.name())))?;
