@@ -40,6 +40,7 @@ mod limits;
 mod package;
 mod parse;
 mod part;
+mod pdf;
 mod pptx;
 mod props;
 mod rels;

@@ -8,7 +8,7 @@ use crate::kind::{Kind, recognise};
 use crate::limits::Limits;
 use crate::package::needs_password;
 use crate::part::Listener;
-use crate::{archive, docx, pptx, xlsx};
+use crate::{archive, docx, pdf, pptx, xlsx};
 
 /// Reads all documents of a file. `name` is its file name or URL path, for its extension.
 ///
@@ -59,6 +59,7 @@ pub(crate) fn document(kind: Kind, bytes: &[u8], budget: &mut Budget<'_>) -> Res
         return Err(needs_password().during(format!("parsing {}", kind.name())).into());
     }
     let document = match kind {
+        Kind::Pdf => pdf::read(bytes, budget),
         Kind::Docx => docx::read(bytes, budget),
         Kind::Pptx => pptx::read(bytes, budget),
         Kind::Xlsx => xlsx::read(bytes, budget),
