@@ -130,10 +130,12 @@ fn join(lines: &[&Line]) -> String {
     let right = lines.iter().map(|line| line.x1).fold(f64::NEG_INFINITY, f64::max);
     let mut out = String::new();
     for (index, line) in lines.iter().enumerate() {
-        out.push_str(&line.text);
+        push_without_leader(&mut out, &line.text);
         let Some(next) = lines.get(index + 1) else { break };
         if is_parted(&out, &next.text) {
             out.pop();
+        } else if has_leader(&line.text) {
+            out.push('\n');
         } else if line.x1 > right - 0.2 * (right - left) {
             out.push(' ');
         } else {
@@ -141,6 +143,27 @@ fn join(lines: &[&Line]) -> String {
         }
     }
     out
+}
+
+/// The dots that lead from an entry of a table of contents to its page.
+const LEADER: &str = ". . . .";
+
+fn has_leader(text: &str) -> bool {
+    text.contains(LEADER) || text.contains("......")
+}
+
+fn push_without_leader(out: &mut String, text: &str) {
+    if !has_leader(text) {
+        return out.push_str(text);
+    }
+    let is_dots = |word: &&str| word.bytes().all(|b| b == b'.');
+    let words: Vec<&str> = text.split_whitespace().collect();
+    for run in words.chunk_by(|a, b| is_dots(a) == is_dots(b)) {
+        if !out.is_empty() && !out.ends_with(['\n', ' ']) {
+            out.push(' ');
+        }
+        if is_dots(&run[0]) { out.push('…') } else { out.push_str(&run.join(" ")) }
+    }
 }
 
 /// Whether a line ends within a word.

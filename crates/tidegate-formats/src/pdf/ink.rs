@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::TypedInstruction as Op;
-use hayro_syntax::object::{Array, Dict, Name, Number, Object, ObjectIdentifier, Stream, String as Text};
+use hayro_syntax::object::{Array, Dict, Name, Number, Object, ObjectIdentifier, Rect, Stream, String as Text};
 use hayro_syntax::page::{Page, Resources, Rotation};
 use tidegate_core::{Fault, FaultKind};
 
@@ -92,6 +92,7 @@ pub(super) fn read(page: &Page<'_>, shared: &mut Shared, budget: &mut Budget<'_>
     let content = content(page, budget)?;
     let limit = budget.output_left();
     let mut pen = Pen {
+        first: state.clone(),
         ink: Ink::default(),
         state,
         saved: Vec::new(),
@@ -105,6 +106,7 @@ pub(super) fn read(page: &Page<'_>, shared: &mut Shared, budget: &mut Budget<'_>
         budget,
     };
     pen.run(&content, page.resources())?;
+    pen.annotations(page.raw(), page.resources())?;
     Ok(pen.ink)
 }
 
@@ -129,6 +131,8 @@ fn content(page: &Page<'_>, budget: &mut Budget<'_>) -> Result<Vec<u8>, Fault> {
 }
 
 struct Pen<'p, 'b> {
+    /// How every page begins.
+    first: State,
     ink: Ink,
     state: State,
     saved: Vec<State>,
@@ -254,6 +258,29 @@ impl Pen<'_, '_> {
         let font = Rc::new(Font::read(&dict, self.budget)?);
         self.shared.fonts.extend(id.map(|id| (id, font.clone())));
         Ok(Some(font))
+    }
+
+    /// What is filled into forms, and typed over a page: it is drawn by annotations.
+    fn annotations(&mut self, page: &Dict<'_>, resources: &Resources<'_>) -> Result<(), Fault> {
+        let base = self.first.clone();
+        for annotation in page.get::<Array<'_>>("Annots").iter().flat_map(|array| array.iter::<Dict<'_>>()) {
+            let kind = annotation.get::<Name<'_>>("Subtype");
+            let hidden = annotation.get::<i32>("F").is_some_and(|flags| flags & 2 != 0);
+            if hidden || !kind.is_some_and(|kind| matches!(kind.as_str(), "Widget" | "FreeText")) {
+                continue;
+            }
+            let Some(looks) = annotation.get::<Dict<'_>>("AP") else { continue };
+            let looks = looks.get::<Stream<'_>>("N").or_else(|| {
+                let state = annotation.get::<Name<'_>>("AS")?;
+                looks.get::<Dict<'_>>("N")?.get::<Stream<'_>>(state.as_ref())
+            });
+            let (Some(stream), Some(place)) = (looks, annotation.get::<Rect>("Rect")) else { continue };
+            let from = stream.dict().get::<Rect>("BBox").unwrap_or(Rect::ZERO);
+            self.state = base.clone();
+            self.state.ctm = Matrix::shift(place.x0 - from.x0, place.y0 - from.y0).then(base.ctm);
+            self.form(&stream, resources)?;
+        }
+        Ok(())
     }
 
     fn external(&mut self, name: &Name<'_>, resources: &Resources<'_>) -> Result<(), Fault> {

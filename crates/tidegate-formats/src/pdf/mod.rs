@@ -3,6 +3,7 @@
 //! `hayro-syntax` finds and decrypts the objects; which bytes are which letters (`font`), where they stand (`ink`) and in
 //! which order they are read (`lines`, `blocks`) is decided here.
 
+mod accents;
 mod blocks;
 mod cmap;
 mod font;
@@ -40,7 +41,8 @@ pub(crate) fn read(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Document, Fa
     let mut all: Vec<Vec<Line>> = Vec::new();
     for (index, page) in pages.iter().enumerate() {
         budget.doing(&format!("page {} of {}", index + 1, pages.len()));
-        let ink = ink::read(page, &mut shared, budget)?;
+        let mut ink = ink::read(page, &mut shared, budget)?;
+        accents::compose_accents(&mut ink);
         let lines = lines::lines(&ink);
         bytes += lines.iter().map(|line| line.text.len()).sum::<usize>();
         if bytes > budget.output_left() {
