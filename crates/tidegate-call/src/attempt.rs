@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate_core::{Charge, Codec, Fault, Refusal, RefusalKind, Reply, Usage, WireFaultKind};
+use tidegate_core::{Charge, Codec, Fault, Head, Refusal, RefusalKind, Reply, Usage, WireFaultKind};
 use tokio::time::Instant;
 use tracing::{debug, info};
 
@@ -106,7 +106,8 @@ impl<C: Codec> Caller<C> {
         ticket.sent();
         let started = Instant::now();
         let mut clock = Clock::start(self.settings.timeouts.total, this.cx.deadline);
-        let came = exchange(&*self.transport, request, &self.settings.timeouts, &mut clock).await;
+        let taker = |head: &Head| self.codec.taker(this.items, head);
+        let came = exchange(&*self.transport, request, (&self.settings.timeouts, &mut clock), taker).await;
         let late = this.cx.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         let (read, quotas) = match came {
             Ok(answer) => {

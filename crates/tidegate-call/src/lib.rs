@@ -41,4 +41,4 @@ pub use settings::CallSettings;
 pub use stream::Streamed;
 pub use timeouts::Timeouts;
 pub use told::{Answers, Told};
-pub use transport::{Connections, Http, HttpSettings, Proxies, Proxy};
+pub use transport::{Connections, Http, HttpSettings, Proxies, Proxy, Resolve, SystemNames};

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tidegate_core::{Answer, HttpRequest, Incoming, Transport, WireFault, WireFaultKind};
+use tidegate_core::{Answer, Head, HttpRequest, Incoming, Taker, Transport, WireFault, WireFaultKind};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::mutant::planted;
@@ -102,7 +102,7 @@ fn ran_out(kind: WireFaultKind, limit: Duration) -> WireFault {
     WireFault::new(kind, format!("{what} within {limit:?}"))
 }
 
-/// Sends `request` and reads the whole answer.
+/// Sends `request` and reads the whole answer; its body goes to whomever `taker` names.
 ///
 /// # Errors
 /// Where it was lost, or which time ran out.
@@ -112,12 +112,34 @@ fn ran_out(kind: WireFaultKind, limit: Duration) -> WireFault {
 pub(crate) async fn exchange(
     transport: &dyn Transport,
     request: HttpRequest,
-    times: &Timeouts,
-    clock: &mut Clock,
+    (times, clock): (&Timeouts, &mut Clock),
+    taker: impl FnOnce(&Head) -> Option<Box<dyn Taker>>,
 ) -> Result<Answer, WireFault> {
     let sent = transport.send(request);
     let incoming = clock.within(times.first_byte, WireFaultKind::FirstByteTimeout, sent).await??;
-    read_whole(incoming, times, clock).await
+    match taker(&incoming.head) {
+        None => read_whole(incoming, times, clock).await,
+        Some(taker) => hand_over(incoming, taker, (times, clock)).await,
+    }
+}
+
+/// Hands what is left of an answer to `taker`, as it comes.
+///
+/// # Errors
+/// As [`exchange`]; what came before is the taker's to keep.
+async fn hand_over(
+    mut incoming: Incoming,
+    mut taker: Box<dyn Taker>,
+    (times, clock): (&Timeouts, &mut Clock),
+) -> Result<Answer, WireFault> {
+    while taker.wants_more() {
+        let piece = clock.within(times.idle, WireFaultKind::IdleTimeout, incoming.body.next()).await?;
+        match piece.transpose()? {
+            Some(piece) => taker.take(&piece),
+            None => break,
+        }
+    }
+    Ok(Answer { head: incoming.head, body: Bytes::new() })
 }
 
 /// Reads what is left of an answer.

@@ -55,6 +55,7 @@ pub(crate) fn treat(cause: Cause) -> (FailureKind, Remedy) {
             W::Tls => (F::Wire(kind), Remedy::Once),
             W::NotHttp | W::TooLarge => (F::Wire(kind), Remedy::Mistrust),
             W::BadUrl | W::Proxy => (F::Blocked, Remedy::Stop),
+            W::Forbidden => (F::Refused, Remedy::Part),
             W::Reset | W::Cut => (F::Wire(kind), Remedy::Doubt),
             // The timeouts, and kinds not known here.
             _ => (F::Wire(kind), Remedy::Doubt),
@@ -144,6 +145,7 @@ impl Failure {
     pub(crate) fn item_fault(&self, tries: u32) -> Fault {
         let kind = match self.cause {
             Cause::Refused(RefusalKind::TooLarge) => FaultKind::TooLarge,
+            Cause::Lost(WireFaultKind::Forbidden) => FaultKind::Forbidden,
             Cause::Refused(RefusalKind::BadResponse)
             | Cause::Lost(WireFaultKind::NotHttp | WireFaultKind::TooLarge) => FaultKind::BadResponse,
             _ => FaultKind::Refused,
@@ -223,7 +225,8 @@ mod tests {
         (RefusalKind::Exhausted, Remedy::Stop),
     ];
 
-    const LOSSES: [(WireFaultKind, Remedy); 16] = [
+    const LOSSES: [(WireFaultKind, Remedy); 17] = [
+        (WireFaultKind::Forbidden, Remedy::Part),
         (WireFaultKind::BadUrl, Remedy::Stop),
         (WireFaultKind::Proxy, Remedy::Stop),
         (WireFaultKind::Dns, Remedy::Wait),

@@ -1,4 +1,4 @@
-//! Where records come from and go to: files, rows of JSON Lines, standard input, growing files; JSON Lines out.
+//! Where records come from and go to: files, rows of JSON Lines, standard input, growing files, URLs; JSON Lines out.
 //!
 //! This crate must not contain parsing of documents, SQL, retries or flow logic: a source lists and reads, a sink
 //! writes, and what happens when one of them fails is decided elsewhere.
@@ -9,6 +9,7 @@ mod changes;
 mod decode;
 mod fetch;
 mod files;
+pub mod guard;
 mod head;
 mod jsonl;
 mod jsonl_sink;

@@ -43,6 +43,13 @@ pub trait Codec: Send + Sync + 'static {
     /// Why the request as a whole brought nothing.
     fn decode(&self, items: &[Self::Item], answer: &Answer) -> Result<Reply<Self::Answer>, Refusal>;
 
+    /// Who takes the body of an answer to `items` as it comes, where it is too large to be held until its end; `decode`
+    /// then finds no body. Called for every status.
+    fn taker(&self, items: &[Self::Item], head: &Head) -> Option<Box<dyn Taker>> {
+        let _ = (items, head);
+        None
+    }
+
     /// What the head of any answer says of the service's limits.
     fn quota(&self, head: &Head) -> Vec<Quota> {
         let _ = head;
@@ -54,6 +61,15 @@ pub trait Codec: Send + Sync + 'static {
         let _ = usage;
         None
     }
+}
+
+/// Takes a body as it comes.
+pub trait Taker: Send {
+    /// Whether it wants the rest. Where it does not, the rest is not read, and the connection is closed.
+    fn wants_more(&self) -> bool;
+
+    /// Takes the next piece.
+    fn take(&mut self, piece: &[u8]);
 }
 
 /// A codec whose service can send its answer piece by piece.

@@ -42,6 +42,8 @@ pub enum FaultKind {
     Unreadable,
     /// The same key twice in one source.
     Duplicate,
+    /// A guard does not let it be fetched: the address is no public one.
+    Forbidden,
     /// The code that handled the record panicked.
     Panic,
 
@@ -100,6 +102,7 @@ impl FaultKind {
             Self::NotAFile => "not_a_file",
             Self::Unreadable => "unreadable",
             Self::Duplicate => "duplicate",
+            Self::Forbidden => "forbidden",
             Self::Panic => "panic",
             Self::Changing => "changing",
             Self::Unavailable => "unavailable",
@@ -269,6 +272,7 @@ pub fn advise(fault: &Fault) -> Advice {
         | K::NotAFile
         | K::Unreadable
         | K::Duplicate
+        | K::Forbidden
         | K::Panic => Advice::Quarantine,
         K::Changing => Advice::Again,
         K::Unavailable | K::RateLimited | K::Timeout | K::StorageBusy => {

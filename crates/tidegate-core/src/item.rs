@@ -1,5 +1,6 @@
 //! Source items: what a source lists, and what became of each.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,12 @@ pub struct SourceItem {
     pub fault: Option<Fault>,
     /// For streams: where to resume once this and everything before it is settled.
     pub position: Option<Position>,
+    /// How its source fetches it, where the key alone does not say; understood by nobody else, and kept nowhere.
+    pub how: Option<Arc<dyn Any + Send + Sync>>,
+    /// The version in which it is stored, filled in after listing for items that say `how` they are fetched: a fetcher
+    /// may ask whether anything changed since. Empty if it is stored, but would be worked on again whatever the
+    /// answer; `None` if it is not stored.
+    pub stored: Option<Version>,
 }
 
 impl SourceItem {
@@ -60,6 +67,8 @@ impl SourceItem {
             fields: Arc::default(),
             fault: None,
             position: None,
+            how: None,
+            stored: None,
         }
     }
 }

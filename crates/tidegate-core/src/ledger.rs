@@ -1,10 +1,12 @@
 //! What became of each source item, durably.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::fault::Fault;
 use crate::hash::ContentHash;
-use crate::item::{Position, SourceItem};
+use crate::item::{Position, SourceItem, Version};
 use crate::sink::Commit;
 
 /// What the ledger knows of a listed item.
@@ -73,6 +75,15 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// Storage faults.
     async fn assess(&self, items: &[SourceItem]) -> Result<Vec<Verdict>, Fault>;
+
+    /// The version in which each key is stored, as [`SourceItem::stored`] wants it. A ledger that does not say has them
+    /// all read anew.
+    ///
+    /// # Errors
+    /// Storage faults.
+    async fn stored(&self, keys: &[Arc<str>]) -> Result<Vec<Option<Version>>, Fault> {
+        Ok(vec![None; keys.len()])
+    }
 
     /// Where a stream source should resume.
     ///

@@ -29,7 +29,7 @@ pub mod wire;
 
 pub use budget::{Budget, Permit};
 pub use codec::{
-    Charge, Codec, Listener, Quota, QuotaUnit, Refusal, RefusalKind, Reply, Shape, StreamCodec, Usage,
+    Charge, Codec, Listener, Quota, QuotaUnit, Refusal, RefusalKind, Reply, Shape, StreamCodec, Taker, Usage,
 };
 pub use context::{Compute, Cx};
 pub use document::{Block, BlockKind, Document, Page, Place};

@@ -38,6 +38,8 @@ pub enum Fetched {
         /// Values known only now, added to the item's.
         fields: Fields,
     },
+    /// Not read, because it is still as it was stored: in the version of [`SourceItem::stored`].
+    Unchanged,
     /// Gone since it was listed.
     Gone,
 }

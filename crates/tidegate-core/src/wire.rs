@@ -87,6 +87,8 @@ pub enum WireFaultKind {
     BadUrl,
     /// The proxy on the way lets nothing through, or not for this user and password.
     Proxy,
+    /// A guard does not let anybody connect there.
+    Forbidden,
     /// The name does not resolve.
     Dns,
     /// Nothing listens there.
@@ -139,6 +141,7 @@ impl WireFaultKind {
             self,
             Self::BadUrl
                 | Self::Proxy
+                | Self::Forbidden
                 | Self::Dns
                 | Self::ConnectRefused
                 | Self::Connect

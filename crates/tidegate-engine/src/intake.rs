@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tidegate_core::counters::StageCounters;
 use tidegate_core::{
-    Advice, Body, Budget, Coverage, Cx, Fault, FaultKind, Fetch, Fetched, Ledger, Listing, Outcome, Permit,
-    Record, Source, SourceItem, Stop, SweepPolicy, Tether, Verdict, advise,
+    Advice, Body, Budget, ContentHash, Coverage, Cx, Fault, FaultKind, Fetch, Fetched, Ledger, Listing,
+    Outcome, Permit, Record, Source, SourceItem, Stop, SweepPolicy, Tether, Verdict, advise,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -96,6 +96,7 @@ impl Intake {
                 Err(fault) => self.hold.wait_or_fail(&self.lane.cx, &self.lane.monitor, fault).await?,
             }
         };
+        let items = self.recall(items, &verdicts).await?;
         self.hold.lift(&self.lane.monitor);
         if verdicts.len() != items.len() {
             let message = format!("{} verdicts for {} items", verdicts.len(), items.len());
@@ -114,6 +115,34 @@ impl Intake {
             () = self.lane.book.heard() => {}
         }
         Ok(())
+    }
+
+    /// Fills in which version is stored of what is to be fetched, where its source may ask whether that changed.
+    async fn recall(
+        &mut self,
+        mut items: Vec<SourceItem>,
+        verdicts: &[Verdict],
+    ) -> Result<Vec<SourceItem>, Fault> {
+        let asks = |(item, verdict): (&mut SourceItem, &Verdict)| {
+            (item.how.is_some() && matches!(verdict, Verdict::Go { .. })).then_some(item.key.clone())
+        };
+        let keys: Vec<Arc<str>> = items.iter_mut().zip(verdicts).filter_map(asks).collect();
+        if keys.is_empty() {
+            return Ok(items);
+        }
+        let stored = loop {
+            match self.ledger.stored(&keys).await {
+                Ok(stored) => break stored,
+                Err(fault) => self.hold.wait_or_fail(&self.lane.cx, &self.lane.monitor, fault).await?,
+            }
+        };
+        let asked = items.iter_mut().zip(verdicts);
+        let asked =
+            asked.filter(|(item, verdict)| item.how.is_some() && matches!(verdict, Verdict::Go { .. }));
+        for ((item, _), stored) in asked.zip(stored) {
+            item.stored = stored;
+        }
+        Ok(items)
     }
 
     async fn admit_one(&mut self, item: SourceItem, verdict: Verdict) {
@@ -256,8 +285,10 @@ async fn fetch_one(lane: &Lane, fetcher: &dyn Fetch, hold: &Hold, mut record: Re
         Some(fetched) => fetched,
         None => return,
     };
-    let Fetched::Content { body, hash, version, mut fields } = fetched else {
-        return lane.book.conclude(unit, Outcome::Deleted);
+    let (body, hash, version, mut fields) = match fetched {
+        Fetched::Content { body, hash, version, fields } => (body, hash, version, fields),
+        Fetched::Gone => return lane.book.conclude(unit, Outcome::Deleted),
+        Fetched::Unchanged => return still(lane, record.tether(), (unit, &item, known)),
     };
     lane.book.content(unit, hash, (version, &body));
     lane.monitor.read_bytes.add(body.weight());
@@ -269,6 +300,17 @@ async fn fetch_one(lane: &Lane, fetcher: &dyn Fetch, hold: &Hold, mut record: Re
         Arc::make_mut(&mut record.fields).append(&mut fields);
     }
     lane.emit(record).await;
+}
+
+/// Concludes what was not read because it is still as it is stored.
+fn still(lane: &Lane, tether: &Tether, (unit, item, known): (u64, &SourceItem, Option<ContentHash>)) {
+    let (Some(hash), Some(version)) = (known, &item.stored) else {
+        // Saying "unchanged" of something that is not stored would lose it.
+        let message = format!("{} is called unchanged but is not stored under this configuration", item.key);
+        return lane.fail(tether, &Fault::new(FaultKind::Internal, message));
+    };
+    lane.book.content(unit, hash, (Some(version.clone()), &Body::Empty));
+    lane.book.conclude(unit, Outcome::Unchanged);
 }
 
 /// Reads an item, waiting out holds and trying once more what changed under the reader. `None` when it was put aside

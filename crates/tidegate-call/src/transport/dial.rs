@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tidegate_core::{WireFault, WireFaultKind};
@@ -18,6 +19,30 @@ use super::tunnel::{dig, fault};
 /// How long an address is tried before the next one is tried beside it (RFC 8305, section 5): a host whose IPv6
 /// leads nowhere costs a quarter of a second, not the whole time limit.
 const STAGGER: Duration = Duration::from_millis(250);
+
+/// Finds the addresses of a host.
+#[async_trait]
+pub trait Resolve: Send + Sync {
+    /// The addresses of `host`, a name or an address as it stands in a URL, with `port`. Every new connection asks, and
+    /// goes to one of these addresses and no other.
+    ///
+    /// # Errors
+    /// [`WireFaultKind::Dns`] where there are none, [`WireFaultKind::Forbidden`] where a guard lets nobody go there.
+    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, WireFault>;
+}
+
+/// Asks the system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemNames;
+
+#[async_trait]
+impl Resolve for SystemNames {
+    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, WireFault> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found = lookup_host((bare, port)).await;
+        Ok(found.map_err(|error| WireFault::new(WireFaultKind::Dns, error.to_string()))?.collect())
+    }
+}
 
 /// Time limits of making a connection.
 #[derive(Debug, Clone, Copy)]
@@ -35,13 +60,18 @@ pub(super) struct Patience {
 ///
 /// # Cancel safety
 /// Dropping the future closes what was begun.
-pub(super) async fn dial(site: &Site, tls: &Tls, patience: Patience) -> Result<Io, WireFault> {
+pub(super) async fn dial(
+    site: &Site,
+    names: &dyn Resolve,
+    tls: &Tls,
+    patience: Patience,
+) -> Result<Io, WireFault> {
     let (host, port) = match &site.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (site.host.as_str(), site.port),
     };
     let plain = async {
-        let limit = timeout(patience.connect, connect(host, port)).await;
+        let limit = timeout(patience.connect, connect((host, port), names)).await;
         let stream = limit.unwrap_or_else(|_| Err(too_slow("connecting", patience.connect)));
         stream.map_err(|lost| match &site.proxy {
             Some(proxy) => fault(lost.kind, proxy, &lost.message),
@@ -76,11 +106,8 @@ fn too_slow(what: &str, limit: Duration) -> WireFault {
     WireFault::new(WireFaultKind::ConnectTimeout, format!("{what} took longer than {limit:?}"))
 }
 
-async fn connect(host: &str, port: u16) -> Result<TcpStream, WireFault> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let found = lookup_host((bare, port)).await;
-    let addresses: Vec<SocketAddr> =
-        found.map_err(|error| WireFault::new(WireFaultKind::Dns, error.to_string()))?.collect();
+async fn connect((host, port): (&str, u16), names: &dyn Resolve) -> Result<TcpStream, WireFault> {
+    let addresses = names.resolve(host, port).await?;
     let stream = race(&addresses).await?;
     // Requests are written whole; waiting for more to send only adds latency.
     let _ = stream.set_nodelay(true);

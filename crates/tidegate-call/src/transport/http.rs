@@ -14,12 +14,15 @@ use rustls::pki_types::CertificateDer;
 use tidegate_core::{Fault, Head, HttpRequest, Incoming, Transport, WireFault, WireFaultKind};
 
 use super::body::{Coming, too_large};
-use super::dial::{Patience, dial};
+use super::dial::{Patience, Resolve, SystemNames, dial};
 use super::link::{Counted, Link, Unsent, Whole};
 use super::proxy::Proxies;
 use super::site::Site;
 use super::tls::Tls;
 use super::tunnel::refused;
+
+/// Servers remembered before those without a connection are forgotten.
+const MOST_SITES: usize = 1_024;
 
 /// What a transport does and bears.
 #[derive(Debug, Clone)]
@@ -72,8 +75,9 @@ pub struct Connections {
 /// One per process is enough; it is cheap to share and holds connections to any number of servers.
 pub struct Http {
     settings: Arc<HttpSettings>,
-    /// Servers by whether TLS is spoken and by authority. Grows with the configuration, not with the records: base
-    /// URLs never come from data.
+    names: Arc<dyn Resolve>,
+    /// Servers by whether TLS is spoken and by authority. Where URLs come from data there are many: those without a
+    /// connection go when there are too many.
     sites: RwLock<FxHashMap<(bool, Authority), Arc<Site>>>,
     tls: Tls,
     open: Arc<AtomicUsize>,
@@ -90,9 +94,16 @@ impl Http {
     /// A transport without connections.
     #[must_use]
     pub fn new(settings: HttpSettings) -> Self {
+        Self::resolving(settings, Arc::new(SystemNames))
+    }
+
+    /// The same, which connects to no address but those that `names` gives.
+    #[must_use]
+    pub fn resolving(settings: HttpSettings, names: Arc<dyn Resolve>) -> Self {
         let extra = settings.certificates.iter().cloned().map(CertificateDer::from).collect();
         Self {
             settings: Arc::new(settings),
+            names,
             sites: RwLock::default(),
             tls: Tls::new(extra),
             open: Arc::default(),
@@ -118,12 +129,15 @@ impl Http {
         let proxy = self.settings.proxies.of_uri(url).map_err(wrong)?;
         let site = Arc::new(Site::new(scheme, authority, proxy)?);
         let mut sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
+        if sites.len() >= MOST_SITES {
+            sites.retain(|_, site| Arc::strong_count(site) > 1 || site.is_kept(&self.settings));
+        }
         Ok(Arc::clone(sites.entry(key).or_insert(site)))
     }
 
     async fn connect(&self, site: &Site) -> Result<Link, WireFault> {
         let patience = Patience { connect: self.settings.connect_timeout, tls: self.settings.tls_timeout };
-        let io = dial(site, &self.tls, patience).await?;
+        let io = dial(site, &*self.names, &self.tls, patience).await?;
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         Link::new(io, number, Counted::new(&self.open)).await
     }
@@ -196,8 +210,10 @@ fn add_headers(headers: &mut http::HeaderMap, site: &Site) {
     if let Some(value) = site.passes_on().and_then(|proxy| proxy.authorization.as_ref()) {
         headers.insert(PROXY_AUTHORIZATION, value.clone());
     }
-    // Nothing is decompressed here, and a compressed bomb is best not asked for.
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    // Nothing is decompressed here, and a compressed bomb is best not asked for, unless somebody undoes it.
+    if !headers.contains_key(ACCEPT_ENCODING) {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
     if !headers.contains_key(USER_AGENT) {
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tidegate/", env!("CARGO_PKG_VERSION"))));
     }

@@ -17,5 +17,6 @@ mod tests;
 mod tls;
 mod tunnel;
 
+pub use dial::{Resolve, SystemNames};
 pub use http::{Connections, Http, HttpSettings};
 pub use proxy::{Proxies, Proxy};

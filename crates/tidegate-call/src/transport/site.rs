@@ -94,6 +94,12 @@ impl Site {
         drop(dropped); // closing sockets is not done under the lock
     }
 
+    /// Whether a connection is kept that could be used again.
+    pub(super) fn is_kept(&self, settings: &HttpSettings) -> bool {
+        let now = Instant::now();
+        self.lock().iter().any(|link| !spent(link, settings, now))
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Link>> {
         // A list of connections cannot be left half changed: whoever panicked meanwhile harmed nothing.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)

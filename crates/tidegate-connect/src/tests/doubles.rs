@@ -16,7 +16,7 @@ impl Compute for Inline {
     }
 }
 
-pub(super) fn cx() -> Cx {
+pub(crate) fn cx() -> Cx {
     stoppable().0
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn stoppable() -> (Cx, StopHandle) {
 }
 
 /// Lists a source to its end.
-pub(super) async fn list_all(source: &mut dyn Source, max: usize) -> (Vec<SourceItem>, Option<Coverage>) {
+pub(crate) async fn list_all(source: &mut dyn Source, max: usize) -> (Vec<SourceItem>, Option<Coverage>) {
     let cx = cx();
     let mut all = Vec::new();
     loop {
@@ -40,6 +40,6 @@ pub(super) async fn list_all(source: &mut dyn Source, max: usize) -> (Vec<Source
 }
 
 /// Runs a future in a test that is not async itself.
-pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
 }

@@ -12,7 +12,8 @@ pub(super) fn compose_accents(ink: &mut Ink) {
         let (first_text, second_text) = (single(ink, first), single(ink, second));
         let composed = match (first_text, second_text) {
             _ if !overlap(first, second) => None,
-            (Some(a), Some(b)) => combining(a).and_then(|mark| compose(dotted(b), mark).map(|c| (c, 1)))
+            (Some(a), Some(b)) => combining(a)
+                .and_then(|mark| compose(dotted(b), mark).map(|c| (c, 1)))
                 .or_else(|| combining(b).and_then(|mark| compose(dotted(a), mark).map(|c| (c, 0)))),
             _ => None,
         };

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::TypedInstruction as Op;
-use hayro_syntax::object::{Array, Dict, Name, Number, Object, ObjectIdentifier, Rect, Stream, String as Text};
+use hayro_syntax::object::{
+    Array, Dict, Name, Number, Object, ObjectIdentifier, Rect, Stream, String as Text,
+};
 use hayro_syntax::page::{Page, Resources, Rotation};
 use tidegate_core::{Fault, FaultKind};
 

@@ -105,6 +105,28 @@ fn judge(conn: &Connection, terms: &Terms, item: &Listed) -> rusqlite::Result<(V
     }
 }
 
+/// The version in which each of `keys` is stored; an empty one where an equal version would prove nothing.
+pub(super) fn stored(
+    conn: &Connection,
+    terms: &Terms,
+    keys: &[Arc<str>],
+) -> Result<Vec<Option<Version>>, Fault> {
+    let doing = "looking up versions";
+    let mut select = conn
+        .prepare_cached(
+            "SELECT version, fingerprint, content_hash FROM source WHERE pipeline = ?1 AND uri = ?2",
+        )
+        .doing(doing)?;
+    let mut version = |key: &Arc<str>| {
+        let row = select.query_row(params![terms.lease.pipeline, key], known).optional().doing(doing)?;
+        Ok(row.map(|known| {
+            let counts = known.fingerprint == terms.fingerprint && known.content.is_some() && !terms.force;
+            Version(if counts { known.version } else { String::new() })
+        }))
+    };
+    keys.iter().map(&mut version).collect()
+}
+
 fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
     let content = row.get_ref(2)?.as_blob_or_null()?.and_then(|bytes| bytes.try_into().ok());
     Ok(Known { version: row.get(0)?, fingerprint: row.get(1)?, content: content.map(ContentHash) })

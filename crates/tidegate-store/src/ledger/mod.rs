@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tidegate_core::{
     Commit, Coverage, Fault, Ledger, Position, Record, SourceItem, Sweep, SweepPolicy, UnitId, Verdict,
+    Version,
 };
 
 use crate::error::Doing;
@@ -246,6 +247,11 @@ impl Ledger for PipelineLedger {
             self.store.writer()?.call(Kind::Other, clear).await?;
         }
         Ok(verdicts)
+    }
+
+    async fn stored(&self, keys: &[Arc<str>]) -> Result<Vec<Option<Version>>, Fault> {
+        let (keys, terms) = (keys.to_vec(), self.terms.clone());
+        self.reader.call(move |conn| assess::stored(conn, &terms, &keys)).await
     }
 
     async fn resume(&self) -> Result<Option<Position>, Fault> {
