@@ -25,6 +25,8 @@ Examples:
   tidegate index docs src --include '*.md' --include '*.rs'
   tidegate index articles.jsonl.gz --text-field body --id-field url
   journalctl -o cat | tidegate index - --name journal
+  tidegate index https://www.rfc-editor.org/rfc/rfc9110.txt
+  tidegate index urls.jsonl --urls --name web
   tidegate index ~/notes --watch
 
 Running it again works only on what changed. The first Ctrl-C finishes what is in flight, the

@@ -9,7 +9,7 @@ use tidegate_core::{Fault, FaultKind};
 /// `tidegate index`.
 #[derive(Debug, Default, Args)]
 pub struct IndexArgs {
-    /// Files and folders, JSON Lines files (.jsonl, .ndjson, also .gz or .zst), or - for standard input
+    /// Files and folders, JSON Lines files (.jsonl, .ndjson, also .gz or .zst), URLs, or - for standard input
     #[arg(value_name = "PATH", required_unless_present = "config")]
     pub paths: Vec<PathBuf>,
 
@@ -37,6 +37,16 @@ pub struct IndexArgs {
     /// Keep following the folders for changes until stopped
     #[arg(long, help_heading = "What to read")]
     pub watch: bool,
+
+    /// The files list URLs, one on each line, or JSON such as {"id": "a", "url": "https://…"}
+    #[arg(long, help_heading = "Documents behind URLs")]
+    pub urls: bool,
+    /// Also fetch from this machine and from private networks, at any port
+    #[arg(long, help_heading = "Documents behind URLs")]
+    pub allow_private: bool,
+    /// A variable with a secret that lines may send in a header; may be given several times
+    #[arg(long, value_name = "NAME", help_heading = "Documents behind URLs")]
+    pub secret: Vec<String>,
 
     /// Keep navigation, footers and sidebars of HTML pages
     #[arg(long, help_heading = "What to make of it")]
@@ -91,12 +101,20 @@ impl IndexArgs {
     /// Paths that cannot be read together.
     pub fn overrides(&self) -> Result<Overrides, Fault> {
         let source = self.source()?;
+        let is_url = |path: &&PathBuf| source == Some(SourceType::Urls) && holds_url(path).is_some();
+        let paths: Vec<PathBuf> = self.paths.iter().filter(|path| !is_url(path)).cloned().collect();
+        let urls: Vec<String> = self.paths.iter().filter(is_url).filter_map(|path| holds_url(path)).collect();
         let takes_paths = !self.paths.is_empty() && source != Some(SourceType::Stdin);
+        // What a configuration file lists is not added to what the command line names.
+        let takes_urls = takes_paths && source == Some(SourceType::Urls);
         let list = |values: &[String]| (!values.is_empty()).then(|| values.to_vec());
         Ok(Overrides {
             name: self.name.clone(),
             source,
-            paths: takes_paths.then(|| self.paths.clone()),
+            paths: takes_paths.then_some(paths),
+            urls: takes_urls.then_some(urls),
+            allow_private: self.allow_private.then_some(true),
+            secrets: list(&self.secret),
             include: list(&self.include),
             exclude: list(&self.exclude),
             hidden: self.hidden.then_some(true),
@@ -140,6 +158,16 @@ impl IndexArgs {
         if self.paths.is_empty() {
             return Ok(None);
         }
+        let urls = self.paths.iter().filter(|path| holds_url(path).is_some()).count();
+        if urls > 0 && urls < self.paths.len() && !self.urls {
+            return refuse(
+                "URLs and paths cannot be read together",
+                "index them one after another; if the files list URLs, say so with --urls",
+            );
+        }
+        if urls > 0 || self.urls {
+            return Ok(Some(SourceType::Urls));
+        }
         let rows = self.paths.iter().filter(|path| holds_rows(path)).count();
         let fields = self.text_field.is_some() || self.id_field.is_some();
         if rows > 0 && rows < self.paths.len() && !fields {
@@ -150,6 +178,13 @@ impl IndexArgs {
         }
         Ok(Some(if fields || rows > 0 { SourceType::Jsonl } else { SourceType::Files }))
     }
+}
+
+/// The URL that a path is.
+fn holds_url(path: &Path) -> Option<String> {
+    let text = path.to_str()?;
+    let (scheme, _) = text.split_once("://")?;
+    ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)).then(|| text.to_owned())
 }
 
 /// Whether a path's name says that each of its lines is a document.
@@ -171,6 +206,7 @@ mod tests {
             (&["rows.txt"], Some("body"), Some(SourceType::Jsonl)),
             (&["-"], None, Some(SourceType::Stdin)),
             (&[], None, None),
+            (&["https://example.org/a", "HTTP://example.org/b"], None, Some(SourceType::Urls)),
         ] {
             let args = IndexArgs {
                 paths: paths.iter().map(PathBuf::from).collect(),
@@ -179,7 +215,16 @@ mod tests {
             };
             assert_eq!(args.overrides().unwrap().source, kind, "{paths:?}");
         }
-        for paths in [["-", "docs"], ["a.jsonl", "docs"]] {
+        let args = IndexArgs {
+            paths: ["a.jsonl", "https://example.org/a"].map(PathBuf::from).to_vec(),
+            urls: true,
+            ..IndexArgs::default()
+        };
+        let overrides = args.overrides().unwrap();
+        assert_eq!(overrides.source, Some(SourceType::Urls));
+        assert_eq!(overrides.paths.unwrap(), [PathBuf::from("a.jsonl")]);
+        assert_eq!(overrides.urls.unwrap(), ["https://example.org/a"]);
+        for paths in [["-", "docs"], ["a.jsonl", "docs"], ["https://example.org/a", "docs"]] {
             let args = IndexArgs { paths: paths.map(PathBuf::from).to_vec(), ..IndexArgs::default() };
             assert_eq!(args.overrides().unwrap_err().kind(), FaultKind::Config, "{paths:?}");
         }

@@ -276,7 +276,7 @@ pub(crate) fn begins_a_line(file: &File, offset: u64) -> io::Result<bool> {
     Ok(before == *b"\n")
 }
 
-fn damaged(error: io::Error) -> Fault {
+pub(crate) fn damaged(error: io::Error) -> Fault {
     let broken = error.raw_os_error().is_none();
     if broken {
         return Fault::new(FaultKind::Malformed, "the compressed data is damaged or ends early")

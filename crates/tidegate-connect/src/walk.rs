@@ -23,6 +23,7 @@ use crate::skip;
 const MOST_HOPS: usize = 40;
 
 /// What one step came upon.
+#[expect(clippy::large_enum_variant, reason = "a step is looked at at once and never kept")]
 pub(crate) enum Step {
     /// A file, or something that stands where a file should.
     Item(SourceItem),

@@ -35,7 +35,7 @@ impl Secret {
     }
 
     /// `prefix` and the secret as a header value that prints as `Sensitive`.
-    pub(crate) fn header(&self, prefix: &str) -> HeaderValue {
+    pub fn header(&self, prefix: &str) -> HeaderValue {
         let mut value =
             HeaderValue::try_from(format!("{prefix}{}", self.0)).expect("a secret holds visible ASCII only");
         value.set_sensitive(true);

@@ -90,9 +90,9 @@ impl Job {
     /// pipeline or where an output would be overwritten, storage faults.
     pub async fn open(config: &Config, options: JobOptions<'_>) -> Result<Self, Fault> {
         // Sources first: a mistyped path must not leave an empty store behind.
-        let opened = Opened::new(config, options.watch, options.once)?;
-        let store = open_store(config)?;
         let services = Arc::new(Services::new(config)?);
+        let opened = Opened::new(config, &services, (options.watch, options.once))?;
+        let store = open_store(config)?;
         let embedding = open_embedding(config, (&services, &store)).await?;
         unmixed(config, &embedding, &store)?;
         let built = pipeline::build(config, (&services, &store, &embedding))?;
@@ -304,7 +304,10 @@ fn engine_options(config: &Config) -> Options {
         queue_items: limits.queue_items,
         queue_bytes: limits.queue_bytes.bytes(),
         in_flight: limits.in_flight,
-        fetches: limits.fetches,
+        fetches: match &config.source {
+            config::Source::Urls(urls) => urls.downloads,
+            _ => limits.fetches,
+        },
         max_hold: limits.max_hold.duration(),
         drain_deadline: limits.drain.duration(),
         sweep: config.sweep.policy(),

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tidegate_connect::{
-    Files, FilesOptions, FilesStats, Jsonl, RowFields, RowFormat, RowOptions, StdinRows, Tail, TailOptions,
-    Watch, WatchOptions,
+    Files, FilesOptions, FilesStats, Jsonl, Manifest, RowFields, RowFormat, RowOptions, StdinRows, Tail,
+    TailOptions, Watch, WatchOptions,
 };
 use tidegate_core::{Fault, FaultKind, Ledger as _, Source};
 use tidegate_store::PipelineLedger;
 
 use crate::config::{self, Config, RowFormat as ConfigRows};
+use crate::services::Services;
 
 /// A source as configured, before it is told where to resume.
 pub(crate) struct Opened {
@@ -31,7 +32,11 @@ pub(crate) enum Kind {
 impl Opened {
     /// Opens what the configuration names; followed folders are taken from `watch`. `once` ends a growing file with
     /// what is there.
-    pub(crate) fn new(config: &Config, watch: Option<&Watch>, once: bool) -> Result<Self, Fault> {
+    pub(crate) fn new(
+        config: &Config,
+        services: &Arc<Services>,
+        (watch, once): (Option<&Watch>, bool),
+    ) -> Result<Self, Fault> {
         // Rows on their way to the store are documents, known by key; rows on their way to a file are a stream.
         let stream = !matches!(config.sink, config::Sink::Store);
         if let Some(watch) = watch {
@@ -55,6 +60,11 @@ impl Opened {
                 Ok(Self { source: Kind::Plain(source), files: None, stream: false, relists: false })
             }
             config::Source::Tail(tail) => Self::tail(tail, once),
+            config::Source::Urls(urls) => {
+                let documents = services.documents(urls, config.sweep.policy())?;
+                let source = Manifest::open(&paths(&urls.paths), urls.urls.clone(), documents)?;
+                Ok(Self { source: Kind::Plain(Box::new(source)), files: None, stream: false, relists: false })
+            }
         }
     }
 

@@ -36,9 +36,11 @@ impl Rules<'_> {
                 return self.need(false, &format!("stage.{}.type", stage.name()), &must, hint);
             }
         }
-        let parses = self.config.parse().is_some() || !matches!(self.config.source, Source::Files(_));
+        let parses = self.config.parse().is_some()
+            || !matches!(self.config.source, Source::Files(_) | Source::Urls(_));
         let hint = "add [[stage]] with type = \"parse\" as the first stage";
-        self.need(parses, "source.type", "is files, whose text must be parsed", hint)
+        let must = format!("is {}, whose text must be parsed", self.config.source.kind().name());
+        self.need(parses, "source.type", &must, hint)
     }
 
     /// Every stage that asks a service.

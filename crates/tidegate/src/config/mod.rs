@@ -59,5 +59,5 @@ pub use schema::schema;
 pub use secret::SecretRef;
 pub use sink::{JsonlSink, Sink, Vectors, WebhookSink};
 pub use size::Size;
-pub use source::{Files, Jsonl, RowFormat, Source, SourceType, Stdin, Tail};
+pub use source::{Files, Jsonl, RowFormat, Source, SourceType, Stdin, Tail, Urls};
 pub use stage::{Chunk, Embed, Parse, Stage};

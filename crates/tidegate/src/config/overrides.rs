@@ -22,6 +22,12 @@ pub struct Overrides {
     pub source: Option<SourceType>,
     /// `PATH…`.
     pub paths: Option<Vec<PathBuf>>,
+    /// URLs among `PATH…`.
+    pub urls: Option<Vec<String>>,
+    /// `--allow-private`.
+    pub allow_private: Option<bool>,
+    /// `--secret`.
+    pub secrets: Option<Vec<String>>,
     /// `--include`.
     pub include: Option<Vec<String>>,
     /// `--exclude`.
@@ -92,6 +98,9 @@ impl Overrides {
             ("pipeline", "name", "--name", text(self.name)),
             ("source", "type", "PATH", self.source.map(|kind| kind.name().into())),
             ("source", "paths", "PATH", texts(paths)),
+            ("source", "urls", "URL", texts(self.urls)),
+            ("source", "allow_private", "--allow-private", flag(self.allow_private)),
+            ("source", "secrets", "--secret", texts(self.secrets)),
             ("source", "format", "--text-field", format),
             ("source", "include", "--include", texts(self.include)),
             ("source", "exclude", "--exclude", texts(self.exclude)),

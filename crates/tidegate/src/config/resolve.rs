@@ -160,6 +160,7 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
         Source::Files(files) => files.paths.as_mut_slice(),
         Source::Jsonl(rows) => &mut rows.paths,
         Source::Tail(rows) => &mut rows.paths,
+        Source::Urls(urls) => &mut urls.paths,
         Source::Stdin(_) => &mut [],
     };
     if ours("source.paths") {

@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::period::Period;
 use super::size::Size;
 
-/// What is read. `type` is one of `files`, `jsonl`, `stdin`, `tail`; the other keys depend on it.
+/// What is read. `type` is one of `files`, `jsonl`, `stdin`, `tail`, `urls`; the other keys depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Source {
@@ -17,6 +18,8 @@ pub enum Source {
     Stdin(Stdin),
     /// Files that grow, followed without end; each line is a document.
     Tail(Tail),
+    /// Documents behind URLs; each URL is a document.
+    Urls(Urls),
 }
 
 /// The kinds of [`Source`].
@@ -30,6 +33,8 @@ pub enum SourceType {
     Stdin,
     /// [`Source::Tail`].
     Tail,
+    /// [`Source::Urls`].
+    Urls,
 }
 
 impl SourceType {
@@ -41,6 +46,7 @@ impl SourceType {
             Self::Jsonl => "jsonl",
             Self::Stdin => "stdin",
             Self::Tail => "tail",
+            Self::Urls => "urls",
         }
     }
 }
@@ -54,6 +60,7 @@ impl Source {
             Self::Jsonl(_) => SourceType::Jsonl,
             Self::Stdin(_) => SourceType::Stdin,
             Self::Tail(_) => SourceType::Tail,
+            Self::Urls(_) => SourceType::Urls,
         }
     }
 
@@ -64,6 +71,7 @@ impl Source {
             Self::Files(files) => &files.paths,
             Self::Jsonl(jsonl) => &jsonl.paths,
             Self::Tail(tail) => &tail.paths,
+            Self::Urls(urls) => &urls.paths,
             Self::Stdin(_) => &[],
         }
     }
@@ -76,6 +84,7 @@ impl Source {
             Self::Files(files) => &mut files.paths,
             Self::Jsonl(jsonl) => &mut jsonl.paths,
             Self::Tail(tail) => &mut tail.paths,
+            Self::Urls(urls) => &mut urls.paths,
             Self::Stdin(_) => return,
         };
         for path in paths {
@@ -211,5 +220,63 @@ impl Default for Tail {
     fn default() -> Self {
         let Stdin { format, text_field, id_field, max_line } = Stdin::default();
         Self { paths: Vec::new(), format, text_field, id_field, max_line }
+    }
+}
+
+/// Documents behind URLs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Urls {
+    /// Files that list documents, relative to the folder of this file: each line is a URL, or a JSON object with `url`,
+    /// and perhaps `id`, `etag`, `headers` and `file_name`; its other fields are kept with the document.
+    pub paths: Vec<String>,
+    /// URLs of documents.
+    pub urls: Vec<String>,
+    /// Put larger documents aside.
+    pub max_file_size: Size,
+    /// Also fetch from this machine and from private networks.
+    pub allow_private: bool,
+    /// Also fetch from ports other than 80 and 443.
+    pub any_port: bool,
+    /// Secrets that the headers of a line may name: variables of the environment, or files as "file:/PATH". Others are
+    /// never sent, whoever wrote the list.
+    pub secrets: Vec<String>,
+    /// Documents fetched at once, from all servers together.
+    pub downloads: usize,
+    /// Documents fetched at once from one server.
+    pub concurrency: u32,
+    /// The most requests a minute to one server; 0 for as many as it bears.
+    pub requests_per_minute: u64,
+    /// How long to wait for the first byte of an answer, and for more of it.
+    pub timeout: Period,
+    /// How long a server that answers nobody is given, while others answer, before its documents are put aside.
+    pub patience: Period,
+    /// Put longer lines aside without holding them in memory.
+    pub max_line: Size,
+}
+
+impl Urls {
+    /// Where URLs may lead.
+    pub(crate) fn policy(&self) -> tidegate_connect::guard::Policy {
+        tidegate_connect::guard::Policy { private: self.allow_private, any_port: self.any_port }
+    }
+}
+
+impl Default for Urls {
+    fn default() -> Self {
+        Self {
+            paths: Vec::new(),
+            urls: Vec::new(),
+            max_file_size: Files::default().max_file_size,
+            allow_private: false,
+            any_port: false,
+            secrets: Vec::new(),
+            downloads: 16,
+            concurrency: 4,
+            requests_per_minute: 0,
+            timeout: Period::from_millis(30_000),
+            patience: Period::from_millis(60_000),
+            max_line: Size::from_bytes(1 << 20), // a URL and what is said of it
+        }
     }
 }

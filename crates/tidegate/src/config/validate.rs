@@ -1,5 +1,6 @@
 //! Rules across keys: what each value alone cannot show.
 
+use tidegate_connect::guard::Url;
 use tidegate_core::{Fault, FaultKind};
 
 use super::check::placed;
@@ -7,7 +8,7 @@ use super::model::Config;
 use super::model_ref::ModelRef;
 use super::origin::{Origin, Origins};
 use super::sink::{Sink, Vectors};
-use super::source::Source;
+use super::source::{Source, Urls};
 
 /// Checks every rule.
 ///
@@ -71,12 +72,15 @@ impl Rules<'_> {
 
     fn source(&self) -> Result<(), Fault> {
         let source = &self.config.source;
+        if let Source::Urls(urls) = source {
+            return self.urls(urls);
+        }
         let some = matches!(source, Source::Stdin(_)) || !source.paths().is_empty();
         self.need(some, "source.paths", "is empty", "name the files to read, such as paths = [\"docs\"]")?;
         let named = source.paths().iter().all(|path| !path.is_empty() && !path.contains('\0'));
         self.need(named, "source.paths", "has an empty path", "write \".\" for the folder itself")?;
         let (line, text, id) = match source {
-            Source::Files(_) => return Ok(()),
+            Source::Files(_) | Source::Urls(_) => return Ok(()),
             Source::Jsonl(rows) => (rows.max_line, &rows.text_field, &rows.id_field),
             Source::Stdin(rows) => (rows.max_line, &rows.text_field, &rows.id_field),
             Source::Tail(rows) => (rows.max_line, &rows.text_field, &rows.id_field),
@@ -86,6 +90,30 @@ impl Rules<'_> {
         self.need(!text.is_empty(), "source.text_field", "is empty", "name the field that holds the text")?;
         let named = id.as_ref().is_none_or(|id| !id.is_empty());
         self.need(named, "source.id_field", "is empty", "leave it out to know lines by their number")
+    }
+
+    fn urls(&self, urls: &Urls) -> Result<(), Fault> {
+        let hint = "name files that list URLs, such as paths = [\"urls.jsonl\"], or urls = [\"https://example.org/a\"]";
+        self.need(!urls.paths.is_empty() || !urls.urls.is_empty(), "source.paths", "is empty", hint)?;
+        let named = urls.paths.iter().all(|path| !path.is_empty() && !path.contains('\0'));
+        self.need(named, "source.paths", "has an empty path", "name the file that lists the URLs")?;
+        let policy = urls.policy();
+        for url in &urls.urls {
+            Url::parse(url, policy).map_err(|fault| self.at("source.urls", fault.during("source.urls")))?;
+        }
+        let named = urls.secrets.iter().all(|name| !name.is_empty() && !name.contains(['\0', '=']));
+        let named =
+            named && urls.secrets.iter().all(|name| !name.starts_with("file:") || name.starts_with("file:/"));
+        let must = "names something that is neither a variable nor a file by its whole path";
+        self.need(named, "source.secrets", must, "write \"NAME\" or \"file:/PATH\"")?;
+        for (key, value) in [("downloads", urls.downloads), ("concurrency", urls.concurrency as usize)] {
+            let must = format!("({value}) must be from 1 to 1024");
+            self.need((1..=1_024).contains(&value), &format!("source.{key}"), &must, "")?;
+        }
+        let must = format!("({}) must be at least 1ms", urls.timeout);
+        self.need(!urls.timeout.duration().is_zero(), "source.timeout", &must, "")?;
+        let must = format!("({}) must be at least {LEAST_LINE}B", urls.max_line);
+        self.need(urls.max_line.bytes() >= LEAST_LINE, "source.max_line", &must, "")
     }
 
     fn chunk(&self) -> Result<(), Fault> {

@@ -5,6 +5,7 @@
 
 mod answers;
 mod chat;
+mod documents;
 mod key;
 mod limits;
 mod remote;
@@ -32,6 +33,9 @@ pub(crate) use web::{header_name, header_value};
 
 /// How long a list of models may take; it is only for a hint.
 const LISTING: Duration = Duration::from_secs(5);
+
+/// Lanes that reports show. A list of URLs may have one for each of its servers.
+const MOST_LANES: usize = 1_024;
 
 /// The services of one configuration.
 pub struct Services {
@@ -165,6 +169,16 @@ impl Services {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Lane::with_spend(name.clone(), settings, self.spend.clone());
         lanes.entry(name.clone()).or_insert_with(make).clone()
+    }
+
+    /// A lane that nobody else uses; it shows in reports unless there are too many.
+    fn lane_apart(&self, name: LaneName, settings: LaneSettings) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = Lane::with_spend(name.clone(), settings, self.spend.clone());
+        if lanes.len() < MOST_LANES {
+            lanes.insert(name, lane.clone());
+        }
+        lane
     }
 
     fn limits(&self) -> &config::Limits {

@@ -21,7 +21,7 @@ impl ParseStage {
 impl Cpu for ParseStage {
     fn run(&self, _: &Cx, mut record: Record) -> Result<Emit, Fault> {
         let parsed = match &record.body {
-            Body::Bytes(bytes) => tidegate_text::parse(&record.key, bytes, &self.options),
+            Body::Bytes(bytes) => tidegate_text::parse(name(&record), bytes, &self.options),
             // A row's text has no name to tell its format by, and a colon in its key would mislead.
             Body::Text(text) => tidegate_text::parse("row.txt", text.as_bytes(), &self.options),
             Body::Document(_) => return Ok(Emit::One(record)),
@@ -38,6 +38,11 @@ impl Cpu for ParseStage {
         record.set_body(Body::Document(Arc::new(document)));
         Ok(Emit::One(record))
     }
+}
+
+/// What the format of a record is told by: the name that its source gives it, where the key is no name.
+fn name(record: &Record) -> &str {
+    record.fields.get("file_name").and_then(serde_json::Value::as_str).unwrap_or(&record.key)
 }
 
 /// What the source said of a record stays; what the document says of itself is added.
