@@ -17,7 +17,7 @@
 //!         ControlFlow::Continue(())
 //!     }
 //! }
-//! parse("a.txt", b"The primer must be wet.", &Limits::default(), &mut Print).unwrap();
+//! parse("a.rtf", br"{\rtf1 The primer must be wet.}", &Limits::default(), &mut Print).unwrap();
 //! ```
 //!
 //! # Why these libraries
@@ -33,10 +33,13 @@ mod archive;
 mod budget;
 mod docx;
 mod draft;
+mod epub;
 mod flow;
 mod grid;
 mod kind;
 mod limits;
+mod mail;
+mod odf;
 mod package;
 mod parse;
 mod part;
@@ -44,6 +47,7 @@ mod pdf;
 mod pptx;
 mod props;
 mod rels;
+mod rtf;
 mod unpack;
 mod xlsx;
 mod xml;

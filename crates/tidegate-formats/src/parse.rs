@@ -8,7 +8,7 @@ use crate::kind::{Kind, recognise};
 use crate::limits::Limits;
 use crate::package::needs_password;
 use crate::part::Listener;
-use crate::{archive, docx, pdf, pptx, xlsx};
+use crate::{archive, docx, epub, mail, odf, pdf, pptx, rtf, xlsx};
 
 /// Reads all documents of a file. `name` is its file name or URL path, for its extension.
 ///
@@ -43,6 +43,7 @@ pub(crate) fn item(name: &str, bytes: &[u8], depth: u32, budget: &mut Budget<'_>
     }
     match kind {
         Kind::Gzip | Kind::Zstd | Kind::Tar | Kind::Zip => archive::read(kind, name, bytes, depth, budget),
+        Kind::Mail => mail::read(bytes, depth, budget),
         _ => document(kind, bytes, budget),
     }
 }
@@ -53,8 +54,6 @@ pub(crate) const OLE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 /// Reads a file that is one document.
 pub(crate) fn document(kind: Kind, bytes: &[u8], budget: &mut Budget<'_>) -> Result<(), End> {
     budget.doing("opening");
-    let fault =
-        |kind: Kind| Fault::new(FaultKind::Unsupported, format!("{} files are not read", kind.name()));
     if bytes.starts_with(OLE) {
         return Err(needs_password().during(format!("parsing {}", kind.name())).into());
     }
@@ -63,7 +62,12 @@ pub(crate) fn document(kind: Kind, bytes: &[u8], budget: &mut Budget<'_>) -> Res
         Kind::Docx => docx::read(bytes, budget),
         Kind::Pptx => pptx::read(bytes, budget),
         Kind::Xlsx => xlsx::read(bytes, budget),
-        _ => Err(fault(kind)),
+        Kind::Odt | Kind::Odp | Kind::Ods => odf::read(kind, bytes, budget),
+        Kind::Epub => epub::read(bytes, budget),
+        Kind::Rtf => rtf::read(bytes, budget),
+        Kind::Mail | Kind::Zip | Kind::Tar | Kind::Gzip | Kind::Zstd => {
+            Err(Fault::new(FaultKind::Unsupported, "a container is no document"))
+        }
     };
     let document = document.map_err(|fault: Fault| fault.during(format!("parsing {}", kind.name())))?;
     budget.part(kind.name(), Ok(document))
