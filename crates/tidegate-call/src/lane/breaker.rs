@@ -195,16 +195,19 @@ impl Breaker {
             Showing::Nothing if planted("a cancelled probe is not given back") => {}
             Showing::Nothing => self.state = State::HalfOpen { probing: false, good },
             Showing::Failed => self.open(now, seen),
-            Showing::Well | Showing::Slow if good + 1 >= CURED => {
-                self.trips = 0;
-                self.since = None;
-                self.row = 0;
-                self.tallies = [Tally::default(); BUCKETS];
-                self.change(State::Closed);
-            }
+            Showing::Well | Showing::Slow if good + 1 >= CURED => self.heal(),
             Showing::Well | Showing::Slow => self.state = State::HalfOpen { probing: false, good: good + 1 },
         }
         !matches!(self.state, State::HalfOpen { .. })
+    }
+
+    /// The service was seen to be well by somebody who did not come through here.
+    pub(super) fn heal(&mut self) {
+        self.trips = 0;
+        self.since = None;
+        self.row = 0;
+        self.tallies = [Tally::default(); BUCKETS];
+        self.change(State::Closed);
     }
 
     fn open(&mut self, now: Instant, seen: Seen) {

@@ -89,6 +89,11 @@ impl Lane {
         self.with(|state, now| state.view(now, &self.name))
     }
 
+    /// Tells the lane that its service was seen to answer: what waits for its breaker waits no longer.
+    pub fn vouch(&self) {
+        self.with(|state, now| state.vouch(now));
+    }
+
     /// What the lane did so far.
     #[must_use]
     pub fn counters(&self) -> &LaneCounters {

@@ -273,6 +273,15 @@ impl State {
         self.pump(now);
     }
 
+    /// The service was seen to answer.
+    pub(super) fn vouch(&mut self, now: Instant) {
+        if !self.breaker.is_closed() {
+            self.breaker.heal();
+            self.permits.recover();
+            self.pump(now);
+        }
+    }
+
     /// `key` waits no longer. What it was given meanwhile is given back.
     pub(super) fn leave_line(&mut self, now: Instant, key: Key) {
         if let Some(Waiter { end: Some(Ok(grant)), .. }) = self.line.remove(key) {

@@ -32,6 +32,8 @@ struct State {
     mark: Option<HeaderValue>,
     /// How many there should be.
     total: Option<u64>,
+    /// Whether a request was made of it.
+    asked: bool,
     /// Why no more were taken.
     ended: Option<Fault>,
     /// A part that came did not fit: from now on only the whole is asked for.
@@ -58,6 +60,11 @@ impl Download {
         self.headers.iter().any(|(name, _)| name == IF_NONE_MATCH || name == IF_MODIFIED_SINCE)
     }
 
+    /// Whether anybody was ever asked for it.
+    pub(super) fn was_asked_for(&self) -> bool {
+        self.lock().asked
+    }
+
     /// The request for what is still wanted.
     pub(super) fn request(&self) -> HttpRequest {
         let mut headers = HeaderMap::new();
@@ -66,6 +73,7 @@ impl Download {
             headers.insert(name, value.clone());
         }
         let mut state = self.lock();
+        state.asked = true;
         state.ended = None;
         let from = state.body.len();
         if let Some(mark) = state.mark.as_ref().filter(|_| from > 0 && !state.whole_only) {

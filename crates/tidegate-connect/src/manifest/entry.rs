@@ -33,15 +33,28 @@ pub(super) struct Entry {
     pub(super) says_more: bool,
 }
 
+/// What is wrong with a line. The line is not repeated: it may hold what its writer should not have put there.
+pub(super) struct Wrong {
+    /// The document that it names all the same.
+    pub(super) id: Option<String>,
+    pub(super) fault: Fault,
+}
+
+impl From<Fault> for Wrong {
+    fn from(fault: Fault) -> Self {
+        Self { id: None, fault }
+    }
+}
+
 /// Reads a line; `None` for one that holds nothing: a blank one, or a comment in a plain list.
 ///
 /// # Errors
-/// [`FaultKind::Malformed`], [`FaultKind::Validation`] or [`FaultKind::Forbidden`]. The line is not repeated.
+/// [`FaultKind::Malformed`], [`FaultKind::Validation`] or [`FaultKind::Forbidden`].
 pub(super) fn read(
     line: &[u8],
     policy: Policy,
     secrets: &BTreeMap<String, HeaderValue>,
-) -> Result<Option<Entry>, Fault> {
+) -> Result<Option<Entry>, Wrong> {
     let line = std::str::from_utf8(line).map_err(|_| {
         Fault::new(FaultKind::Encoding, "not UTF-8").hint("convert the list, for example with iconv")
     })?;
@@ -49,8 +62,14 @@ pub(super) fn read(
     match line.bytes().next() {
         None | Some(b'#') => Ok(None),
         Some(b'{') => of_object(line, policy, secrets).map(Some),
-        Some(_) => of_url(line, policy).map(Some),
+        Some(_) => of_url(line, policy).map(Some).map_err(|fault| Wrong { id: typed_id(line), fault }),
     }
+}
+
+/// What a document is called whose URL is refused: as far as that can be told, what it would be called otherwise.
+fn typed_id(url: &str) -> Option<String> {
+    let plain = url.len() <= 1_024 && !url.contains(['?', '@', '#']) && url.contains("://");
+    plain.then(|| encode_key(Path::new(url)))
 }
 
 /// A document known by its URL alone.
@@ -72,7 +91,7 @@ pub(super) fn of_url(text: &str, policy: Policy) -> Result<Entry, Fault> {
     })
 }
 
-fn of_object(line: &str, policy: Policy, secrets: &BTreeMap<String, HeaderValue>) -> Result<Entry, Fault> {
+fn of_object(line: &str, policy: Policy, secrets: &BTreeMap<String, HeaderValue>) -> Result<Entry, Wrong> {
     let wrong = |message: &str| Fault::new(FaultKind::Malformed, message);
     let mut fields: Fields = serde_json::from_str(line).map_err(|error| {
         wrong(&format!("no JSON object (column {})", error.column()))
@@ -83,26 +102,33 @@ fn of_object(line: &str, policy: Policy, secrets: &BTreeMap<String, HeaderValue>
         Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
         Some(_) => Err(wrong(&format!("`{name}` is no text"))),
     };
-    let url = text(&mut fields, "url")?.ok_or_else(|| wrong("no `url`"))?;
-    let (given, name) = (text(&mut fields, "etag")?, text(&mut fields, "file_name")?);
-    let url = Url::parse(&url, policy)?;
-    let asked = fields.remove("headers").map(|value| headers::read(&value, secrets)).transpose()?;
-    let Asked { headers, secret } = asked.unwrap_or_default();
-    if secret && !url.is_encrypted() && !policy.private {
-        return Err(
-            Fault::new(FaultKind::Validation, "a secret would be sent in the clear").hint("write https://")
-        );
-    }
     let id = match fields.get("id") {
-        None => own_id(&url),
-        Some(Value::String(id)) if !id.is_empty() => encode_key(Path::new(id)),
-        Some(Value::Number(id)) if !id.is_f64() => id.to_string(),
-        Some(_) => return Err(wrong("`id` is neither text nor a whole number")),
+        None => None,
+        Some(Value::String(id)) if !id.is_empty() => Some(encode_key(Path::new(id))),
+        Some(Value::Number(id)) if !id.is_f64() => Some(id.to_string()),
+        Some(_) => return Err(wrong("`id` is neither text nor a whole number").into()),
     };
-    let says_more = !fields.is_empty();
-    fields.insert("url".to_owned(), shown(&url).into());
-    let decisive = serde_json::to_string(&(url.as_str(), &fields, &name)).unwrap_or_default();
-    Ok(Entry { line: short_hash(&decisive), url, id, headers, given, name, fields, says_more })
+    let mut of_fields = || {
+        let typed = text(&mut fields, "url")?.ok_or_else(|| wrong("no `url`"))?;
+        let (given, name) = (text(&mut fields, "etag")?, text(&mut fields, "file_name")?);
+        let url = Url::parse(&typed, policy)?;
+        let asked = fields.remove("headers").map(|value| headers::read(&value, secrets)).transpose()?;
+        let Asked { headers, secret } = asked.unwrap_or_default();
+        if secret && !url.is_encrypted() && !policy.private {
+            let fault = Fault::new(FaultKind::Validation, "a secret would be sent in the clear");
+            return Err(fault.hint("write https://"));
+        }
+        let says_more = !fields.is_empty();
+        fields.insert("url".to_owned(), shown(&url).into());
+        let decisive = serde_json::to_string(&(url.as_str(), &fields, &name)).unwrap_or_default();
+        let line = short_hash(&decisive);
+        let (id, fields) = (own_id(&url), std::mem::take(&mut fields));
+        Ok(Entry { line, url, id, headers, given, name, fields, says_more })
+    };
+    match of_fields() {
+        Ok(entry) => Ok(Entry { id: id.unwrap_or(entry.id.clone()), ..entry }),
+        Err(fault) => Err(Wrong { id, fault }),
+    }
 }
 
 /// Whether a query holds what gives access. Such URLs are made anew for each visitor.

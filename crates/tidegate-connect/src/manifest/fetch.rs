@@ -43,6 +43,11 @@ impl UrlFetch {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn hosts_known(&self) -> usize {
+        self.hosts.known()
+    }
+
     async fn follow(&self, cx: &Cx, item: &SourceItem, entry: &Entry) -> Result<Fetched, Fault> {
         let known = item.stored.as_ref().and_then(|version| Mark::read(version, &entry.line));
         let (mut url, mut headers) = (entry.url.clone(), entry.headers.clone());

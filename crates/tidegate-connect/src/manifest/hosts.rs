@@ -58,6 +58,11 @@ impl Hosts {
         Self { options, known: Mutex::default(), answered: Mutex::default() }
     }
 
+    #[cfg(test)]
+    pub(super) fn known(&self) -> usize {
+        lock(&self.known).len()
+    }
+
     /// Asks for a document.
     ///
     /// # Errors
@@ -67,22 +72,21 @@ impl Hosts {
         if let Some(fault) = host.given_up() {
             return Err(fault);
         }
-        let call = CallCx::new(Priority::Bulk, TraceId(0)).stopping(cx.stop_signal());
-        let fault = match host.caller.call(std::slice::from_ref(&download), &call).await {
-            Ok(mut answers) => {
-                cx.note_wait(answers.told.waited);
-                let none = || Fault::new(FaultKind::Internal, "a request without an answer");
-                let arrived = answers.results.pop().ok_or_else(none).flatten();
-                if arrived.is_ok() {
-                    self.note(&host, url);
-                }
-                return arrived;
-            }
+        let fault = match self.call(cx, (&host, url), &download).await {
+            Ok(arrived) => return arrived,
             Err(fault) => fault,
         };
         match (advise(&fault), fault.kind()) {
             (Advice::Hold(wait), _) => match self.blame(&host, url).await {
-                Blame::Document => Err(alone(fault)),
+                Blame::Document if download.was_asked_for() => {
+                    host.caller.lane().vouch();
+                    Err(alone(fault))
+                }
+                // It waited for others that failed, and its turn never came.
+                Blame::Document => {
+                    host.caller.lane().vouch();
+                    self.call(cx, (&host, url), &download).await.flatten()
+                }
                 Blame::Server => Err(host.give_up(url, fault, wait.max(self.options.patience))),
                 Blame::Nobody => Err(fault),
             },
@@ -92,6 +96,24 @@ impl Hosts {
             }
             _ => Err(fault),
         }
+    }
+
+    /// What a server answers to one request, or the fault of the request.
+    async fn call(
+        &self,
+        cx: &Cx,
+        (host, url): (&Host, &Url),
+        download: &Arc<Download>,
+    ) -> Result<Result<Arrived, Fault>, Fault> {
+        let call = CallCx::new(Priority::Bulk, TraceId(0)).stopping(cx.stop_signal());
+        let mut answers = host.caller.call(std::slice::from_ref(download), &call).await?;
+        cx.note_wait(answers.told.waited);
+        let none = || Fault::new(FaultKind::Internal, "a request without an answer");
+        let arrived = answers.results.pop().ok_or_else(none)?;
+        if arrived.is_ok() {
+            self.note(host, url);
+        }
+        Ok(arrived)
     }
 
     fn host(&self, url: &Url) -> Arc<Host> {

@@ -10,7 +10,7 @@ use serde_json::json;
 use tidegate_core::Stop;
 use tidegate_core::{Coverage, Cx, Fault, FaultKind, Fetch, Fields, Listing, Source, SourceItem, Version};
 
-use super::entry::{self, Entry};
+use super::entry::{self, Entry, Wrong};
 use super::fetch::UrlFetch;
 use super::mark::Mark;
 use super::options::ManifestOptions;
@@ -77,6 +77,11 @@ impl Manifest {
         let urls = urls.into_iter();
         let reader = Reader { options, urls, paths: found, next: 0, open: None, unknown: Vec::new() };
         Ok(Self { reader: Some(reader), fetch })
+    }
+
+    #[cfg(test)]
+    pub(super) fn hosts_known(&self) -> usize {
+        self.fetch.hosts_known()
     }
 }
 
@@ -151,7 +156,11 @@ impl Reader {
             match self.read(&line) {
                 Ok(None) => {}
                 Ok(Some(entry)) => items.push(item(format!("{}{}", list.prefix, entry.id), entry)),
-                Err(fault) => {
+                Err(Wrong { id: Some(id), fault }) => {
+                    let item = bad_line(&list.prefix, &line, fault);
+                    items.push(SourceItem { key: format!("{}{id}", list.prefix).into(), ..item });
+                }
+                Err(Wrong { id: None, fault }) => {
                     items.push(bad_line(&list.prefix, &line, fault));
                     // Which document it named is not known, so none can be said to be gone from the list.
                     if !self.unknown.contains(&list.prefix) {
@@ -163,11 +172,11 @@ impl Reader {
         Progress::Full
     }
 
-    fn read(&self, line: &Line<'_>) -> Result<Option<Entry>, Fault> {
+    fn read(&self, line: &Line<'_>) -> Result<Option<Entry>, Wrong> {
         if let Some(length) = line.too_long {
             let message =
                 format!("a line of {length} bytes, more than the limit of {}", self.options.max_line);
-            return Err(Fault::new(FaultKind::TooLarge, message).hint("raise max_line in [source]"));
+            return Err(Fault::new(FaultKind::TooLarge, message).hint("raise max_line in [source]").into());
         }
         let bytes =
             if line.offset == 0 { line.bytes.strip_prefix(BOM).unwrap_or(line.bytes) } else { line.bytes };

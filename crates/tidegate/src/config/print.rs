@@ -171,13 +171,18 @@ fn others(out: &mut String, section: &Section, value: &Value) {
         let _ = writeln!(out, "#   type = \"{kind}\"  # {}", variant.description);
         let keys: Vec<&str> = variant.keys.iter().map(|key| key.name.as_str()).collect();
         if !keys.is_empty() {
-            let _ = writeln!(out, "#     with {}", keys.join(", "));
+            wrapped(out, "#     ", &format!("with {}", keys.join(", ")));
         }
     }
 }
 
 /// Writes `text` as comment lines of at most [`WIDTH`] characters.
 fn comment(out: &mut String, text: &str) {
+    wrapped(out, "# ", text);
+}
+
+/// The same, each line beginning with `start`.
+fn wrapped(out: &mut String, start: &str, text: &str) {
     let mut width = 0;
     for word in text.split(' ') {
         let length = word.chars().count();
@@ -186,12 +191,14 @@ fn comment(out: &mut String, text: &str) {
             width = 0;
         }
         if width == 0 {
-            out.push('#');
-            width = 1;
+            out.push_str(start);
+            width = start.len();
+        } else {
+            out.push(' ');
+            width += 1;
         }
-        out.push(' ');
         out.push_str(word);
-        width += 1 + length;
+        width += length;
     }
     out.push('\n');
 }
