@@ -212,8 +212,11 @@ impl<C: Codec> Caller<C> {
     }
 
     fn too_old(&self, failure: &Failure) -> Fault {
-        let minutes = self.settings.record_time.as_secs() / 60;
-        self.lane_fault(failure).during(format!("trying one request for {minutes} min"))
+        let time = match self.settings.record_time.as_secs() {
+            seconds @ 0..120 => format!("{seconds} s"),
+            seconds => format!("{} min", seconds / 60),
+        };
+        self.lane_fault(failure).during(format!("trying one request for {time}"))
     }
 
     /// What it means not to be let in: the record's fault, if it is larger than anything may be.

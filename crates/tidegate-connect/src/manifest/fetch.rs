@@ -142,10 +142,13 @@ impl Fetch for UrlFetch {
 
 /// The call layer knows nothing of guards.
 fn advised(fault: Fault) -> Fault {
-    if fault.kind() == FaultKind::Forbidden && fault.hint_text().is_none() {
-        return fault.hint("--allow-private fetches from this machine and from private networks too");
+    match (fault.kind(), fault.hint_text()) {
+        (_, Some(_)) => fault,
+        (FaultKind::Forbidden, None) => {
+            fault.hint("--allow-private fetches from this machine and from private networks too")
+        }
+        (_, None) => fault.hint("the next run asks again"),
     }
-    fault
 }
 
 /// What is known of a document once it is there.

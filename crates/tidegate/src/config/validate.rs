@@ -99,7 +99,13 @@ impl Rules<'_> {
         self.need(named, "source.paths", "has an empty path", "name the file that lists the URLs")?;
         let policy = urls.policy();
         for url in &urls.urls {
-            Url::parse(url, policy).map_err(|fault| self.at("source.urls", fault.during("source.urls")))?;
+            let Err(fault) = Url::parse(url, policy) else { continue };
+            self.need(
+                false,
+                "source.urls",
+                &format!("has one that cannot be fetched: {fault}"),
+                fault.hint_text().unwrap_or_default(),
+            )?;
         }
         let named = urls.secrets.iter().all(|name| !name.is_empty() && !name.contains(['\0', '=']));
         let named =

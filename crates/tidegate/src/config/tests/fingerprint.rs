@@ -135,6 +135,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         }
         Kind::Text if key.name == "schema" => ["'{\"const\": 1}'".into(), "'{\"const\": 2}'".into()],
         Kind::Text => ["\"a\"".into(), "\"b\"".into()],
+        Kind::Texts if key.name == "urls" => ["[\"http://h/a\"]".into(), "[\"http://h/b\"]".into()],
         Kind::Texts => ["[\"a\"]".into(), "[\"b\"]".into()],
         Kind::Integer if section == "stage" => ["40".into(), "41".into()],
         Kind::Integer => ["1".into(), "2".into()],
