@@ -129,6 +129,9 @@ impl<C: Codec> Caller<C> {
             Ok(reply) => {
                 let cost = reply.usage.as_ref().and_then(|usage| self.codec.price(usage)).unwrap_or_default();
                 ticket.settle(Outcome::Answered { usage: reply.usage, cost, quotas });
+                if let Some(model) = &reply.model {
+                    self.lane.note_model(model);
+                }
                 Tried::Good(Good { reply, cost })
             }
             Err(failure) => {

@@ -135,6 +135,9 @@ pub struct LaneReport {
     pub waits: BTreeMap<String, f64>,
     /// What calls waited for longest, in words, such as `600 requests a minute`; empty if they hardly waited.
     pub binding: String,
+    /// Models that answered, by what the answers say, where that is another than was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered_by: Vec<String>,
     /// Median milliseconds from request to whole answer.
     pub p50_ms: f64,
     /// 95th percentile.

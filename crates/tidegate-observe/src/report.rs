@@ -203,6 +203,14 @@ fn hints(summary: Summary<'_>) -> Vec<String> {
         let documents = counted(records.quarantined, "document");
         hints.push(format!("{documents} {were} put aside; `tidegate quarantine list` says why"));
     }
+    for lane in &summary.report.lanes {
+        for told in &lane.answered_by {
+            let (lane, told) = (clean(&lane.name), clean(told));
+            hints.push(format!(
+                "what {lane} was asked was answered by {told}, as the answers say: is it the same model?"
+            ));
+        }
+    }
     if summary.sweep.refused > 0 {
         let Sweep { refused, known, .. } = summary.sweep;
         let (refused, known) = (count(refused), count(known));

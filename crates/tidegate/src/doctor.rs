@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tidegate_call::{CallCx, LaneView, Priority};
 use tidegate_core::{Fault, FaultKind, Task, TraceId};
-use tidegate_model::{Chat, ChatParams, Text};
+use tidegate_model::{Chat, ChatParams, Text, is_another_model};
 use tidegate_store::{OpenMode, Store};
 
 use crate::config::{Config, Embed, ModelRef, Stage};
@@ -138,6 +138,12 @@ async fn look(
     match asked {
         Ok(()) => facts.push(("answered in", format!("{} ms", started.elapsed().as_millis()))),
         Err(fault) => return Err(with_names(fault, services, &reached).await),
+    }
+    let asked = reached.service.model();
+    let named = reached.lane.models_named();
+    let another = |told: &&String| !reached.service.profile().aliases && is_another_model(asked, told);
+    for told in named.iter().filter(another) {
+        facts.push(("warning", format!("answered by {told}, as the answer says: is it the same model?")));
     }
     limits(&reached.lane.view(), facts);
     facts.push(("price", price(&reached)));

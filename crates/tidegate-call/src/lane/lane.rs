@@ -22,6 +22,10 @@ use super::view::LaneView;
 /// Below this fill of its emptiest bucket a lane does not hedge: what the hedge takes, a first try lacks.
 const HEDGE_FILL: f64 = 0.2;
 
+/// So many names of models are kept, and none that is longer, in bytes: they come from outside.
+const MOST_NAMED: usize = 8;
+const LONGEST_NAME: usize = 256;
+
 /// One waiter keeps the time for the whole line. Every other looks for itself after this time, and then less and less
 /// often: somebody may hold the leading future without polling it.
 const DOUBT: Duration = Duration::from_secs(1);
@@ -34,6 +38,8 @@ pub struct Lane {
     pub(super) settings: LaneSettings,
     pub(super) counters: Arc<LaneCounters>,
     pub(super) dice: Dice,
+    /// Models that answers named where that was not the lane's own, in the order of their coming.
+    named: Mutex<Vec<String>>,
     /// The one lock; never held across an await, and nobody is woken under it.
     state: Mutex<State>,
 }
@@ -57,7 +63,7 @@ impl Lane {
         let counters = Arc::new(LaneCounters::default());
         let state = State::new(&settings, counters.clone(), spend, Instant::now());
         let dice = Dice::new(settings.seed);
-        Arc::new(Self { name, settings, counters, dice, state: Mutex::new(state) })
+        Arc::new(Self { name, settings, counters, dice, named: Mutex::default(), state: Mutex::new(state) })
     }
 
     /// Waits for the call's turn: for the breaker, a pause, the limits, the concurrency and the budget.
@@ -98,6 +104,27 @@ impl Lane {
     #[must_use]
     pub fn counters(&self) -> &LaneCounters {
         &self.counters
+    }
+
+    /// An answer names `model` as the one that made it.
+    pub(crate) fn note_model(&self, model: &str) {
+        if model == self.name.model {
+            return;
+        }
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        if named.len() < MOST_NAMED
+            && model.len() <= LONGEST_NAME
+            && !named.iter().any(|known| known == model)
+        {
+            named.push(model.to_owned());
+        }
+    }
+
+    /// The models that answers named as the ones that made them, where that was not the name that was asked for; the
+    /// first few. What a name is worth is the caller's to judge: many services add a date to it.
+    #[must_use]
+    pub fn models_named(&self) -> Vec<String> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The name.

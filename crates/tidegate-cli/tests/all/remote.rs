@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tidegate_testkit::provider::{Script, Server, text_hash};
 
+use crate::loopback::{Loopback, Request};
 use crate::world::{Live, World, paragraph};
 
 pub(crate) fn provider(script: &str) -> Server {
@@ -187,6 +188,43 @@ fn a_table_of_prices_with_a_mistake_is_refused_with_its_line() {
     world.write("set/pipeline.toml", "[limits]\nprices = \"nowhere.toml\"\n");
     let missing = world.run(&told).ended(2);
     assert!(missing.err.contains("set/nowhere.toml cannot be read"), "{}", missing.err);
+}
+
+#[test]
+fn an_answer_of_another_model_is_told_once_and_fails_nothing() {
+    let world = World::new();
+    corpus(&world, 40);
+    let answer = |request: &Request| {
+        let texts = request.json()["input"].as_array().expect("texts").len();
+        let data: Vec<Value> = (0..texts).map(|at| json!({"index": at, "embedding": [0.6, 0.8]})).collect();
+        // Dates, paths and files make no other model; a lighter one is another.
+        let model = match request.json()["model"].as_str() {
+            Some("routed-large") => "routed-small",
+            _ => "/models/Thing-M-v15.gguf",
+        };
+        (200, json!({"data": data, "model": model, "usage": {"prompt_tokens": texts}}).to_string())
+    };
+    let service = Loopback::start(answer);
+    let base = format!("{}/v1", service.url());
+    let run = |model: &str, store: &str| {
+        let embed = ["--embed", model, "--base-url", &base, "--store", store];
+        let ran = world.run(&[&["index", "docs"][..], &embed].concat()).ended(0);
+        let named = ran.err.matches("answered by").count();
+        assert!(
+            world.run(&[&["doctor"][..], &embed].concat()).ended(0).out.contains("answered by")
+                == (named > 0)
+        );
+        (named, ran.err)
+    };
+    let (named, said) = run("own:routed-large", "a.db");
+    assert!(named == 1 && said.contains("own/routed-large") && said.contains("routed-small"), "{said}");
+    assert_eq!(run("own:someone/thing-m", "b.db").0, 0);
+    // At Azure a deployment is called as its owner likes.
+    let azure = format!("[providers.azure]\nbase_url = \"{base}\"\n");
+    world.write("azure.toml", azure);
+    let embed = ["--embed", "azure:routed-large", "--store", "c.db", "--config", "azure.toml"];
+    let ran = world.run(&[&["index", "docs"][..], &embed].concat()).ended(0);
+    assert!(!ran.err.contains("answered by"), "{}", ran.err);
 }
 
 #[test]

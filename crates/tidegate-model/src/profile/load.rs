@@ -143,6 +143,8 @@ struct Written {
     #[serde(default)]
     models_path: Option<String>,
     #[serde(default)]
+    aliases: bool,
+    #[serde(default)]
     models: Vec<ModelFacts>,
 }
 
@@ -212,6 +214,7 @@ fn profile(name: &str, tables: &Table) -> Result<Profile, Fault> {
         chat: written.chat,
         rerank: written.rerank,
         models_path: written.models_path,
+        aliases: written.aliases,
         models: written.models,
     })
 }

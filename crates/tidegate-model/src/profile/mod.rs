@@ -76,6 +76,8 @@ pub struct Profile {
     pub rerank: Option<RerankApi>,
     /// The path under which its models are listed.
     pub models_path: Option<String>,
+    /// Whether its models are called as their owner likes, so that an answer names another than was asked.
+    pub aliases: bool,
     /// What is known of models; the first whose pattern matches holds.
     pub models: Vec<ModelFacts>,
 }

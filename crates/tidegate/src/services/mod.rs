@@ -22,7 +22,7 @@ use tidegate_call::{
 };
 use tidegate_core::report::{Calls, LaneReport};
 use tidegate_core::{Codec, Fault, FaultKind, Tokenizer, Transport};
-use tidegate_model::{AuthStyle, Endpoint, Prices, Profiles, Service};
+use tidegate_model::{AuthStyle, Endpoint, Prices, Profile, Profiles, Service};
 
 use crate::config::{self, Config, Hedge, ModelRef};
 
@@ -125,14 +125,7 @@ impl Services {
             return Err(Fault::new(FaultKind::Internal, format!("{model} is no model of a provider")));
         };
         let settings = self.providers.get(name).cloned().unwrap_or_default();
-        let profile = match &settings.profile {
-            Some(profile) => self.profiles.get(profile),
-            // A section with an address of its own needs no profile: most services speak OpenAI's format.
-            None => self.profiles.get(name).or_else(|unknown| match settings.base_url {
-                Some(_) => self.profiles.get("compatible"),
-                None => Err(unknown),
-            }),
-        }?;
+        let profile = self.profile(name)?;
         let Some(base) = settings.base_url.as_ref().or(profile.base_url.as_ref()) else {
             return Err(Fault::new(FaultKind::Config, format!("where {name} is, is not known"))
                 .hint(format!("set base_url in [providers.{name}], or give --base-url")));
@@ -150,10 +143,25 @@ impl Services {
         Ok(Reached { service, lane, settings, key_hint: found.hint, proxy })
     }
 
+    /// What is known of the provider that the configuration calls `name`.
+    fn profile(&self, name: &str) -> Result<&Arc<Profile>, Fault> {
+        let settings = self.providers.get(name);
+        match settings.and_then(|settings| settings.profile.as_deref()) {
+            Some(profile) => self.profiles.get(profile),
+            // A section with an address of its own needs no profile: most services speak OpenAI's format.
+            None => self.profiles.get(name).or_else(|unknown| {
+                match settings.is_some_and(|settings| settings.base_url.is_some()) {
+                    true => self.profiles.get("compatible"),
+                    false => Err(unknown),
+                }
+            }),
+        }
+    }
+
     fn lane(
         &self,
         provider: &str,
-        (settings, profile): (&config::Provider, &tidegate_model::Profile),
+        (settings, profile): (&config::Provider, &Profile),
         endpoint: &Endpoint,
     ) -> Arc<Lane> {
         let name = LaneName {
@@ -258,7 +266,9 @@ impl Services {
         let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         lanes
             .values()
-            .map(|lane| report::of(lane))
+            .map(|lane| {
+                report::of(lane, self.profile(&lane.name().provider).is_ok_and(|profile| profile.aliases))
+            })
             .filter(|lane| lane.sent > 0 || !lane.waits.is_empty())
             .collect()
     }

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use tidegate_call::{Cause, Lane, LaneView};
 use tidegate_core::QuotaUnit;
 use tidegate_core::report::LaneReport;
+use tidegate_model::is_another_model;
 
 /// Calls that waited less than this all together waited for nothing worth naming, seconds.
 const LITTLE: f64 = 0.05;
 
-/// What `lane` did.
-pub(super) fn of(lane: &Lane) -> LaneReport {
+/// What `lane` did. `aliases` says that its models are called as their owner likes.
+pub(super) fn of(lane: &Lane, aliases: bool) -> LaneReport {
+    let another = |told: &String| !aliases && is_another_model(&lane.name().model, told);
     let (counters, view) = (lane.counters(), lane.view());
     let waited = |cause: &Cause| (cause.name().to_owned(), counters.wait(*cause).sum().as_secs_f64());
     let mut waits: BTreeMap<String, f64> = Cause::ALL.iter().map(waited).collect();
@@ -24,6 +26,7 @@ pub(super) fn of(lane: &Lane) -> LaneReport {
         sent: counters.sent.get(),
         concurrency: view.allowed,
         waits,
+        answered_by: lane.models_named().into_iter().filter(another).collect(),
         binding: binding.map(|cause| words(cause, &view)).unwrap_or_default(),
         p50_ms: ms(0.50),
         p95_ms: ms(0.95),
