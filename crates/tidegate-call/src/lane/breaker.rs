@@ -20,8 +20,9 @@ const ROW: u32 = 5;
 /// Failures in a row that trip any lane. A lane that answered thousands a moment ago would otherwise send for half a
 /// minute until they have left the window; by chance so many do not happen together even at 40 % of failures.
 const LONG_ROW: u32 = 20;
-/// The first rest; it doubles up to [`REST_MOST`].
-const REST: Duration = Duration::from_secs(15);
+/// The first rest; it doubles up to [`REST_MOST`]. A server that is restarted is back within seconds, and is found back
+/// after half as long again as it was away; one that stays away is asked a dozen times in ten minutes.
+const REST: Duration = Duration::from_millis(1_500);
 const REST_MOST: Duration = Duration::from_secs(120);
 /// Rests differ by this share either way, so that lanes that failed together do not return together.
 const SPREAD: f64 = 0.2;

@@ -7,6 +7,7 @@ use tidegate_core::{FaultKind, StopHandle, WireFaultKind};
 use tokio::time::{Instant, timeout};
 
 use super::world::*;
+use crate::lane::BreakerState;
 
 const OUTAGE: std::ops::Range<u64> = 5..605;
 
@@ -58,6 +59,41 @@ async fn ten_minutes_of_outage_judge_no_record() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restart_costs_little_more_than_it_takes() {
+    const AWAY: std::ops::Range<Duration> = Duration::from_secs(5)..Duration::from_secs(8);
+    for seed in 0..20 {
+        let start = Instant::now();
+        let mut setting = Setting::default();
+        setting.lane.seed = seed;
+        let world = World::with(setting, move |_| {
+            if AWAY.contains(&start.elapsed()) {
+                Act::Lose(0, WireFaultKind::ConnectRefused)
+            } else {
+                answers()
+            }
+        });
+        let world = Arc::new(world);
+        let cx = bulk();
+        let mut ends = iter(0..60_000)
+            .map(|n| {
+                let (world, cx) = (Arc::clone(&world), cx.clone());
+                async move { world.caller.call(&[Line::from(format!("line {n}"))], &cx).await }
+            })
+            .buffer_unordered(64);
+        while let Some(end) = ends.next().await {
+            assert!(end.expect("no record is judged").results[0].is_ok());
+        }
+        drop(ends);
+        let seen = world.service.seen();
+        let after = seen.iter().map(|seen| seen.at - start).find(|at| *at >= AWAY.end).expect("it goes on");
+        assert!(after < AWAY.end + Duration::from_secs(3), "seed {seed}: found back at {after:?}");
+        let during = seen.iter().filter(|seen| AWAY.contains(&(seen.at - start))).count();
+        assert!(during <= 64 + 4, "seed {seed}: {during} requests while it was away");
+        world.assert_at_rest();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_held_too_long_is_the_lanes_fault() {
     let mut setting = Setting::default();
     setting.lane.max_hold = Duration::from_secs(120);
@@ -75,6 +111,9 @@ async fn a_person_is_told_at_once_while_nobody_is_answered() {
     let items = numbered(1);
     let mut run = Box::pin(world.caller.call(&items, &cx));
     assert!(timeout(Duration::from_secs(60), &mut run).await.is_err());
+    while world.caller.lane().view().breaker != BreakerState::Open {
+        assert!(timeout(Duration::from_millis(100), &mut run).await.is_err());
+    }
     let (before, sent) = (Instant::now(), world.service.sent());
     let fault = world.caller.call(&items, &interactive()).await.expect_err("open");
     assert_eq!(fault.kind(), FaultKind::Unavailable);
