@@ -18,7 +18,7 @@ for an opinion: requests, windows and payments are counted again from what arriv
     --paid-twice-at-most N         full answers to something that had been answered in full before
     --in-flight-at-most N          requests being worked on at once
     --in-pause-at-most N           requests sent while an answer 429 to their lane had asked to wait
-    --told-wait S                  the wait that every 429 asked for, for a log that does not say
+    --told-wait S                  the wait that every 429 asked for, for an older log, which does not say
 
 Windows are strict: half open, starting at any moment. What is sent or paid is a text of an embedding request, and all
 texts together of any other. A lane is provider, model and key. A pause begins --grace-ms (50) after the answer that

@@ -38,6 +38,30 @@ pub(super) fn tell(
     headers
 }
 
+/// How long an answer that tells `wait` in the ways of `hint` asks to wait, at least: some ways round it up. Nothing where
+/// what is told is no wait. Never more than is told, so that whoever is judged by it is judged fairly.
+pub(super) fn told(hint: &Hint, wait: Duration, wire: &dyn Wire) -> Option<Duration> {
+    let hints = match hint {
+        Hint::Usual => wire.usual_hints(),
+        other => std::slice::from_ref(other),
+    };
+    let honest = Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    let one = |hint: &Hint| match hint {
+        Hint::None | Hint::Usual | Hint::PastHttpDate | Hint::Negative | Hint::Infinite => None,
+        Hint::Huge => Some(Duration::from_secs(1_000_000_000)),
+        Hint::Header(name, value) => {
+            let number = value.trim().parse::<u64>().ok()?;
+            match name.to_ascii_lowercase().as_str() {
+                "retry-after" => Some(Duration::from_secs(number)),
+                "retry-after-ms" => Some(Duration::from_millis(number)),
+                _ => None,
+            }
+        }
+        _ => Some(honest),
+    };
+    hints.iter().filter_map(one).min()
+}
+
 fn header(hint: &Hint, wait: Duration, clock: Duration) -> Option<(String, String)> {
     let secs = ceil_secs(wait);
     let (name, value) = match hint {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::fault::{lay_out, spoil_body};
-use super::hints::tell;
+use super::hints::{tell, told};
 use super::limit::{Cost, Denied, Sharer};
 use super::log::Answered;
 use super::plan::Step;
@@ -31,6 +31,8 @@ pub(super) struct Outcome {
     /// Whether the answer is right and all of it is sent.
     right: bool,
     billed: Cost,
+    /// How long it asks to wait.
+    wait: Option<Duration>,
     /// Whether the log says it already.
     logged: bool,
 }
@@ -38,7 +40,7 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Nothing is answered.
     pub(super) fn nothing(verdict: &'static str) -> Self {
-        Self { status: 0, verdict, right: false, billed: Cost::default(), logged: false }
+        Self { status: 0, verdict, right: false, billed: Cost::default(), wait: None, logged: false }
     }
 
     /// What is in the log already.
@@ -61,6 +63,7 @@ impl Outcome {
             bytes: sent.bytes,
             billed_input: self.billed.input_tokens,
             billed_output: self.billed.output_tokens,
+            wait: self.wait,
         }
     }
 }
@@ -225,7 +228,7 @@ impl World {
         right &= arrives;
         let billed = if acts.contains(&&Act::HangBeforeHeaders) { Cost::default() } else { cost };
         let verdict = if right { "ok" } else { spoiler(acts) };
-        Ok(Judged { steps, outcome: Outcome { status: 200, verdict, right, billed, logged: false } })
+        Ok(Judged { steps, outcome: Outcome { status: 200, right, billed, ..Outcome::nothing(verdict) } })
     }
 
     /// Counts the request in the limits and among those being worked on. Returns its latency with the knee in it.
@@ -261,7 +264,9 @@ impl World {
         let Hearing { now, wire, .. } = *hearing;
         let Refused { mut complaint, wait } = refused;
         let mut headers = self.limit_headers(hearing, sharer);
+        let mut asked = None;
         if let Some((hint, wait)) = wait.map(|boxed| *boxed) {
+            asked = told(&hint, wait, wire);
             headers.extend(tell(&hint, wait, self.epoch + now, wire, &mut complaint));
         }
         complaint.status = complaint.status.or_else(|| wire.status(&complaint.kind));
@@ -270,7 +275,7 @@ impl World {
         answer.headers = headers;
         let (steps, _) = lay_out(&answer, Duration::ZERO, &[]);
         let verdict = complaint.name();
-        Judged { steps, outcome: Outcome { status, ..Outcome::nothing(verdict) } }
+        Judged { steps, outcome: Outcome { status, wait: asked, ..Outcome::nothing(verdict) } }
     }
 
     fn limit_headers(&self, hearing: &Hearing<'_>, sharer: Sharer) -> Vec<(String, String)> {

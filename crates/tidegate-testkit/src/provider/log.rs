@@ -59,6 +59,8 @@ pub struct Answered {
     pub billed_input: u64,
     /// Tokens of the answer that are billed.
     pub billed_output: u64,
+    /// How long the answer asked to be left alone, at least, by whatever way it told so; nothing if it did not.
+    pub wait: Option<Duration>,
 }
 
 /// All requests, in the order of arrival.
@@ -152,6 +154,7 @@ impl Log {
                 "status": answered.status, "verdict": answered.verdict, "whole": answered.whole,
                 "left_early": answered.left_early, "bytes": answered.bytes,
                 "billed_input": answered.billed_input, "billed_output": answered.billed_output,
+                "wait_us": answered.wait.map(micros),
             })
         });
         let mut entries = self.lock();

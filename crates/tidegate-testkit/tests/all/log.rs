@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
-use tidegate_testkit::provider::script::{Act, Distribution, Fault, Latency, Limit, Tokens, Unit};
+use tidegate_testkit::provider::script::{Act, Distribution, Fault, Hint, Latency, Limit, Tokens, Unit};
 use tidegate_testkit::provider::{Answered, Log, Script, Server, Span, text_hash};
 
 use crate::client::{Client, ask, ask_in_vain};
@@ -95,6 +95,41 @@ fn the_file_has_a_line_before_each_answer_and_one_after_it() {
     assert_eq!(answered.iter().map(|line| line["billed_input"].as_u64().unwrap()).sum::<u64>(), 8);
     let hash = format!("{:016x}", text_hash(b"hello"));
     assert_eq!(lines[0]["texts"][0][0], Value::String(hash));
+}
+
+#[test]
+fn an_answer_that_asks_to_wait_is_logged_with_the_wait() {
+    let wait = Some(Span::from_millis(1_500));
+    let named = |name: &str, value: &str| Hint::Header(name.to_owned(), value.to_owned());
+    for (hint, told) in [
+        (Hint::Usual, Some(1_500)),
+        (Hint::Seconds, Some(1_500)), // told as 2 s: nobody is blamed for what was only rounded
+        (Hint::HttpDate, Some(1_500)),
+        (Hint::MessageText, Some(1_500)),
+        (Hint::Huge, Some(1_000_000_000_000)),
+        (named("Retry-After", "7"), Some(7_000)),
+        (named("retry-after-ms", "7"), Some(7)),
+        (named("retry-after", "soon"), None),
+        (Hint::None, None),
+        (Hint::Negative, None),
+        (Hint::PastHttpDate, None),
+        (Hint::Infinite, None),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.jsonl");
+        let act = Act::TooMany { hint: hint.clone(), wait };
+        let script = Script { faults: vec![Fault::always(act)], ..Script::default() };
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Server::start_at(any, script, Log::with_file(&path).unwrap()).unwrap();
+        ask(server.addr(), "POST /v1/embeddings", &[], BODY).unwrap();
+        assert_eq!(over(&server).wait, told.map(Duration::from_millis), "{hint:?}");
+        server.stop();
+        let line = lines(&path).pop().unwrap();
+        assert_eq!(line["wait_us"], told.map_or(Value::Null, |told: u64| (told * 1_000).into()), "{hint:?}");
+    }
+    let server = Server::start(Script::default()).unwrap();
+    ask(server.addr(), "POST /v1/embeddings", &[], BODY).unwrap();
+    assert_eq!(over(&server).wait, None);
 }
 
 #[test]
