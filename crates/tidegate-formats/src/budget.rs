@@ -18,7 +18,12 @@ pub(crate) struct Budget<'a> {
     entries_left: u32,
     /// Where the document being read stands within the file.
     path: String,
+    /// Parts handed out.
+    parts: u64,
 }
+
+/// Members that may each use up [`Limits::ratio_free_bytes`] before the file as a whole is one bomb.
+const BOMBS: u64 = 8;
 
 /// Why a parse ends before the file does.
 pub(crate) enum End {
@@ -38,7 +43,9 @@ impl From<Fault> for End {
 
 impl<'a> Budget<'a> {
     pub(crate) fn new(bytes: u64, limits: &'a Limits, listener: &'a mut dyn Listener) -> Self {
-        let by_ratio = bytes.saturating_mul(limits.max_ratio).max(limits.ratio_free_bytes);
+        // A few members that turn out to be bombs do not use up what the others need.
+        let free = limits.ratio_free_bytes.saturating_mul(BOMBS);
+        let by_ratio = bytes.saturating_mul(limits.max_ratio).max(free);
         Self {
             limits,
             listener,
@@ -46,7 +53,13 @@ impl<'a> Budget<'a> {
             output_left: limits.max_output_bytes,
             entries_left: limits.max_entries,
             path: String::new(),
+            parts: 0,
         }
+    }
+
+    /// Whether anything was handed out.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.parts > 0
     }
 
     /// Says what is being done, within what.
@@ -73,6 +86,7 @@ impl<'a> Budget<'a> {
         if let Ok(document) = &result {
             self.output_left = self.output_left.saturating_sub(document.text.len() as u64);
         }
+        self.parts += 1;
         match self.listener.part(Part { path: self.path.clone(), format, result }) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(End::Stopped),

@@ -33,7 +33,6 @@ pub(crate) fn read(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Document, Fa
                 continue;
             }
         };
-        draft.page(number, None);
         match chapter(name, &content, budget) {
             Ok(chapter) => draft.append(&chapter)?,
             Err(fault) if fault.kind() == FaultKind::Empty => {}

@@ -114,7 +114,7 @@ pub fn recognise(name: &str, bytes: &[u8]) -> Option<Kind> {
         _ if starts_like_pdf(bytes) => Some(Kind::Pdf),
         _ if is_mail(&extension, bytes) => Some(Kind::Mail),
         // Archives of programs older than the ustar mark are told by their name alone.
-        _ if extension == "tar" && bytes.len() >= 1024 && bytes.len() % 512 == 0 => Some(Kind::Tar),
+        _ if extension == "tar" && bytes.len() >= 1024 && bytes.len().is_multiple_of(512) => Some(Kind::Tar),
         _ => None,
     }
 }
@@ -164,7 +164,10 @@ fn zip_kind(extension: &str, bytes: &[u8]) -> Option<Kind> {
     // Names stand before members and again at the end of the file.
     let head = &bytes[..bytes.len().min(4096)];
     let tail = &bytes[bytes.len().saturating_sub(256 << 10)..];
-    let has = |name: &str| find(head, name.as_bytes()).or_else(|| find(tail, name.as_bytes())).is_some();
+    let has = |name: &str| {
+        let with = |name: &str| find(head, name.as_bytes()).or_else(|| find(tail, name.as_bytes())).is_some();
+        with(name) || (name.contains('/') && with(&name.replace('/', "\\")))
+    };
     // The first member of EPUB and OpenDocument is stored, so that its content stands right there.
     let starts = |what: &str| find(&head[..head.len().min(200)], what.as_bytes()).is_some();
     Some(if starts("application/epub+zip") {

@@ -16,7 +16,8 @@ pub struct Limits {
     /// Most bytes that come out of decompression for each byte that went in, once more than
     /// [`ratio_free_bytes`](Self::ratio_free_bytes) came out. Office XML reaches 60, text logs 40, bombs 1,000 and more.
     pub max_ratio: u64,
-    /// Bytes that may come out of decompression whatever the ratio: small files of blanks are no danger.
+    /// Bytes that may come out of the decompression of one thing whatever the ratio, and eight times as many out of all
+    /// of a file: small files of blanks are no danger.
     pub ratio_free_bytes: u64,
     /// Most pages of a PDF, slides of a presentation or sheets of a workbook, of one document.
     pub max_pages: u32,

@@ -1,5 +1,6 @@
 //! ZIP files: archives, and the packages that Office, OpenDocument and EPUB files are.
 
+use std::collections::HashMap;
 use std::io::Cursor;
 
 use tidegate_core::{Fault, FaultKind};
@@ -12,6 +13,8 @@ use crate::unpack::unpack;
 /// An open ZIP file. Members are unpacked one at a time, into memory that the budget counts.
 pub(crate) struct Package<'b> {
     archive: ZipArchive<Cursor<&'b [u8]>>,
+    /// Members by their name in lower case with plain slashes: some programs write others than they refer to.
+    names: HashMap<String, usize>,
 }
 
 /// What a member is, before it is unpacked.
@@ -31,7 +34,12 @@ impl<'b> Package<'b> {
             return Err(Fault::new(FaultKind::TooLarge, message).hint("unpack the archive"));
         }
         let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| fault("no ZIP archive", error))?;
-        Ok(Self { archive })
+        let names = (0..archive.len()).filter_map(|index| {
+            let name = archive.name_for_index(index)?.ok()?;
+            Some((normal(&name), index))
+        });
+        let names = names.collect();
+        Ok(Self { archive, names })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -39,7 +47,7 @@ impl<'b> Package<'b> {
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.archive.index_for_name(name).is_some()
+        self.names.contains_key(&normal(name))
     }
 
     pub(crate) fn member(&mut self, index: usize) -> Result<Member, Fault> {
@@ -59,7 +67,7 @@ impl<'b> Package<'b> {
 
     /// The member of this name, if there is one. Packages name their parts with and without a slash in front.
     pub(crate) fn read(&mut self, name: &str, budget: &mut Budget<'_>) -> Result<Option<Vec<u8>>, Fault> {
-        let Some(index) = self.archive.index_for_name(name.trim_start_matches('/')) else { return Ok(None) };
+        let Some(index) = self.names.get(&normal(name)).copied() else { return Ok(None) };
         self.unpack(index, budget).map(Some).map_err(|fault| fault.during(format!("unpacking {name}")))
     }
 
@@ -71,8 +79,12 @@ impl<'b> Package<'b> {
 
     /// Names of members, for the search of those whose names are not known for certain.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.archive.file_names().flatten().map(std::borrow::Cow::into_owned).collect()
+        self.names.keys().cloned().collect()
     }
+}
+
+fn normal(name: &str) -> String {
+    name.replace('\\', "/").trim_start_matches('/').to_ascii_lowercase()
 }
 
 fn fault(what: &str, error: ZipError) -> Fault {

@@ -30,6 +30,7 @@ pub fn parse(name: &str, bytes: &[u8], limits: &Limits, listener: &mut dyn Liste
     }
     let mut budget = Budget::new(bytes.len() as u64, limits, listener);
     match item(name, bytes, 0, &mut budget) {
+        Ok(()) if !budget.has_parts() => Err(Fault::new(FaultKind::Empty, "nothing to read in the file")),
         Ok(()) | Err(End::Stopped) => Ok(()),
         Err(End::Fault(fault) | End::Spent(fault)) => Err(fault),
     }

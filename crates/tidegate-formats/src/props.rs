@@ -62,7 +62,14 @@ fn fields(text: &str, draft: &mut Draft, max_nesting: u32) -> Result<(), Fault> 
 /// Programs put their templates' titles in; those would stand above every chunk.
 pub(crate) fn is_a_title(title: &str) -> bool {
     let lower = title.trim().to_lowercase();
-    let default =
-        ["powerpoint presentation", "slide 1", "untitled", "word document", "presentation title", "title"];
+    let default = [
+        "powerpoint presentation",
+        "slide 1",
+        "untitled",
+        "word document",
+        "presentation title",
+        "presentation",
+        "title",
+    ];
     !lower.is_empty() && !default.contains(&lower.as_str()) && !lower.starts_with("microsoft word - ")
 }

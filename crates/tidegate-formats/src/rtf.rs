@@ -160,7 +160,7 @@ impl Reader<'_> {
     fn close(&mut self) {
         self.decode();
         self.pending_fallback = 0;
-        if self.group.about.is_some() && !self.groups.last().is_some_and(|outer| outer.about.is_some()) {
+        if self.group.about.is_some() && self.groups.last().is_none_or(|outer| outer.about.is_none()) {
             self.text.clear();
         }
         if let Some(outer) = self.groups.pop() {
@@ -265,7 +265,7 @@ impl Reader<'_> {
             "u" => self.unicode(number.unwrap_or(0)),
             "uc" => self.group.fallback = usize::try_from(number.unwrap_or(1)).unwrap_or(1).min(16),
             "outlinelevel" => {
-                self.outline = number.and_then(|level| u8::try_from(level).ok()).filter(|level| *level < 9)
+                self.outline = number.and_then(|level| u8::try_from(level).ok()).filter(|level| *level < 9);
             }
             "bin" => {
                 let length = usize::try_from(number.unwrap_or(0)).unwrap_or(0).min(self.rest.len());

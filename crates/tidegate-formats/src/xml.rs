@@ -187,7 +187,7 @@ mod tests {
         while let Some(node) = xml.next()? {
             match node {
                 Node::Open(tag) => {
-                    out.push_str(&format!("<{}{}>", tag.name(), tag.attr("v").unwrap_or_default()))
+                    out.push_str(&format!("<{}{}>", tag.name(), tag.attr("v").unwrap_or_default()));
                 }
                 Node::Close(name) => out.push_str(&format!("</{}>", name.name())),
                 Node::Text(text) => out.push_str(&text),

@@ -92,7 +92,7 @@ impl Cmap {
             let (low, high) = (number(&low), number(&high));
             match tokens.next() {
                 Some(Token::Hex(text)) if self.has_room() && low <= high => {
-                    self.ranges.push((low, high, units(&text)))
+                    self.ranges.push((low, high, units(&text)));
                 }
                 Some(Token::Word(b"[")) => {
                     for code in low..=high {

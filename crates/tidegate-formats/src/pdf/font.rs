@@ -22,7 +22,7 @@ pub(super) struct Font {
 enum Codes {
     /// One byte a glyph: the text of each.
     Simple(Vec<Option<String>>),
-    Composite(Composite),
+    Composite(Box<Composite>),
 }
 
 struct Composite {
@@ -99,7 +99,7 @@ impl Font {
         }
         let widths = Widths::composite(&descendant);
         Ok(Self {
-            codes: Codes::Composite(Composite { to_text, encoding, glyphs }),
+            codes: Codes::Composite(Box::new(Composite { to_text, encoding, glyphs })),
             widths,
             scale: 0.001,
             bold,

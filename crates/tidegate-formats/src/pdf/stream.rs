@@ -74,11 +74,12 @@ pub(super) fn check_tables(bytes: &[u8], budget: &Budget<'_>) -> Result<(), Faul
             continue;
         }
         let data = bytes[at + 6..].trim_ascii_start();
-        let left = budget.unpacked_left().saturating_sub(total);
-        total += unpacked_size(data, left.saturating_add(1));
-        if total > budget.unpacked_left() {
-            let message =
-                format!("tables of objects that unpack to more than {} bytes", budget.unpacked_left());
+        let packed = memchr::memmem::find(data, b"endstream").unwrap_or(data.len());
+        let most = (room(packed, budget) as u64).min(budget.unpacked_left().saturating_sub(total));
+        let size = unpacked_size(data, most.saturating_add(1));
+        total += size;
+        if size > most {
+            let message = format!("a table of objects of {packed} bytes unpacks to more than {most}");
             return Err(
                 Fault::new(FaultKind::TooLarge, message).hint("raise max_ratio if the file is to be trusted")
             );
