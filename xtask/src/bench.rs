@@ -1,6 +1,6 @@
 //! Measurements, beside a peer in the same run where there is one: a ratio holds on any machine, a time does not.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use crate::steps::Steps;
 mod calling;
 mod calls;
 mod chunk;
+mod formats;
 mod hostile;
 mod html;
 mod index;
@@ -28,7 +29,7 @@ mod waterfall;
 
 const SPEC: Spec = Spec {
     help: "\
-usage: cargo xtask bench [NAME…] [--corpus DIR] [--data DIR] [--small]
+usage: cargo xtask bench [NAME…] [DIR] [--corpus DIR] [--data DIR] [--small]
 
 Each bench prints a table and one line of JSON. Without a name: startup, index, html, chunk.
 
@@ -36,6 +37,7 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     index     documents/s, MB/s and peak memory on real documents; a second run
     html      HTML to text, beside selectolax
     chunk     chunking, beside chonkie and LangChain
+    formats   PDF, Office, EPUB, mail and more: files read, words found beside second tools, speed
     calls     20,000 calls to a provider, beside scripts: share of the limit, CPU a call, memory
     quota     6,000 requests and 1 M tokens a minute: share used, refusals; limits known and unknown
     waterfall 100 users at once: the last answer and the first words, one by one, by threads, at once
@@ -47,7 +49,7 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     search    p50, p99 and recall at 200,000 and 1,000,000 vectors
     quality   nDCG@10 and recall@100 of text, vector and hybrid on labelled data
 
-    --corpus DIR   documents to measure on (default target/corpus; see `cargo xtask corpus`)
+    --corpus DIR   documents to measure on (default target/corpus; see `cargo xtask corpus`), as DIR by itself
     --data DIR     for quality: docs.jsonl, queries.jsonl {id, text}, qrels.tsv
     --small        for memory a tenth of the size, for what calls a provider a shorter run
 ",
@@ -83,6 +85,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("index", index::measure),
     ("html", html::measure),
     ("chunk", chunk::measure),
+    ("formats", formats::measure),
     ("calls", calls::measure),
     ("quota", quota::measure),
     ("waterfall", waterfall::measure),
@@ -101,13 +104,19 @@ const USUAL: &[&str] = &["startup", "index", "html", "chunk"];
 /// The task.
 pub(crate) fn run(raw: Vec<String>) -> Done {
     let Some(args) = Args::parse(&SPEC, raw)? else { return Ok(()) };
+    let is_folder =
+        |word: &&String| !BENCHES.iter().any(|(name, _)| name == word) && Path::new(word).is_dir();
+    let folder = args.words.iter().find(is_folder).map(String::as_str);
     let setting = Setting {
-        corpus: args.text("corpus").map_or_else(crate::corpus::default_place, PathBuf::from),
+        corpus: args.text("corpus").or(folder).map_or_else(crate::corpus::default_place, PathBuf::from),
         data: args.text("data").map(PathBuf::from),
         small: args.has("small"),
     };
-    let names: Vec<&str> =
-        if args.words.is_empty() { USUAL.to_vec() } else { args.words.iter().map(String::as_str).collect() };
+    let mut names: Vec<&str> =
+        args.words.iter().map(String::as_str).filter(|word| Some(*word) != folder).collect();
+    if names.is_empty() {
+        names = USUAL.to_vec();
+    }
     let mut steps = Steps::default();
     for name in names {
         let (_, bench) = BENCHES

@@ -10,9 +10,14 @@ use crate::tool::require;
 
 /// The Python that has the peers; builds the environment the first time and when the pins change.
 pub(super) fn environment() -> Result<PathBuf, String> {
-    let folder = target().join("bench-venv");
+    environment_of("bench-venv", "requirements.txt")
+}
+
+/// The Python of an environment with pins of its own.
+fn environment_of(name: &str, pins: &str) -> Result<PathBuf, String> {
+    let folder = target().join(name);
     let interpreter = folder.join("bin/python");
-    let pins = root().join("bench/peers/requirements.txt");
+    let pins = root().join("bench/peers").join(pins);
     let wanted = std::fs::read_to_string(&pins).map_err(|error| format!("{}: {error}", pins.display()))?;
     let stamp = folder.join("installed.txt");
     if interpreter.exists() && std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
@@ -29,7 +34,16 @@ pub(super) fn environment() -> Result<PathBuf, String> {
 
 /// Runs a peer's script; it prints one line of JSON per contestant.
 pub(super) fn script(name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
-    let mut command = Command::new(environment()?);
+    run_script(&environment()?, name, words)
+}
+
+/// Runs the script that reads documents with other tools: those are many, and wanted by it alone.
+pub(super) fn readers(words: &[&str]) -> Result<Vec<Value>, String> {
+    run_script(&environment_of("bench-venv-formats", "requirements-formats.txt")?, "formats.py", words)
+}
+
+fn run_script(interpreter: &Path, name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
+    let mut command = Command::new(interpreter);
     command.env("PYTHONDONTWRITEBYTECODE", "1").arg(root().join("bench/peers").join(name)).args(words);
     lines(&output(&mut command)?)
 }

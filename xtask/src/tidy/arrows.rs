@@ -57,6 +57,12 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("notify", &["tidegate-connect"]),
     ("pulldown-cmark", &["tidegate-text"]),
     ("chardetng", &["tidegate-text"]),
+    ("hayro-syntax", &["tidegate-formats"]),
+    ("mail-parser", &["tidegate-formats"]),
+    ("quick-xml", &["tidegate-formats"]),
+    ("tar", &["tidegate-formats"]),
+    ("ttf-parser", &["tidegate-formats"]),
+    ("zip", &["tidegate-formats"]),
 ];
 
 /// One dependency of one crate.

@@ -1,5 +1,7 @@
 //! Real files, broken files and bombs.
 
+#![allow(clippy::unwrap_used)]
+
 mod bombs;
 mod broken;
 mod containers;
