@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alone;
 mod attempt;
 mod bisect;
 mod caller;

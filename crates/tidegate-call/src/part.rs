@@ -1,7 +1,10 @@
 //! The records that one request carries, and what they still may do.
 
+use std::time::Duration;
+
 use tidegate_core::{Codec, ContentHash, Fault};
 
+use crate::alone::ALONE_FOR;
 use crate::flights::{Landing, Lead};
 use crate::lane::Priority;
 use crate::settings::CallSettings;
@@ -49,6 +52,8 @@ pub(crate) struct Allowance {
     pub(crate) tries: Option<u32>,
     /// Whether what may have been served is sent again.
     pub(crate) repeat: bool,
+    /// How long it may fail while nobody else is sent, before the service is asked something else.
+    pub(crate) alone: Duration,
 }
 
 impl<'a, C: Codec> Part<'a, C> {
@@ -64,7 +69,9 @@ impl<'a, C: Codec> Part<'a, C> {
 
     /// What this part may do.
     pub(crate) fn allowance(&self, settings: &CallSettings, priority: Priority) -> Allowance {
-        Allowance::of(settings, priority, self.piece && self.items.len() > 1)
+        let allowance = Allowance::of(settings, priority, self.piece && self.items.len() > 1);
+        // Of a piece it is known already that it is not the service.
+        if self.piece { Allowance { alone: Duration::ZERO, ..allowance } } else { allowance }
     }
 }
 
@@ -82,6 +89,7 @@ impl Allowance {
             mistrusted: if between { 1 } else { all.min(3) },
             tries,
             repeat: settings.repeat,
+            alone: ALONE_FOR,
         }
     }
 }

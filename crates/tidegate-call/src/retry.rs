@@ -35,6 +35,10 @@ pub(crate) struct History {
     seen: Seen,
     /// Failures that were this call's own, up to then.
     failures: u64,
+    /// When it was first tried.
+    began: Instant,
+    /// Whether something else was answered after the last failure.
+    vouched: bool,
     /// How long it was tried and rested, not counting waits for a turn.
     pub(crate) age: Duration,
 }
@@ -53,7 +57,8 @@ impl History {
     /// Nothing yet.
     pub(crate) fn new(seen: Seen, told: &Told) -> Self {
         let failures = told.failed + told.throttled;
-        Self { tries: 0, doubted: 0, mistrusted: 0, prior: None, seen, failures, age: Duration::ZERO }
+        let (began, age) = (Instant::now(), Duration::ZERO);
+        Self { tries: 0, doubted: 0, mistrusted: 0, prior: None, seen, failures, began, vouched: false, age }
     }
 
     /// Why the last try failed.
@@ -65,6 +70,14 @@ impl History {
     pub(crate) fn item_fault(&self) -> Fault {
         let last = self.prior.as_ref().expect("a record is blamed after a failure, which is kept first");
         last.item_fault(self.tries)
+    }
+
+    /// Whether it failed often and for long enough, while nobody else was sent, for the service to be asked
+    /// something else.
+    fn is_alone(&self, failure: &Failure, others: Others, allowed: Allowance) -> bool {
+        let bulk = allowed.tries.is_none();
+        let doubtful = treat(failure.cause).1 == Remedy::Doubt && others == Others::Silent;
+        bulk && doubtful && self.tries >= allowed.doubted && self.began.elapsed() >= allowed.alone
     }
 
     /// What a failure leads to.
@@ -168,8 +181,19 @@ impl<C: Codec> Caller<C> {
         let others = self.witness.others(history.seen, own);
         let alone = self.witness.is_well(history.seen, own);
         let whose = history.judge(&failure, others, allowed);
-        history.seen = self.witness.now();
+        let asks = matches!(whose, Remedied::Neither) && history.is_alone(&failure, others, allowed);
         let failure = history.prior.insert(failure);
+        let vouched = std::mem::take(&mut history.vouched);
+        if asks {
+            match self.answers_anything(cx, told).await {
+                // Before this failure and after it: an outage that ends in between has answered only one of them.
+                Ok(true) if vouched => return Next::Blame,
+                Ok(answered) => history.vouched = answered,
+                Err(halt) => return Next::Halt(halt),
+            }
+            history.failures = told.failed + told.throttled;
+        }
+        history.seen = self.witness.now();
         match whose {
             Remedied::Record => return Next::Blame,
             Remedied::Lane => return Next::Halt(Halt::lane(self.lane_fault(failure))),

@@ -50,6 +50,12 @@ pub trait Codec: Send + Sync + 'static {
         None
     }
 
+    /// Something that any service of this kind answers, short and of no account: asked where one record fails alone,
+    /// to tell a bad record from a bad service. `None` where nothing can be asked without doing something.
+    fn sample(&self) -> Option<Self::Item> {
+        None
+    }
+
     /// What the head of any answer says of the service's limits.
     fn quota(&self, head: &Head) -> Vec<Quota> {
         let _ = head;

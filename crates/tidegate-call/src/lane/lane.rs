@@ -133,6 +133,11 @@ impl Lane {
         &self.name
     }
 
+    /// Whether the breaker lets calls pass.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.with(|state, _| state.breaker.is_closed())
+    }
+
     /// After how long a call in flight is worth a second try; `None` while nothing is to be hedged.
     #[must_use]
     pub fn hedge_after(&self) -> Option<Duration> {

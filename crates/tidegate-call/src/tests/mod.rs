@@ -1,5 +1,6 @@
 //! The call layer against a service of a few lines, in virtual time.
 
+mod alone;
 mod dropping;
 mod flying;
 mod halving;

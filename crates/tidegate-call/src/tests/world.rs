@@ -195,6 +195,10 @@ impl Codec for Lines {
         Charge { inputs: items.len() as u64, input_tokens: tokens, output_tokens: 0 }
     }
 
+    fn sample(&self) -> Option<Line> {
+        Some(Line::from("sample"))
+    }
+
     fn shape(&self) -> Shape {
         self.shape
     }

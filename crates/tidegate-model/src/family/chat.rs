@@ -9,7 +9,7 @@ use tidegate_core::{
 
 use super::listen::{Framing, Stream};
 use super::refine;
-use crate::ask::{Chat, Completion};
+use crate::ask::{Chat, ChatParams, Completion};
 use crate::chatting::{Chatting, only};
 use crate::draft::{Draft, Wrong};
 use crate::object::Object;
@@ -75,6 +75,11 @@ impl Codec for AnyChat {
 
     fn decode(&self, items: &[Chat], answer: &Answer) -> Result<Reply<Arc<Completion>>, Refusal> {
         self.codec().decode(items, answer)
+    }
+
+    fn sample(&self) -> Option<Chat> {
+        let params = ChatParams { max_tokens: Some(16), ..ChatParams::default() };
+        Some(Chat::question(None, "Answer with the word yes.", Arc::new(params)))
     }
 
     fn quota(&self, head: &Head) -> Vec<Quota> {

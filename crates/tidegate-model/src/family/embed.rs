@@ -130,6 +130,10 @@ impl Codec for AnyEmbedding {
         self.codec().decode(items, answer)
     }
 
+    fn sample(&self) -> Option<Text> {
+        Some(Text::new("tidegate", 4))
+    }
+
     fn quota(&self, head: &Head) -> Vec<Quota> {
         self.codec().quota(head)
     }

@@ -148,6 +148,10 @@ impl Codec for Checked {
         Ok(reply)
     }
 
+    fn sample(&self) -> Option<Chat> {
+        self.chat.sample()
+    }
+
     fn quota(&self, head: &Head) -> Vec<Quota> {
         self.chat.quota(head)
     }
