@@ -11,6 +11,7 @@ mod bugs;
 pub(crate) mod calls;
 pub(crate) mod checker;
 pub(crate) mod crash;
+pub(crate) mod manifest;
 mod mutants;
 mod outputs;
 mod paying;
@@ -27,6 +28,7 @@ const SPEC: Spec = Spec {
 usage: cargo xtask prove crash [--kills N] [--seed S] [--bin PATH] [--keep] [--mutants]
        cargo xtask prove calls [--kills N] [--seed S] [--bin PATH] [--keep] [--mutants]
        cargo xtask prove sim [--seeds N] [--seed S] [--mutants]
+       cargo xtask prove manifest [--kills N] [--seed S] [--bin PATH] [--keep]
        cargo xtask prove real [--seed S]
 
 crash   kills `tidegate` at every named point and at random moments while documents change between
@@ -36,10 +38,12 @@ calls   kills it while it embeds with a model of a provider, a process of its ow
         sent: nothing that was paid for is lost, doubled or paid again, and no text has another's vector.
 sim     runs the engine in virtual time with faults drawn from each seed: alone, and over the call layer
         with a scripted provider. --mutants plants known bugs in both and demands that each is caught.
+manifest  indexes 2,000 URLs of servers that are slow, broken, hostile and changing, is killed while it
+        fetches and goes on; the second run is sent only what changed. Judged by the servers' log.
 real    indexes, searches and asks with a model server that was not written here (llama.cpp's own). The
         first time it installs that server into an environment below `target`.
 
-    --kills N   random kills beside those at named points (default 60; 20 of calls)
+    --kills N   random kills beside those at named points (default 60; 20 of calls, 6 of manifest)
     --seeds N   simulated worlds of each kind (default 2000)
     --seed S    where random choices start (default 1); the same seed repeats the same choices
     --bin PATH  use this binary, built with `--features killpoints`
@@ -70,6 +74,14 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
                 (true, true) => bugs::mutants(&tool, &plan, args.text("mutant"))?,
                 (true, false) => calls::prove(&tool, &plan)?,
             }
+        }
+        Some("manifest") => {
+            let tool = match args.text("bin") {
+                Some(path) => Tool::at(Path::new(path))?,
+                None => Tool::build(Build::Debug)?,
+            };
+            let plan = crash::Plan { kills: args.number("kills", 6)?, seed, keep: args.has("keep") };
+            manifest::prove(&tool, &plan)?
         }
         Some("sim") if args.has("mutants") => sim::mutants()?,
         Some("sim") => sim::worlds(args.number("seeds", 2_000)?, seed)?,

@@ -32,8 +32,8 @@ struct State {
     mark: Option<HeaderValue>,
     /// How many there should be.
     total: Option<u64>,
-    /// Whether a request was made of it.
-    asked: bool,
+    /// Requests that were made for it.
+    asked: u32,
     /// Why no more were taken.
     ended: Option<Fault>,
     /// A part that came did not fit: from now on only the whole is asked for.
@@ -60,8 +60,8 @@ impl Download {
         self.headers.iter().any(|(name, _)| name == IF_NONE_MATCH || name == IF_MODIFIED_SINCE)
     }
 
-    /// Whether anybody was ever asked for it.
-    pub(super) fn was_asked_for(&self) -> bool {
+    /// How often it was asked for.
+    pub(super) fn asked(&self) -> u32 {
         self.lock().asked
     }
 
@@ -73,7 +73,7 @@ impl Download {
             headers.insert(name, value.clone());
         }
         let mut state = self.lock();
-        state.asked = true;
+        state.asked += 1;
         state.ended = None;
         let from = state.body.len();
         if let Some(mark) = state.mark.as_ref().filter(|_| from > 0 && !state.whole_only) {

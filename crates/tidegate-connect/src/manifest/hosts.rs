@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tidegate_call::{CallCx, Caller, Lane, LaneName, LaneSettings, Parts, Priority, Unpaid};
-use tidegate_core::{Advice, Cx, Fault, FaultKind, TraceId, advise};
+use tidegate_core::{Advice, Cx, Fault, FaultKind, Stop, TraceId, advise};
 use tokio::time::Instant;
 
 use super::codec::{Arrived, Documents};
@@ -21,6 +21,10 @@ use crate::guard::Url;
 const MOST_HOSTS: usize = 1_024;
 /// Servers that answered last, at most: whom to ask whether it is the network.
 const WITNESSES: usize = 4;
+/// A document is not blamed for what happened to it before it was asked for so often ...
+const TRIES: u32 = 3;
+/// ... and is given so many chances to be.
+const ROUNDS: u32 = 8;
 /// An answer so fresh needs no confirmation.
 const FRESH: Duration = Duration::from_secs(2);
 /// How long it has to answer otherwise.
@@ -39,18 +43,10 @@ struct Host {
     caller: Caller<Documents>,
     /// What it answered last.
     good: Mutex<Option<(Url, Instant)>>,
+    /// Since when it answers nobody.
+    silent: Mutex<Option<Instant>>,
     /// Until when nothing is asked of it, and why.
     given_up: Mutex<Option<(Instant, Fault)>>,
-}
-
-/// Who is to blame for a document that does not come.
-enum Blame {
-    /// Its server answers for others.
-    Document,
-    /// Other servers answer.
-    Server,
-    /// It may be the network.
-    Nobody,
 }
 
 impl Hosts {
@@ -72,30 +68,40 @@ impl Hosts {
         if let Some(fault) = host.given_up() {
             return Err(fault);
         }
-        let fault = match self.call(cx, (&host, url), &download).await {
-            Ok(arrived) => return arrived,
-            Err(fault) => fault,
-        };
-        match (advise(&fault), fault.kind()) {
-            (Advice::Hold(wait), _) => match self.blame(&host, url).await {
-                Blame::Document if download.was_asked_for() => {
-                    host.caller.lane().vouch();
-                    Err(alone(fault))
+        for _ in 0..ROUNDS {
+            let started = Instant::now();
+            let fault = match self.call(cx, (&host, url), &download).await {
+                Ok(arrived) => return arrived,
+                Err(fault) => fault,
+            };
+            match (advise(&fault), fault.kind()) {
+                (Advice::Hold(wait), kind) => {
+                    let silent = lock(&host.silent).get_or_insert(started).elapsed();
+                    let patient = wait <= self.options.patience && kind != FaultKind::RateLimited;
+                    if patient && self.answers_for_others(cx, (&host, url), wait).await {
+                        host.caller.lane().vouch();
+                        if download.asked() >= TRIES {
+                            return Err(alone(fault));
+                        }
+                        continue; // it waited for others that failed
+                    }
+                    if silent >= self.options.patience && self.others_answer(url).await {
+                        return Err(host.give_up(url, fault, wait.max(self.options.patience)));
+                    }
+                    return Err(fault);
                 }
-                // It waited for others that failed, and its turn never came.
-                Blame::Document => {
-                    host.caller.lane().vouch();
-                    self.call(cx, (&host, url), &download).await.flatten()
+                // Its certificate is bad, or it is no server: that stops its own documents and no others.
+                (Advice::StopRun, FaultKind::Blocked | FaultKind::Config) => {
+                    return Err(host.give_up(url, fault, self.options.patience));
                 }
-                Blame::Server => Err(host.give_up(url, fault, wait.max(self.options.patience))),
-                Blame::Nobody => Err(fault),
-            },
-            // Its certificate is bad, or it is no server: that stops its own documents and no others.
-            (Advice::StopRun, FaultKind::Blocked | FaultKind::Config) => {
-                Err(host.give_up(url, fault, self.options.patience))
+                _ => return Err(fault),
             }
-            _ => Err(fault),
         }
+        let held = Fault::new(
+            FaultKind::Unavailable,
+            "its turn never came, for all others of its server that failed",
+        );
+        Err(held.hint("nothing is lost: run again"))
     }
 
     /// What a server answers to one request, or the fault of the request.
@@ -126,7 +132,12 @@ impl Hosts {
             known.retain(|_, host| Arc::strong_count(host) > 1);
         }
         let caller = self.caller((self.options.lane)(&name));
-        let host = Arc::new(Host { caller, good: Mutex::default(), given_up: Mutex::default() });
+        let host = Arc::new(Host {
+            caller,
+            good: Mutex::default(),
+            silent: Mutex::default(),
+            given_up: Mutex::default(),
+        });
         known.insert(name, host.clone());
         host
     }
@@ -141,28 +152,37 @@ impl Hosts {
     fn note(&self, host: &Host, url: &Url) {
         let now = Instant::now();
         *lock(&host.good) = Some((url.clone(), now));
+        *lock(&host.silent) = None;
         let mut answered = lock(&self.answered);
         answered.retain(|(known, _)| name(known) != name(url));
         answered.push_front((url.clone(), now));
         answered.truncate(WITNESSES);
     }
 
-    /// Whoever answered before is asked again, unless it did just now: its own server first, then others.
-    async fn blame(&self, host: &Host, url: &Url) -> Blame {
-        let good = lock(&host.good).clone().filter(|(known, _)| known != url);
-        if let Some(good) = good
-            && self.answers(&good).await
-        {
-            return Blame::Document;
+    /// Whether the server of `url` answers for another document, after it was left alone for as long as it asked.
+    async fn answers_for_others(&self, cx: &Cx, (host, url): (&Host, &Url), wait: Duration) -> bool {
+        let Some(good) = lock(&host.good).clone().filter(|(known, _)| known != url) else { return false };
+        tokio::select! {
+            () = cx.stopped(Stop::Drain) => false,
+            answers = async {
+                if good.1.elapsed() > FRESH {
+                    tokio::time::sleep(wait).await;
+                }
+                self.answers(&good).await
+            } => answers,
         }
+    }
+
+    /// Whether other servers answer: whoever did before is asked again, unless it did just now.
+    async fn others_answer(&self, url: &Url) -> bool {
         let others: Vec<(Url, Instant)> =
             lock(&self.answered).iter().filter(|(known, _)| name(known) != name(url)).cloned().collect();
         for other in others {
             if self.answers(&other).await {
-                return Blame::Server;
+                return true;
             }
         }
-        Blame::Nobody
+        false
     }
 
     /// Whether what answered before answers now. It is not asked in its lane: the question is whether that is right to

@@ -18,6 +18,10 @@ use crate::config::{self, SecretRef};
 const TOTAL: Duration = Duration::from_secs(30 * 60);
 /// Failures of its own that a document may have. Each is a download.
 const TRIES: u32 = 4;
+/// How long one document is tried, and how long it waits for a server that answers nobody, before it is asked whether
+/// that is the server's or its own fault.
+const TRYING: Duration = Duration::from_secs(10);
+const WAITING: Duration = Duration::from_secs(5);
 /// Connections kept for a server that nobody fetches from just now.
 const MOST_IDLE: usize = 8;
 
@@ -46,7 +50,7 @@ impl Services {
                 model: "documents".to_owned(),
                 timeouts,
                 tries: TRIES,
-                record_time: urls.patience.duration(),
+                record_time: urls.patience.duration().min(TRYING),
                 ..CallSettings::default()
             },
             patience: urls.patience.duration(),
@@ -58,7 +62,7 @@ impl Services {
     fn lanes_of(self: &Arc<Self>, urls: &config::Urls, timeouts: Timeouts) -> LaneOf {
         let mut settings =
             limits::of_web((urls.requests_per_minute, urls.concurrency), &timeouts, self.limits());
-        settings.max_hold = urls.patience.duration();
+        settings.max_hold = urls.patience.duration().min(WAITING);
         settings.concurrency = Concurrency::Fixed(urls.concurrency);
         if urls.requests_per_minute > 0 {
             settings.limits = vec![Limit::per_minute(QuotaUnit::Requests, urls.requests_per_minute)];

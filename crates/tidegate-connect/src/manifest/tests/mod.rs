@@ -14,8 +14,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tidegate_call::{CallSettings, Concurrency, Lane, LaneName, LaneSettings, Timeouts};
 use tidegate_core::{
-    Fault, Fetched, Head, HttpRequest, Incoming, Pieces, Source as _, SourceItem, SweepPolicy, Transport,
-    Version, WireFault, WireFaultKind,
+    Advice, Fault, Fetched, Head, HttpRequest, Incoming, Pieces, Source as _, SourceItem, SweepPolicy,
+    Transport, Version, WireFault, WireFaultKind, advise,
 };
 
 use super::{Manifest, ManifestOptions};
@@ -129,7 +129,7 @@ impl Pieces for Body {
 pub(super) fn options(web: &Arc<Web>) -> ManifestOptions {
     let lane = |site: &str| {
         let name = LaneName { provider: site.to_owned(), model: String::new(), key: String::new() };
-        let max_hold = Duration::from_secs(60);
+        let max_hold = Duration::from_secs(5);
         Lane::new(
             name,
             LaneSettings { concurrency: Concurrency::Fixed(4), max_hold, ..LaneSettings::default() },
@@ -145,7 +145,7 @@ pub(super) fn options(web: &Arc<Web>) -> ManifestOptions {
         calls: CallSettings {
             timeouts: Timeouts::EMBED,
             tries: 4,
-            record_time: patience,
+            record_time: Duration::from_secs(10),
             ..CallSettings::default()
         },
         patience,
@@ -182,6 +182,19 @@ impl Shelf {
 
     pub(super) async fn fetch(&self, at: usize) -> Result<Fetched, Fault> {
         self.source.fetcher().fetch(&cx(), &self.items[at]).await
+    }
+
+    /// Fetches the item at `at`, however often that is held.
+    pub(super) async fn settle(&self, at: usize) -> Result<Fetched, Fault> {
+        for _ in 0..100 {
+            match self.fetch(at).await {
+                Err(fault) if matches!(advise(&fault), Advice::Hold(_)) => {
+                    tokio::time::sleep(Duration::from_secs(5)).await;
+                }
+                other => return other,
+            }
+        }
+        panic!("held for ever");
     }
 
     /// Fetches the item at `at`, which is stored in `version`.
