@@ -38,7 +38,7 @@ impl Mark {
             url: short_hash(url.as_str()),
             given: None,
             etag: text(headers, &header::ETAG).filter(|tag| tag.ends_with('"')),
-            modified: text(headers, &header::LAST_MODIFIED).filter(|date| date::parse(date).is_some()),
+            modified: text(headers, &header::LAST_MODIFIED).filter(|date| is_settled(headers, date)),
         }
     }
 
@@ -80,6 +80,13 @@ impl Mark {
         let bare = |tag: &str| tag.trim_start_matches("W/").trim_matches('"').to_owned();
         self.etag.as_deref().is_none_or(|tag| bare(tag) == bare(given))
     }
+}
+
+/// Whether a date tells this state of a document from the next one: dates count seconds, and one that is not over may
+/// bring another change.
+fn is_settled(headers: &HeaderMap, date: &str) -> bool {
+    let Some(modified) = date::parse(date) else { return false };
+    date::of(headers, &header::DATE).is_none_or(|now| modified + 2 <= now)
 }
 
 /// What the rest of a document is asked for with: a mark of exactly these bytes. A date is one only if nothing can have
@@ -135,6 +142,8 @@ mod tests {
             Mark::of("line", &here, &headers(&[(header::LAST_MODIFIED, "today")])).version(),
             Version::default()
         );
+        let fresh = [(header::LAST_MODIFIED, date), (header::DATE, "Sun, 06 Nov 1994 08:49:38 GMT")];
+        assert_eq!(Mark::of("line", &here, &headers(&fresh)).version(), Version::default());
         assert!(mark.is("x") && mark.is("\"x\"") && !mark.is("y") && dated.is("anything"));
     }
 

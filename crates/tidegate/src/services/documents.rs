@@ -38,7 +38,7 @@ impl Services {
         let (policy, timeout) = (urls.policy(), urls.timeout.duration());
         let timeouts = Timeouts { first_byte: timeout, idle: timeout, total: TOTAL, ..Timeouts::EMBED };
         let names = GuardedNames::new(Arc::new(SystemNames), policy);
-        // The length of a document is watched by whoever takes it.
+        // The length of a document is watched by whoever takes it. No proxy: it would resolve names behind the guard.
         let http = HttpSettings { max_body: u64::MAX, max_idle: MOST_IDLE, ..HttpSettings::default() };
         Ok(ManifestOptions {
             policy,

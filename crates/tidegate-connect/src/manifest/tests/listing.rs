@@ -143,7 +143,8 @@ async fn a_list_speaks_for_its_documents_while_it_can_be_read() {
     }
     std::fs::write(&path, [0x1f, 0x8b, 8, 0, 1]).unwrap();
     let mut source =
-        Manifest::open(std::slice::from_ref(&path), vec!["https://example.org/".into()], options(&web)).unwrap();
+        Manifest::open(std::slice::from_ref(&path), vec!["https://example.org/".into()], options(&web))
+            .unwrap();
     let (items, coverage) = list_all(&mut source, 10).await;
     assert_eq!((items.len(), coverage.unwrap().unknown), (2, vec![prefix]));
     assert!(Manifest::open(&[dir.path().to_owned()], Vec::new(), options(&web)).is_err());
