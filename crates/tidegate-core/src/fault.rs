@@ -24,6 +24,8 @@ pub enum FaultKind {
     TooLarge,
     /// Nested deeper than a configured limit.
     TooDeep,
+    /// Reading it took longer than a configured limit.
+    TooSlow,
     /// The bytes are not text in any known encoding.
     Encoding,
     /// A non-empty source from which no text came.
@@ -42,9 +44,10 @@ pub enum FaultKind {
     Unreadable,
     /// The same key twice in one source.
     Duplicate,
-    /// A guard does not let it be fetched: the address is no public one.
+    /// A guard does not let it: its address is no public one, or its parser tried to open a file, connect or start a
+    /// program.
     Forbidden,
-    /// The code that handled the record panicked.
+    /// The code that handled the record panicked, or took the process it ran in down with it.
     Panic,
 
     // The item moved under us: neither judged nor lost.
@@ -93,6 +96,7 @@ impl FaultKind {
             Self::Unsupported => "unsupported",
             Self::TooLarge => "too_large",
             Self::TooDeep => "too_deep",
+            Self::TooSlow => "too_slow",
             Self::Encoding => "encoding",
             Self::Empty => "empty",
             Self::Validation => "validation",
@@ -263,6 +267,7 @@ pub fn advise(fault: &Fault) -> Advice {
         | K::Unsupported
         | K::TooLarge
         | K::TooDeep
+        | K::TooSlow
         | K::Encoding
         | K::Empty
         | K::Validation

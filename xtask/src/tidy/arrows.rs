@@ -27,6 +27,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("tidegate-engine", &["tidegate-core"]),
     ("tidegate-text", &["tidegate-core"]),
     ("tidegate-formats", &["tidegate-core", "tidegate-text"]),
+    ("tidegate-sandbox", &["tidegate-core"]),
     ("tidegate-store", &["tidegate-core"]),
     ("tidegate-call", &["tidegate-core"]),
     ("tidegate-model", &["tidegate-core"]),
@@ -45,6 +46,7 @@ const OUTSIDE: &[&str] = &["xtask"];
 /// Foreign crates that belong to a crate's promise and are used nowhere else.
 const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["tidegate-store"]),
+    ("seccompiler", &["tidegate-sandbox"]),
     ("clap", &["tidegate-cli"]),
     ("clap_complete", &["tidegate-cli"]),
     ("indicatif", &["tidegate-cli", "tidegate-observe"]),

@@ -1,0 +1,11 @@
+//! The parent: a pool of children, each held by a thread that feeds it, listens to it and ends it.
+
+mod death;
+mod exchange;
+mod pool;
+mod process;
+mod program;
+mod tail;
+
+pub use pool::{Job, Options, Pool, Reply};
+pub use program::Program;
