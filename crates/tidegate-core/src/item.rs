@@ -102,6 +102,8 @@ pub struct ItemOutcome {
     pub outcome: Outcome,
     /// Where and why it was put aside.
     pub failure: Option<Failure>,
+    /// Documents in it that were put aside although the item was not; empty where it was put aside itself.
+    pub asides: Vec<Aside>,
     /// Its identity in logs.
     pub trace: TraceId,
 }
@@ -115,6 +117,15 @@ pub struct Failure {
     pub fault: Fault,
     /// The item's content as it was read, where it had been.
     pub exhibit: Body,
+}
+
+/// A document within an item (a member of an archive, an attachment of a mail) that was put aside alone.
+#[derive(Debug, Clone)]
+pub struct Aside {
+    /// Its key, such as `archive.zip!/dir/report.pdf`.
+    pub key: Arc<str>,
+    /// Where and why.
+    pub failure: Failure,
 }
 
 /// Items that settle together, and what came of them. One item in most flows; several where a window joined them.

@@ -94,8 +94,11 @@ pub struct Embedded {
 /// source item settle.
 #[derive(Debug)]
 pub struct Record {
-    /// The key of the source item it came from.
+    /// The key of the source item it came from; for a document within it, that document's own
+    /// (`archive.zip!/dir/report.pdf`).
     pub key: Arc<str>,
+    /// Which document of its item it belongs to, where the item holds several.
+    pub part: Option<Arc<PartOf>>,
     /// Its source item's position in listing order; earlier items are worked first.
     pub ordinal: u64,
     /// The content.
@@ -134,6 +137,16 @@ impl fmt::Debug for Passage {
     }
 }
 
+/// A document within a source item: a member of an archive, an attachment of a mail. It is stored and, if need be, put
+/// aside under a key of its own, but always together with its item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartOf {
+    /// The key of the item.
+    pub item: Arc<str>,
+    /// Its place among the documents of the item, from 1; the item's own text is 0.
+    pub number: u32,
+}
+
 /// What a record weighs beside its body: the struct itself, its queue slot, its share of bookkeeping.
 const OVERHEAD: u64 = 256;
 
@@ -145,6 +158,7 @@ impl Record {
         let mut record = Self {
             key,
             ordinal,
+            part: None,
             body,
             fields: Arc::default(),
             place: None,
@@ -169,6 +183,7 @@ impl Record {
         Self {
             key: self.key.clone(),
             ordinal: self.ordinal,
+            part: self.part.clone(),
             body,
             fields: self.fields.clone(),
             place: None,
@@ -181,6 +196,30 @@ impl Record {
         }
     }
 
+    /// A record for document `number` (from 1) within this one's item, which is known as `key`. A fault of it costs the
+    /// other documents nothing.
+    #[must_use]
+    pub fn part(&self, key: Arc<str>, number: u32, body: Body) -> Self {
+        let mut part = self.child(body);
+        part.tether = self.tether.part(key.clone());
+        part.part = Some(Arc::new(PartOf { item: self.item().clone(), number }));
+        part.key = key;
+        part
+    }
+
+    /// The key of the source item it came from, whichever document of that it belongs to.
+    #[must_use]
+    pub fn item(&self) -> &Arc<str> {
+        self.part.as_ref().map_or(&self.key, |part| &part.item)
+    }
+
+    /// Where it stands among the records of its item.
+    #[must_use]
+    pub fn rank(&self) -> (u32, u32) {
+        let number = self.part.as_ref().map_or(0, |part| part.number);
+        (number, self.place.as_ref().map_or(0, |place| place.ordinal))
+    }
+
     /// One record made of several (a window, an aggregate). Their items settle together. It stands where the first
     /// of them stood, so that several windows over one document keep their order.
     ///
@@ -191,6 +230,10 @@ impl Record {
         let mut merged = records.first()?.child(body);
         merged.tether = tether;
         merged.place = records.first()?.place.clone();
+        if records.iter().any(|record| record.part != merged.part) {
+            merged.key = records.first()?.item().clone();
+            merged.part = None;
+        }
         merged.passage = None;
         Some(merged)
     }

@@ -19,6 +19,13 @@ pub trait Book: Send + Sync {
     fn released(&self, unit: UnitId);
     /// Something derived from `unit` failed for a reason of its own.
     fn failed(&self, unit: UnitId, stage: &str, fault: &Fault);
+    /// A document derived from `unit` failed for a reason of its own, which the others of the unit outlive. Whether
+    /// the whole unit fails with it all the same, because it cannot be taken out any more.
+    fn part_failed(&self, unit: UnitId, part: &Arc<str>, (stage, fault): (&str, &Fault)) -> bool {
+        let _ = part;
+        self.failed(unit, stage, fault);
+        true
+    }
     /// From now on these units settle together or not at all.
     fn joined(&self, units: &[UnitId]);
     /// `unit` is given up for this run; it stays pending.
@@ -27,7 +34,18 @@ pub trait Book: Send + Sync {
 
 /// Holds one or several source items open.
 #[derive(Clone)]
-pub struct Tether(Strand);
+pub struct Tether {
+    strand: Strand,
+    /// The document within the item that it belongs to, where it is that which fails.
+    part: Option<Arc<Share>>,
+}
+
+/// A document within an item.
+struct Share {
+    key: Arc<str>,
+    /// Set once it was put aside.
+    failed: AtomicBool,
+}
 
 #[derive(Clone)]
 enum Strand {
@@ -52,7 +70,18 @@ impl Tether {
     /// Opens `unit`; it is released when this and every clone of it are gone.
     #[must_use]
     pub fn open(unit: UnitId, book: Arc<dyn Book>) -> Self {
-        Self(Strand::One(Arc::new(Thread { unit, book, failed: AtomicBool::new(false) })))
+        Self::whole(Strand::One(Arc::new(Thread { unit, book, failed: AtomicBool::new(false) })))
+    }
+
+    fn whole(strand: Strand) -> Self {
+        Self { strand, part: None }
+    }
+
+    /// A tether of the same item for one document within it: what fails then is that document alone.
+    #[must_use]
+    pub fn part(&self, key: Arc<str>) -> Self {
+        let share = Share { key, failed: AtomicBool::new(false) };
+        Self { strand: self.strand.clone(), part: Some(Arc::new(share)) }
     }
 
     /// One tether that holds everything `tethers` hold, and makes it settle together: a window over several items
@@ -62,7 +91,9 @@ impl Tether {
     #[must_use]
     pub fn join<'a>(tethers: impl IntoIterator<Item = &'a Tether>) -> Option<Self> {
         let mut threads: Vec<Arc<Thread>> = Vec::new();
+        let mut parts: Vec<Option<Arc<Share>>> = Vec::new();
         for tether in tethers {
+            parts.push(tether.part.clone());
             for thread in tether.threads() {
                 if !threads.iter().any(|known| Arc::ptr_eq(known, thread)) {
                     threads.push(thread.clone());
@@ -71,17 +102,23 @@ impl Tether {
         }
         let first = threads.first()?.clone();
         if threads.len() == 1 {
-            return Some(Self(Strand::One(first)));
+            // Of one document, it stays that document's; of several, it is the item's.
+            let same = |other: &Option<Arc<Share>>| match (other, &parts[0]) {
+                (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+                (one, other) => one.is_none() && other.is_none(),
+            };
+            let part = if parts.iter().all(same) { parts[0].clone() } else { None };
+            return Some(Self { strand: Strand::One(first), part });
         }
         let units: Vec<UnitId> = threads.iter().map(|thread| thread.unit).collect();
         first.book.joined(&units);
-        Some(Self(Strand::Many(threads.into())))
+        Some(Self::whole(Strand::Many(threads.into())))
     }
 
     /// A tether that holds nothing, for records that outlive their flow.
     #[must_use]
     pub fn none() -> Self {
-        Self(Strand::Many(Arc::new([])))
+        Self::whole(Strand::Many(Arc::new([])))
     }
 
     /// The first unit held; outputs are filed under it. `None` for [`Tether::none`].
@@ -98,12 +135,15 @@ impl Tether {
     /// Whether anything this holds was put aside already: further work on it would be thrown away.
     #[must_use]
     pub fn is_failed(&self) -> bool {
-        self.threads().iter().any(|thread| thread.failed.load(Ordering::Acquire))
+        self.part.as_ref().is_some_and(|part| part.failed.load(Ordering::Acquire))
+            || self.threads().iter().any(|thread| thread.failed.load(Ordering::Acquire))
     }
 
     /// One tether for each unit held.
     pub fn split(&self) -> impl Iterator<Item = (UnitId, Self)> {
-        self.threads().iter().map(|thread| (thread.unit, Self(Strand::One(thread.clone()))))
+        let part =
+            |thread: &Arc<Thread>| Self { strand: Strand::One(thread.clone()), part: self.part.clone() };
+        self.threads().iter().map(move |thread| (thread.unit, part(thread)))
     }
 
     /// Whether nothing but this tether holds its units any more.
@@ -119,8 +159,19 @@ impl Tether {
         }
     }
 
-    /// Puts everything this holds aside for `fault`.
+    /// Puts everything this holds aside for `fault`: the document it belongs to, or whole items.
     pub fn fail(&self, stage: &str, fault: &Fault) {
+        if let Some(part) = &self.part {
+            if part.failed.swap(true, Ordering::AcqRel) {
+                return;
+            }
+            for thread in self.threads() {
+                if thread.book.part_failed(thread.unit, &part.key, (stage, fault)) {
+                    thread.failed.store(true, Ordering::Release);
+                }
+            }
+            return;
+        }
         for thread in self.threads() {
             thread.failed.store(true, Ordering::Release);
             thread.book.failed(thread.unit, stage, fault);
@@ -128,7 +179,7 @@ impl Tether {
     }
 
     fn threads(&self) -> &[Arc<Thread>] {
-        match &self.0 {
+        match &self.strand {
             Strand::One(thread) => std::slice::from_ref(thread),
             Strand::Many(threads) => threads,
         }
@@ -157,6 +208,10 @@ mod tests {
         fn failed(&self, unit: UnitId, stage: &str, _: &Fault) {
             self.0.lock().unwrap().push(format!("failed {unit} {stage}"));
         }
+        fn part_failed(&self, unit: UnitId, part: &Arc<str>, (stage, _): (&str, &Fault)) -> bool {
+            self.0.lock().unwrap().push(format!("{unit} {part} {stage}"));
+            false
+        }
         fn joined(&self, units: &[UnitId]) {
             self.0.lock().unwrap().push(format!("joined {units:?}"));
         }
@@ -174,6 +229,22 @@ mod tests {
         assert!(log.0.lock().unwrap().is_empty());
         drop(second);
         assert_eq!(*log.0.lock().unwrap(), ["released 7"]);
+    }
+
+    #[test]
+    fn a_document_within_an_item_fails_alone_unless_it_is_joined_with_others() {
+        let log = Arc::new(Log::default());
+        let item = Tether::open(3, log.clone());
+        let (a, b) = (item.part("z!/a".into()), item.part("z!/b".into()));
+        a.fail("parse", &Fault::new(crate::FaultKind::Malformed, "x"));
+        assert!(a.is_failed() && a.clone().is_failed() && !b.is_failed() && !item.is_failed());
+        let both = Tether::join([&b, &b]).unwrap();
+        both.fail("chunk", &Fault::new(crate::FaultKind::Malformed, "x"));
+        assert!(b.is_failed() && !item.is_failed());
+        let mixed = Tether::join([&b, &item]).unwrap();
+        mixed.fail("store", &Fault::new(crate::FaultKind::Malformed, "x"));
+        assert!(item.is_failed());
+        assert_eq!(*log.0.lock().unwrap(), ["3 z!/a parse", "3 z!/b chunk", "failed 3 store"]);
     }
 
     #[test]

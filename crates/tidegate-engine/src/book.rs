@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exhibit::head;
-use tidegate_core::item::Failure;
+use tidegate_core::item::{Aside, Failure};
 use tidegate_core::{
     Body, Book, Budget, ContentHash, Cx, Fault, ItemOutcome, Outcome, Permit, Position, Record, SourceItem,
     Stop, Tether, TraceId, Unit, UnitId, Version,
@@ -85,6 +85,8 @@ struct Entry {
     content: Option<ContentHash>,
     outcome: Outcome,
     failure: Option<Failure>,
+    /// Documents within it that were put aside alone.
+    asides: Vec<Aside>,
     /// What the quarantine will show; kept from the moment it was read.
     exhibit: Body,
     /// The memory of the exhibit.
@@ -135,6 +137,7 @@ impl Settlement {
             content,
             outcome: Outcome::Stored,
             failure: None,
+            asides: Vec::new(),
             memory: Some(self.budget.force(exhibit.weight())),
             exhibit,
             records: Vec::new(),
@@ -174,16 +177,19 @@ impl Settlement {
     /// Files a record that reached the sink under its unit. Returns what must be staged now, if the unit grew large.
     pub(crate) fn absorb(&self, record: Record) -> Absorbed {
         let (record, tether) = record.detach();
-        let Some(unit) = tether.unit().filter(|_| !tether.is_failed()) else {
-            return Absorbed { part: None, _tether: tether };
-        };
+        let Some(unit) = tether.unit() else { return Absorbed { part: None, _tether: tether } };
         let mut part = None;
         let mut state = self.lock();
+        // Under the lock: what failed before has taken its records out, what fails later will find this one.
+        if tether.is_failed() {
+            drop(state);
+            return Absorbed { part, _tether: tether };
+        }
         if let Some(entry) = state.open.get_mut(&unit) {
             entry.records.push(record);
             if entry.records.len() >= self.stage_at {
                 let mut records = std::mem::take(&mut entry.records);
-                records.sort_by_key(|record| record.place.as_ref().map_or(0, |place| place.ordinal));
+                records.sort_by_key(Record::rank);
                 entry.staged += records.len() as u64;
                 part = Some((unit, records));
             }
@@ -232,7 +238,8 @@ impl Settlement {
             entries.into_iter().for_each(|(unit, _)| self.send(Settled::Pending(unit)));
             return self.calm.notify_waiters();
         }
-        let failed = entries.iter().find_map(|(_, entry)| entry.failure.clone());
+        let failed =
+            entries.iter().find_map(|(_, entry)| entry.failure.clone().or_else(|| nothing_left(entry)));
         let Some(id) = entries.first().map(|(unit, _)| *unit) else { return };
         let mut closed = Closed {
             unit: Unit { items: Vec::with_capacity(entries.len()), records: Vec::new(), staged: 0 },
@@ -245,7 +252,7 @@ impl Settlement {
             closed.slots.extend(entry.slot.take());
             if failed.is_none() {
                 // Within each item: places of different items say nothing about each other.
-                entry.records.sort_by_key(|record| record.place.as_ref().map_or(0, |place| place.ordinal));
+                entry.records.sort_by_key(Record::rank);
                 closed.unit.records.append(&mut entry.records);
             } else {
                 closed.memory.extend(entry.memory.take());
@@ -255,6 +262,18 @@ impl Settlement {
         state.handed_over += closed.unit.items.len() as u64;
         self.send(Settled::Unit(closed));
     }
+}
+
+/// Why an item is put aside of which every document was: an archive without one good member is no success.
+fn nothing_left(entry: &Entry) -> Option<Failure> {
+    let empty = entry.records.is_empty() && entry.staged == 0 && entry.outcome == Outcome::Stored;
+    let first = entry.asides.first().filter(|_| empty)?;
+    let fault = first.failure.fault.clone().during(format!("reading {}", first.key));
+    let fault = match entry.asides.len() - 1 {
+        0 => fault,
+        more => fault.during(format!("nothing in it can be read, and {more} more like the first")),
+    };
+    Some(Failure { fault, ..first.failure.clone() })
 }
 
 fn outcome_of(unit: UnitId, entry: Entry, failed: Option<&Failure>) -> ItemOutcome {
@@ -271,6 +290,7 @@ fn outcome_of(unit: UnitId, entry: Entry, failed: Option<&Failure>) -> ItemOutco
         item: entry.item,
         ordinal: unit,
         content: entry.content,
+        asides: if failure.is_some() { Vec::new() } else { entry.asides },
         failure,
         trace: TraceId(unit << 24),
     }
@@ -311,6 +331,26 @@ impl Book for Settlement {
         }
         drop(state);
         drop(wasted);
+    }
+
+    fn part_failed(&self, unit: UnitId, part: &Arc<str>, (stage, fault): (&str, &Fault)) -> bool {
+        let mut state = self.lock();
+        let Some(entry) = state.open.get_mut(&unit) else { return false };
+        // What the sink has taken already cannot be taken out again document by document, and who settles together
+        // fails together.
+        if entry.staged > 0 || entry.group.is_some() {
+            drop(state);
+            self.failed(unit, stage, fault);
+            return true;
+        }
+        let (wasted, kept) =
+            std::mem::take(&mut entry.records).into_iter().partition(|record: &Record| record.key == *part);
+        entry.records = kept;
+        let failure = Failure { stage: stage.into(), fault: fault.clone(), exhibit: Body::Empty };
+        entry.asides.push(Aside { key: part.clone(), failure });
+        drop(state);
+        drop::<Vec<Record>>(wasted);
+        false
     }
 
     fn joined(&self, units: &[UnitId]) {

@@ -333,6 +333,7 @@ fn put_aside(unit: &mut Unit, fault: &Fault) {
     unit.records.clear();
     for item in &mut unit.items {
         item.outcome = Outcome::Quarantined;
+        item.asides.clear();
         item.failure = Some(Failure { stage: "store".into(), fault: fault.clone(), exhibit: Body::Empty });
     }
 }

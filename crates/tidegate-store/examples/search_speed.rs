@@ -87,6 +87,7 @@ fn unit(doc: u64, book: &Arc<Deaf>, budget: &Budget) -> Unit {
         content,
         outcome: Outcome::Stored,
         failure: None,
+        asides: Vec::new(),
         trace: TraceId(doc),
     };
     Unit { items: vec![outcome], records: records.collect(), staged: 0 }

@@ -129,7 +129,7 @@ impl Store {
             let vectors = count("SELECT count(DISTINCT vector) FROM chunk")?;
             let journal = count("SELECT count(*) FROM journal")?;
             Ok(Status {
-                documents: count("SELECT count(*) FROM source")?,
+                documents: count("SELECT count(*) FROM source WHERE parent IS NULL")?,
                 chunks: count("SELECT count(*) FROM chunk")?,
                 vectors,
                 journal,
@@ -163,6 +163,22 @@ impl Store {
     /// Storage faults.
     pub fn runs(&self, limit: usize) -> Result<Vec<RunRow>, Fault> {
         self.read(|conn| runs(conn, limit))
+    }
+
+    /// How many documents within stored items of a pipeline are quarantined.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub fn quarantined_parts(&self, pipeline: &str) -> Result<u64, Fault> {
+        self.read(|conn| {
+            conn.query_row(
+                "SELECT count(*) FROM quarantine q JOIN pipeline p ON p.id = q.pipeline
+                 WHERE p.name = ?1 AND q.parent IS NOT NULL",
+                [pipeline],
+                |row| row.get(0),
+            )
+            .doing(DOING)
+        })
     }
 
     /// Every quarantined item, oldest first, without payloads.
@@ -260,7 +276,7 @@ fn pipelines(conn: &Connection) -> Result<Vec<PipelineStatus>, Fault> {
         Ok(PipelineStatus { name: row.get(0)?, documents: row.get(1)?, lease })
     };
     conn.prepare(
-        "SELECT p.name, (SELECT count(*) FROM source s WHERE s.pipeline = p.id), l.pid, l.epoch, l.expires
+        "SELECT p.name, (SELECT count(*) FROM source s WHERE s.pipeline = p.id AND s.parent IS NULL), l.pid, l.epoch, l.expires
          FROM pipeline p LEFT JOIN lease l ON l.pipeline = p.id ORDER BY p.name",
     )
     .and_then(|mut select| select.query_map([], read)?.collect())

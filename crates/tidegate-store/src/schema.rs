@@ -17,8 +17,11 @@ pub(crate) struct Migration {
 }
 
 /// Every step, oldest first. A released step is never edited; a change of the schema is a new step.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { to: 1, sql: VERSION_1 }, Migration { to: 2, sql: VERSION_2 }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { to: 1, sql: VERSION_1 },
+    Migration { to: 2, sql: VERSION_2 },
+    Migration { to: 3, sql: VERSION_3 },
+];
 
 /// The version this program writes.
 pub(crate) fn latest() -> i32 {
@@ -138,4 +141,15 @@ CREATE TABLE reply(
   id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, model TEXT NOT NULL, input_tokens INTEGER NOT NULL,
   output_tokens INTEGER NOT NULL, cost REAL NOT NULL, created INTEGER NOT NULL, reply BLOB NOT NULL);
 CREATE INDEX reply_created ON reply(created);
+";
+
+const VERSION_3: &str = "
+-- Documents within an item (members of an archive, attachments of a mail) have rows of their own below the item's, so
+-- that search shows and filters them by their own keys. They come and go with the item and are no items themselves.
+ALTER TABLE source ADD COLUMN parent INTEGER REFERENCES source(id);
+CREATE INDEX source_parent ON source(parent) WHERE parent IS NOT NULL;
+-- The same for those of them that were put aside: the key of the item.
+ALTER TABLE quarantine ADD COLUMN parent TEXT;
+CREATE INDEX quarantine_parent ON quarantine(pipeline, parent) WHERE parent IS NOT NULL;
+ALTER TABLE staging ADD COLUMN parent TEXT;
 ";

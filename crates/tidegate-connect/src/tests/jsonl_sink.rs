@@ -80,6 +80,7 @@ pub(super) fn unit(ordinal: u64, texts: &[&str]) -> Unit {
         content: None,
         outcome: Outcome::Stored,
         failure: None,
+        asides: Vec::new(),
         trace: TraceId(0),
     };
     Unit { items: vec![item], records: texts.iter().map(|text| record(ordinal, text)).collect(), staged: 0 }

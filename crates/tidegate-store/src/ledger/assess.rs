@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tidegate_core::{ContentHash, Fault, FaultKind, SourceItem, Verdict, Version};
 
-use super::Terms;
+use super::{RetrySelection, Terms, quarantine};
 use crate::error::Doing;
 
 /// Makes the table of keys this run saw. It lives in a temporary file, so memory stays constant however many there
@@ -70,16 +70,19 @@ fn judge(conn: &Connection, terms: &Terms, item: &Listed) -> rusqlite::Result<(V
     let pipeline = terms.lease.pipeline;
     let stored = conn
         .prepare_cached(
-            "SELECT version, fingerprint, content_hash FROM source WHERE pipeline = ?1 AND uri = ?2",
+            "SELECT version, fingerprint, content_hash FROM source
+             WHERE pipeline = ?1 AND uri = ?2 AND parent IS NULL",
         )?
         .query_row(params![pipeline, key], known)
         .optional()?;
     let aside = conn
         .prepare_cached(
-            "SELECT version, fingerprint, class FROM quarantine WHERE pipeline = ?1 AND uri = ?2",
+            "SELECT version, fingerprint, class, stage FROM quarantine
+             WHERE pipeline = ?1 AND uri = ?2 AND parent IS NULL",
         )?
         .query_row(params![pipeline, key], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+            let text = |at| row.get::<_, String>(at);
+            Ok((text(0)?, text(1)?, text(2)?, text(3)?))
         })
         .optional()?;
     let same = |other: &str, fingerprint: &str| {
@@ -91,13 +94,19 @@ fn judge(conn: &Connection, terms: &Terms, item: &Listed) -> rusqlite::Result<(V
         return Ok((go, false));
     }
     let put_aside = aside.is_some();
-    if let Some((other, fingerprint, class)) = aside
+    if let Some((other, fingerprint, class, stage)) = aside
         && same(&other, &fingerprint)
     {
-        // The limit on sizes is no part of the fingerprint; where it was raised, the listing no longer objects.
-        let fits_now = class == FaultKind::TooLarge.name() && !faulty;
+        // The limit on sizes is no part of the fingerprint; where it was raised, the listing no longer objects. What a
+        // parser found too large is another matter: it would find so again.
+        let fits_now = class == FaultKind::TooLarge.name() && stage == "fetch" && !faulty;
         let again = fits_now || terms.retry.selects(key, &class);
         return Ok((if again { go } else { Verdict::StillQuarantined }, false));
+    }
+    if terms.retry != RetrySelection::None
+        && quarantine::parts(conn, pipeline, key)?.iter().any(|(key, class)| terms.retry.selects(key, class))
+    {
+        return Ok((Verdict::Go { known: None }, put_aside)); // equal content is what is tried again
     }
     match stored {
         Some(known) if same(&known.version, &known.fingerprint) => Ok((Verdict::Unchanged, put_aside)),

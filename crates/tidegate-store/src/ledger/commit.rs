@@ -5,7 +5,7 @@ use tidegate_core::{Fault, FaultKind, Fields, Outcome, UnitId, killpoint};
 
 use super::document::{self, Placed};
 use super::rows::{Batch, ChunkRow, ItemRow, UnitRow};
-use super::{Terms, quarantine, staging};
+use super::{Terms, part, quarantine, staging};
 use crate::error::Doing;
 use crate::planted::{planted, split};
 use crate::process::now_ms;
@@ -54,6 +54,7 @@ fn write_unit(conn: &Connection, terms: &Terms, unit: &UnitRow) -> Result<(), Fa
             Outcome::Deleted => {
                 remove_source(conn, pipeline, &item.key, None)?;
                 quarantine::clear(conn, pipeline, &item.key)?;
+                quarantine::clear_parts(conn, pipeline, &item.key)?;
             }
             Outcome::Pending => {}
         }
@@ -105,54 +106,99 @@ fn staged_is_complete(conn: &Connection, terms: &Terms, unit: &UnitRow) -> Resul
     Err(Fault::new(FaultKind::Internal, message))
 }
 
-/// Replaces one document: the old chunks go and the new ones come in the same transaction.
+/// Replaces one item: the old chunks go and the new ones come in the same transaction, those of documents within it
+/// too.
 fn store(conn: &Connection, terms: &Terms, unit: &UnitRow, at: usize) -> Result<(), Fault> {
     let item = &unit.items[at];
     // Chunks of a key that is none of the unit's items are filed under the first.
     let mine = |chunk: &&ChunkRow| {
-        chunk.key == item.key || (at == 0 && unit.items.iter().all(|other| other.key != chunk.key))
+        let of = chunk.item();
+        *of == item.key || (at == 0 && unit.items.iter().all(|other| other.key != *of))
     };
-    let place = (terms.lease.pipeline, item.ordinal, &*item.key);
     let staged: Vec<UnitId> = match unit.staged {
         0 => Vec::new(),
         _ => unit.items.iter().map(|item| item.ordinal).collect(),
     };
-    let mut fields = None;
-    for id in &staged {
-        fields = fields.or(staging::fields(conn, (place.0, *id, place.2))?);
-    }
-    let first = unit.chunks.iter().find(mine);
-    let fields = fields.unwrap_or_else(|| (**first.map_or(&item.fields, |chunk| &chunk.fields)).clone());
+    let (own, of_parts): (Vec<&ChunkRow>, Vec<&ChunkRow>) =
+        unit.chunks.iter().filter(mine).partition(|chunk| chunk.parent.is_none());
+    let own = Content { key: &item.key, staged: &staged, chunks: own };
+    let fields = own.fields(conn, terms)?.unwrap_or_else(|| (*item.fields).clone());
     let (doc, title) = put_source(conn, terms, item, fields)?;
-    let title = title.as_deref();
     split(conn, "ledger-first")?;
-    let old = document::remove_chunks(conn, doc)?;
+    let mut old = document::remove_chunks(conn, doc)?;
+    old.extend(part::remove(conn, doc)?);
     split(conn, "commit-split")?;
     killpoint::hit("store.commit.middle");
-    let mut count = 0u64;
-    for id in staged {
-        staging::each(conn, (place.0, id, place.2), |placed| {
-            count += 1;
-            document::add_chunk(conn, (doc, title), &placed)
-        })?;
-    }
-    for chunk in unit.chunks.iter().filter(mine) {
-        count += 1;
-        let placed = Placed {
-            ordinal: chunk.ordinal,
-            heading: &chunk.heading,
-            span: chunk.span,
-            page: chunk.page,
-            vector: document::vector_row(conn, &terms.model, chunk)?.map(|(id, _)| id),
-            text: &chunk.text,
-        };
-        document::add_chunk(conn, (doc, title), &placed)?;
-    }
+    own.put(conn, terms, (doc, title.as_deref()))?;
+    part::store(conn, terms, (item, doc), (&staged, &of_parts))?;
     document::drop_codes(conn, &old)?;
-    conn.prepare_cached("UPDATE source SET chunks = ?2 WHERE id = ?1")
-        .and_then(|mut update| update.execute(params![doc, count]))
-        .doing(DOING)?;
-    quarantine::clear(conn, terms.lease.pipeline, &item.key)
+    quarantine::clear(conn, terms.lease.pipeline, &item.key)?;
+    quarantine::put_parts(conn, terms, item)
+}
+
+/// What is to be stored under one key: what was staged for it, then what came with the unit.
+pub(super) struct Content<'a> {
+    pub(super) key: &'a str,
+    /// Where staged chunks may be.
+    pub(super) staged: &'a [UnitId],
+    pub(super) chunks: Vec<&'a ChunkRow>,
+}
+
+impl Content<'_> {
+    /// The fields of the document: those of its first chunk.
+    pub(super) fn fields(&self, conn: &Connection, terms: &Terms) -> Result<Option<Fields>, Fault> {
+        for id in self.staged {
+            let fields = staging::fields(conn, (terms.lease.pipeline, *id, self.key))?;
+            if fields.is_some() {
+                return Ok(fields);
+            }
+        }
+        Ok(self.chunks.first().map(|chunk| (*chunk.fields).clone()))
+    }
+
+    /// Adds the chunks to `doc`, whose title is `title`, and says how many they are.
+    pub(super) fn put(
+        &self,
+        conn: &Connection,
+        terms: &Terms,
+        (doc, title): (i64, Option<&str>),
+    ) -> Result<(), Fault> {
+        let mut count = 0u64;
+        for id in self.staged {
+            staging::each(conn, (terms.lease.pipeline, *id, self.key), |placed| {
+                count += 1;
+                document::add_chunk(conn, (doc, title), &placed)
+            })?;
+        }
+        for chunk in &self.chunks {
+            count += 1;
+            let placed = Placed {
+                ordinal: chunk.ordinal,
+                heading: &chunk.heading,
+                span: chunk.span,
+                page: chunk.page,
+                vector: document::vector_row(conn, &terms.model, chunk)?.map(|(id, _)| id),
+                text: &chunk.text,
+            };
+            document::add_chunk(conn, (doc, title), &placed)?;
+        }
+        conn.prepare_cached("UPDATE source SET chunks = ?2 WHERE id = ?1")
+            .and_then(|mut update| update.execute(params![doc, count]))
+            .map(drop)
+            .doing(DOING)
+    }
+}
+
+/// Parts the title from the other fields.
+pub(super) fn title_of(fields: &mut Fields) -> Option<String> {
+    match fields.remove("title") {
+        Some(serde_json::Value::String(title)) => Some(title),
+        Some(other) => {
+            fields.insert("title".to_owned(), other);
+            None
+        }
+        None => None,
+    }
 }
 
 /// Writes the ledger row of a stored item; returns its id and the document's title.
@@ -162,14 +208,8 @@ fn put_source(
     item: &ItemRow,
     mut fields: Fields,
 ) -> Result<(i64, Option<String>), Fault> {
-    let title = match fields.remove("title") {
-        Some(serde_json::Value::String(title)) => Some(title),
-        Some(other) => {
-            fields.insert("title".to_owned(), other);
-            None
-        }
-        None => None,
-    };
+    part::make_way(conn, terms.lease.pipeline, &item.key)?;
+    let title = title_of(&mut fields);
     let meta = serde_json::Value::Object(fields).to_string();
     let content = item.content.as_ref().map(AsRef::as_ref);
     let mut upsert = conn
@@ -239,15 +279,18 @@ pub(crate) fn remove_source(
 ) -> Result<bool, Fault> {
     let doc: Option<i64> = conn
         .prepare_cached(
-            "SELECT id FROM source WHERE pipeline = ?1 AND uri = ?2 AND (?3 IS NULL OR generation = ?3)",
+            "SELECT id FROM source
+             WHERE pipeline = ?1 AND uri = ?2 AND (?3 IS NULL OR generation = ?3) AND parent IS NULL",
         )
         .and_then(|mut select| {
             select.query_row(params![pipeline, key, generation], |row| row.get(0)).optional()
         })
         .doing(DOING)?;
     let Some(doc) = doc else { return Ok(false) };
-    let vectors = document::remove_chunks(conn, doc)?;
+    let mut vectors = document::remove_chunks(conn, doc)?;
+    vectors.extend(part::remove(conn, doc)?);
     document::drop_codes(conn, &vectors)?;
+    quarantine::clear_parts(conn, pipeline, key)?;
     split(conn, "sweep-split")?;
     conn.prepare_cached("DELETE FROM source WHERE id = ?1")
         .and_then(|mut delete| delete.execute([doc]))

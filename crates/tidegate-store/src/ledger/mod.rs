@@ -3,6 +3,7 @@
 mod assess;
 mod commit;
 mod document;
+mod part;
 mod quarantine;
 mod rows;
 mod staging;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use tidegate_core::{Body, ContentHash, Fault};
 
 use super::Terms;
-use super::rows::ItemRow;
+use super::rows::{FailureRow, ItemRow};
 use crate::error::Doing;
 use crate::process::now_ms;
 
@@ -13,10 +13,35 @@ const WHOLE: usize = 64 << 10;
 /// … and of larger content this much, with its hash and length.
 const BEGINNING: usize = 4 << 10;
 
-/// Puts an item aside, or counts one more attempt.
+/// Puts an item aside, or counts one more attempt. What was put aside within it is so with it.
 pub(super) fn put(conn: &Connection, terms: &Terms, item: &ItemRow) -> Result<(), Fault> {
-    let doing = "putting an item aside";
     let Some(failure) = &item.failure else { return Ok(()) }; // `rows` refused it
+    clear_parts(conn, terms.lease.pipeline, &item.key)?;
+    put_one(conn, terms, (item, &item.key, failure))
+}
+
+/// Puts aside what of a stored item could not be stored, and forgets what of it was put aside before.
+pub(super) fn put_parts(conn: &Connection, terms: &Terms, item: &ItemRow) -> Result<(), Fault> {
+    for (key, failure) in &item.asides {
+        put_one(conn, terms, (item, key, failure))?;
+    }
+    conn.prepare_cached(
+        "DELETE FROM quarantine WHERE pipeline = ?1 AND parent = ?2 AND (run IS NOT ?3 OR ordinal IS NOT ?4)",
+    )
+    .and_then(|mut delete| {
+        delete.execute(params![terms.lease.pipeline, item.key.as_ref(), terms.run, item.ordinal])
+    })
+    .map(drop)
+    .doing("clearing the quarantine")
+}
+
+fn put_one(
+    conn: &Connection,
+    terms: &Terms,
+    (item, key, failure): (&ItemRow, &str, &FailureRow),
+) -> Result<(), Fault> {
+    let doing = "putting an item aside";
+    let parent = (*key != *item.key).then_some(item.key.as_ref());
     let exhibit = bytes(&failure.exhibit);
     let kept =
         exhibit.as_deref().map(|bytes| &bytes[..if bytes.len() <= WHOLE { bytes.len() } else { BEGINNING }]);
@@ -25,19 +50,20 @@ pub(super) fn put(conn: &Connection, terms: &Terms, item: &ItemRow) -> Result<()
     let mut upsert = conn
         .prepare_cached(
             "INSERT INTO quarantine(pipeline, uri, stage, class, attempts, message, chain, payload, payload_hash,
-                                    payload_len, first_seen, last_seen, trace, version, fingerprint, run, ordinal)
-             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14, ?15)
+                                    payload_len, first_seen, last_seen, trace, version, fingerprint, run, ordinal,
+                                    parent)
+             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
              ON CONFLICT(pipeline, uri) DO UPDATE SET
                attempts = attempts + (run IS NOT ?14 OR ordinal IS NOT ?15),
                stage = ?3, class = ?4, message = ?5, chain = ?6, payload = ?7, payload_hash = ?8,
                payload_len = ?9, last_seen = ?10, trace = ?11, version = ?12, fingerprint = ?13, run = ?14,
-               ordinal = ?15",
+               ordinal = ?15, parent = ?16",
         )
         .doing(doing)?;
     upsert
         .execute(params![
             terms.lease.pipeline,
-            item.key.as_ref(),
+            key,
             failure.stage.as_ref(),
             failure.fault.kind().name(),
             failure.fault.to_string(),
@@ -50,10 +76,26 @@ pub(super) fn put(conn: &Connection, terms: &Terms, item: &ItemRow) -> Result<()
             item.version,
             terms.fingerprint,
             terms.run,
-            item.ordinal
+            item.ordinal,
+            parent
         ])
         .map(drop)
         .doing(doing)
+}
+
+/// Takes what was put aside within an item out of the quarantine.
+pub(super) fn clear_parts(conn: &Connection, pipeline: i64, key: &str) -> Result<(), Fault> {
+    conn.prepare_cached("DELETE FROM quarantine WHERE pipeline = ?1 AND parent = ?2")
+        .and_then(|mut delete| delete.execute(params![pipeline, key]))
+        .map(drop)
+        .doing("clearing the quarantine")
+}
+
+/// The keys and classes of what was put aside within an item.
+pub(super) fn parts(conn: &Connection, pipeline: i64, key: &str) -> rusqlite::Result<Vec<(String, String)>> {
+    conn.prepare_cached("SELECT uri, class FROM quarantine WHERE pipeline = ?1 AND parent = ?2")?
+        .query_map(params![pipeline, key], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 /// Takes an item out of the quarantine, if it is there.

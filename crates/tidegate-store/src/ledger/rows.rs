@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use tidegate_core::item::Failure;
 use tidegate_core::{
     Body, Commit, ContentHash, Embedded, Fault, FaultKind, Fields, ItemOutcome, Outcome, Record, Unit,
 };
@@ -35,6 +36,8 @@ pub(super) struct ItemRow {
     pub(super) content: Option<ContentHash>,
     pub(super) outcome: Outcome,
     pub(super) failure: Option<FailureRow>,
+    /// Documents in it that were put aside alone: key and reason.
+    pub(super) asides: Vec<(Arc<str>, FailureRow)>,
     pub(super) trace: String,
 }
 
@@ -48,6 +51,8 @@ pub(super) struct FailureRow {
 /// One chunk on its way to its table.
 pub(super) struct ChunkRow {
     pub(super) key: Arc<str>,
+    /// The key of its item, where it belongs to a document within that.
+    pub(super) parent: Option<Arc<str>>,
     pub(super) ordinal: u64,
     /// Headings, outermost first, as a JSON array.
     pub(super) heading: String,
@@ -57,6 +62,13 @@ pub(super) struct ChunkRow {
     pub(super) embedded: Option<Embedded>,
     pub(super) tokens: u32,
     pub(super) fields: Arc<Fields>,
+}
+
+impl ChunkRow {
+    /// The key of the item it is stored with.
+    pub(super) fn item(&self) -> &Arc<str> {
+        self.parent.as_ref().unwrap_or(&self.key)
+    }
 }
 
 /// Takes over what `commit` says; without its records, if only outcomes are kept.
@@ -74,8 +86,9 @@ pub(super) fn batch(commit: &Commit, outcomes_only: bool) -> Result<Batch, Fault
 
 /// A unit whose records went elsewhere. A stored item of a stream is accounted for by the stream's position.
 fn accounted(unit: &Unit) -> Result<UnitRow, Fault> {
-    let needs_row =
-        |item: &&ItemOutcome| item.item.position.is_none() || item.outcome == Outcome::Quarantined;
+    let needs_row = |item: &&ItemOutcome| {
+        item.item.position.is_none() || item.outcome == Outcome::Quarantined || !item.asides.is_empty()
+    };
     let items = unit.items.iter().filter(needs_row).map(item).collect::<Result<_, _>>()?;
     Ok(UnitRow { items, chunks: Vec::new(), staged: 0 })
 }
@@ -89,11 +102,12 @@ fn whole(unit: &Unit) -> Result<UnitRow, Fault> {
 }
 
 fn item(outcome: &ItemOutcome) -> Result<ItemRow, Fault> {
-    let failure = outcome.failure.as_ref().map(|failure| FailureRow {
+    let row = |failure: &Failure| FailureRow {
         stage: failure.stage.clone(),
         fault: failure.fault.clone(),
         exhibit: failure.exhibit.clone(),
-    });
+    };
+    let failure = outcome.failure.as_ref().map(row);
     if outcome.outcome == Outcome::Quarantined && failure.is_none() {
         let message = format!("{} is to be quarantined without a reason", outcome.item.key);
         return Err(Fault::new(FaultKind::Internal, message));
@@ -106,6 +120,7 @@ fn item(outcome: &ItemOutcome) -> Result<ItemRow, Fault> {
         content: outcome.content,
         outcome: outcome.outcome,
         failure,
+        asides: outcome.asides.iter().map(|aside| (aside.key.clone(), row(&aside.failure))).collect(),
         trace: outcome.trace.to_string(),
     })
 }
@@ -139,6 +154,7 @@ fn chunk(at: usize, record: &Record) -> Result<ChunkRow, Fault> {
     let whole = (0, text.len() as u64);
     Ok(ChunkRow {
         key: record.key.clone(),
+        parent: record.part.as_ref().map(|part| part.item.clone()),
         ordinal: place.map_or(at as u64, |place| u64::from(place.ordinal)),
         heading: serde_json::Value::from(heading).to_string(),
         span: place.map_or(whole, |place| (place.span.start, place.span.end)),

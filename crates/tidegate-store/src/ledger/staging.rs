@@ -15,8 +15,8 @@ pub(super) fn put(conn: &Connection, terms: &Terms, unit: UnitId, chunks: &[Chun
     let mut insert = conn
         .prepare_cached(
             "INSERT INTO staging(pipeline, unit, uri, ordinal, heading, span_start, span_end, page, vector,
-                                 fields, text)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                 fields, text, parent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )
         .doing(doing)?;
     for chunk in chunks {
@@ -47,7 +47,8 @@ pub(super) fn put(conn: &Connection, terms: &Terms, unit: UnitId, chunks: &[Chun
                 chunk.page,
                 vector.map(|(id, _)| id),
                 fields,
-                chunk.text.as_ref()
+                chunk.text.as_ref(),
+                chunk.parent.as_deref()
             ])
             .doing(doing)?;
     }
@@ -59,6 +60,18 @@ pub(super) fn count(conn: &Connection, pipeline: i64, unit: UnitId) -> Result<u6
     conn.prepare_cached("SELECT count(*) FROM staging WHERE pipeline = ?1 AND unit = ?2")
         .and_then(|mut select| select.query_row(params![pipeline, unit], |row| row.get(0)))
         .doing("counting staged chunks")
+}
+
+/// The keys of documents within item `key` that chunks are staged for in `unit`, in order.
+pub(super) fn parts(
+    conn: &Connection,
+    (pipeline, unit, key): (i64, UnitId, &str),
+) -> Result<Vec<String>, Fault> {
+    conn.prepare_cached(
+        "SELECT uri FROM staging WHERE pipeline = ?1 AND unit = ?2 AND parent = ?3 GROUP BY uri ORDER BY min(id)",
+    )
+    .and_then(|mut select| select.query_map(params![pipeline, unit, key], |row| row.get(0))?.collect())
+    .doing("reading staged chunks")
 }
 
 /// Hands every chunk staged for `key` in `unit` to `take`, in order.

@@ -136,7 +136,7 @@ fn find(
                  WHERE other.pipeline = :pipeline AND other.content_hash = s.content_hash AND other.id <> s.id)
              FROM source s
              WHERE s.pipeline = :pipeline AND (s.uri = :equal OR s.uri >= :from AND (:to IS NULL OR s.uri < :to))
-               AND (:rows OR instr(s.uri, '#') = 0)
+               AND (:rows OR instr(s.uri, '#') = 0) AND s.parent IS NULL
                AND NOT EXISTS (SELECT 1 FROM temp.seen WHERE key = s.uri)",
             named_params! {":pipeline": pipeline, ":equal": range.equal, ":from": range.from, ":to": range.to, ":rows": range.rows},
         )
@@ -165,7 +165,7 @@ fn count(conn: &Connection, pipeline: i64, range: &Range) -> Result<u64, Fault> 
     conn.query_row(
         "SELECT count(*) FROM source
          WHERE pipeline = :pipeline AND (uri = :equal OR uri >= :from AND (:to IS NULL OR uri < :to))
-           AND (:rows OR instr(uri, '#') = 0)",
+           AND (:rows OR instr(uri, '#') = 0) AND parent IS NULL",
         named_params! {":pipeline": pipeline, ":equal": range.equal, ":from": range.from, ":to": range.to, ":rows": range.rows},
         |row| row.get(0),
     )
@@ -189,7 +189,7 @@ fn vanished_quarantine(
                  WHERE other.pipeline = :pipeline AND other.content_hash = quarantine.payload_hash)
              FROM quarantine
              WHERE pipeline = :pipeline AND (uri = :equal OR uri >= :from AND (:to IS NULL OR uri < :to))
-               AND (:rows OR instr(uri, '#') = 0)
+               AND (:rows OR instr(uri, '#') = 0) AND parent IS NULL
                AND NOT EXISTS (SELECT 1 FROM temp.seen WHERE key = uri) AND run IS NOT :run",
         )
         .doing(DOING)?;
@@ -239,7 +239,10 @@ async fn clear_quarantine(ledger: &PipelineLedger, keys: Vec<String>) -> Result<
     let terms = ledger.terms.clone();
     let work = move |conn: &Connection| {
         terms.lease.check(conn)?;
-        keys.iter().try_for_each(|key| quarantine::clear(conn, terms.lease.pipeline, key))
+        keys.iter().try_for_each(|key| {
+            quarantine::clear(conn, terms.lease.pipeline, key)?;
+            quarantine::clear_parts(conn, terms.lease.pipeline, key)
+        })
     };
     ledger.store.writer()?.call(Kind::Other, work).await
 }

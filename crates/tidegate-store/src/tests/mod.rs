@@ -5,6 +5,7 @@ mod hostile;
 mod ledger;
 mod model;
 mod paid;
+mod parts;
 mod search;
 mod sweep;
 mod world;

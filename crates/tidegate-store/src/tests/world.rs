@@ -109,7 +109,7 @@ pub(super) fn record(key: &str, unit: u64, ordinal: u32, text: &str) -> Record {
 pub(super) fn outcome(item: SourceItem, ordinal: u64, outcome: Outcome) -> ItemOutcome {
     let content = Some(ContentHash::of(item.version.0.as_bytes()));
     let (item, trace) = (Arc::new(item), TraceId(ordinal));
-    ItemOutcome { item, ordinal, content, outcome, failure: None, trace }
+    ItemOutcome { item, ordinal, content, outcome, asides: Vec::new(), failure: None, trace }
 }
 
 /// A unit that stores `texts` as the chunks of one item.
