@@ -119,6 +119,9 @@ pub enum Command {
     /// Print a completion script for a shell
     #[command(after_help = help::COMPLETIONS)]
     Completions(CompletionsArgs),
+    /// Parses files for another tidegate, which starts it
+    #[command(hide = true)]
+    ParserChild,
     /// For proofs and tests
     #[command(subcommand, hide = true)]
     Debug(Debug),

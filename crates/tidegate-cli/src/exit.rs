@@ -48,7 +48,7 @@ impl Exit {
             RunState::Failed => fault.map_or(Self::Failed, Self::of_fault),
             RunState::Stopped => Self::Resumable,
             RunState::Done if report.records.pending > 0 => Self::Resumable,
-            RunState::Done if report.records.quarantined > 0 => Self::Quarantined,
+            RunState::Done if report.records.quarantined + report.parts_quarantined > 0 => Self::Quarantined,
             RunState::Done => Self::Done,
         }
     }

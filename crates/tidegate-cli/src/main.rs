@@ -42,6 +42,9 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
+    if matches!(cli.command, Command::ParserChild) {
+        return commands::parser_child::run(); // before anything else is set up: it is about to be locked in
+    }
     let terminal = Terminal::new(&cli.global);
     let result = dispatch(&cli, &terminal);
     result.unwrap_or_else(|fault| terminal.fail(&fault)).into()
@@ -62,6 +65,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
         Command::Search(args) => commands::search::run(args, global, terminal),
         Command::Ask(args) => commands::ask::run(args, global, terminal),
         Command::Run(args) => commands::run::run(args, global, terminal),
+        Command::ParserChild => Ok(Exit::Usage), // ran before anything was set up
         Command::Status => commands::status::run(global, terminal),
         Command::Journal(args) => commands::journal::run(args, global, terminal),
         Command::Doctor(args) => commands::doctor::run(args, global, terminal),

@@ -11,6 +11,7 @@ use tidegate_observe::{CallsView, Progress, ProgressMode, Summary, peak_memory_b
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Global;
+use crate::commands;
 use crate::exit::Exit;
 use crate::out::Out;
 use crate::terminal::Terminal;
@@ -59,6 +60,7 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
                 watch: watch.as_ref(),
                 once: asked.once,
                 peak_memory: Some(peak_memory_bytes),
+                parser: Some(commands::parser_child::program()?),
             };
             let job = match Job::open(config, options).await {
                 Ok(job) => job,

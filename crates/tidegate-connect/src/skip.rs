@@ -1,7 +1,7 @@
 //! Files and folders that are passed over unless somebody names them: they hold no text, and a quarantine full of
 //! pictures hides the one document that matters.
 //!
-//! Formats that do hold text (PDF, Office, e-mail, e-books) are never listed here, whether a parser for them exists
+//! Formats that do hold text (PDF, Office, e-mail, e-books, archives of them) are never listed here, whether a parser for them exists
 //! yet or not: their users must be told.
 
 use std::ffi::OsStr;
@@ -45,7 +45,6 @@ const NO_TEXT: &[&str] = &[
     "gguf",
     "gif",
     "gpg",
-    "gz",
     "h5",
     "heic",
     "heif",
@@ -118,17 +117,14 @@ const NO_TEXT: &[&str] = &[
     "swf",
     "swo",
     "swp",
-    "tar",
     "tbz2",
     "tflite",
     "tga",
-    "tgz",
     "tif",
     "tiff",
     "ttc",
     "ttf",
     "txz",
-    "tzst",
     "vdi",
     "vmdk",
     "war",
@@ -146,8 +142,6 @@ const NO_TEXT: &[&str] = &[
     "xpi",
     "xz",
     "z",
-    "zip",
-    "zst",
 ];
 
 /// Folders of tools, never of documents, sorted. Hidden ones stand here too, for `hidden: true`.
@@ -198,12 +192,23 @@ mod tests {
 
     #[test]
     fn documents_are_never_passed_over() {
-        for name in
-            ["a.pdf", "a.docx", "a.eml", "a.epub", "a.ts", "a.md", "LICENSE", ".png", "a.csv", "Cargo.lock"]
-        {
+        for name in [
+            "a.pdf",
+            "a.docx",
+            "a.eml",
+            "a.epub",
+            "a.zip",
+            "a.tar.gz",
+            "a.ts",
+            "a.md",
+            "LICENSE",
+            ".png",
+            "a.csv",
+            "Cargo.lock",
+        ] {
             assert!(!holds_no_text(OsStr::new(name)), "{name}");
         }
-        for name in ["a.PNG", "a.tar.gz", "tidegate.db-wal", "Thumbs.db"] {
+        for name in ["a.PNG", "a.tar.xz", "tidegate.db-wal", "Thumbs.db"] {
             assert!(holds_no_text(OsStr::new(name)), "{name}");
         }
     }

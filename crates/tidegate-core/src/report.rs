@@ -16,6 +16,9 @@ pub struct Report {
     pub reason: Option<String>,
     /// What became of the source items. `seen` is the sum of the others.
     pub records: Records,
+    /// Documents within stored items (members of archives, attachments of mails) that are in the quarantine now.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub parts_quarantined: u64,
     /// Chunks made.
     pub chunks: Chunks,
     /// Vectors.
@@ -33,6 +36,11 @@ pub struct Report {
     pub lanes: Vec<LaneReport>,
     /// The stage or limit that bound the run.
     pub bottleneck: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How a run ended.

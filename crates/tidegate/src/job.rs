@@ -11,6 +11,7 @@ use tidegate_connect::{
 use tidegate_core::report::{Chunks, EmbeddedCounts, Report, RunState};
 use tidegate_core::{ContentHash, Coverage, Fault, FaultKind, Ledger, Sink, Sweep, SweepPolicy, Task};
 use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
+use tidegate_sandbox::Program;
 use tidegate_store::{
     Durability, OpenMode, OpenOptions, PipelineLedger, PipelineRun, RetrySelection, Settings, Store,
     StoreSink,
@@ -80,6 +81,9 @@ pub struct JobOptions<'a> {
     /// Tells the most memory that this process ever used, in bytes, for the report. It is the process's figure, which
     /// whoever owns the process can vouch for; without it the report says 0.
     pub peak_memory: Option<fn() -> u64>,
+    /// The program that parses what cannot be trusted (PDF, Office, mail, archives): one that calls
+    /// [`crate::parser_child`] and nothing else. Without it such files are put aside unread.
+    pub parser: Option<Program>,
 }
 
 impl Job {
@@ -95,7 +99,7 @@ impl Job {
         let store = open_store(config)?;
         let embedding = open_embedding(config, (&services, &store)).await?;
         unmixed(config, &embedding, &store)?;
-        let built = pipeline::build(config, (&services, &store, &embedding))?;
+        let built = pipeline::build(config, options.parser.clone(), (&services, &store, &embedding))?;
         let (run, fingerprint) = (run_id(), config.fingerprint());
         let terms = PipelineRun {
             model: embedding.identity(),
@@ -189,6 +193,10 @@ impl Job {
                 }
                 Err(unswept) => fault = Some(unswept),
             }
+        }
+        match store.quarantined_parts(&pipeline) {
+            Ok(parts) => report.parts_quarantined = parts,
+            Err(uncounted) => drop(fault.get_or_insert(uncounted)),
         }
         report.calls = services.calls();
         report.lanes = services.lanes();

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use tidegate_core::{Batch, Cpu, Each, Fault};
 use tidegate_engine::Flow;
 use tidegate_model::Builtin;
+use tidegate_sandbox::Program;
 use tidegate_store::Store;
 use tidegate_text::{ChunkOptions, ParseOptions};
 
 use crate::config::{self, Config, ModelRef, Stage};
 use crate::embedding::Embedding;
+use crate::parser;
 use crate::services::Services;
 use crate::stages::{
-    ChunkStage, EmbedCounts, EmbedStage, EnrichStage, HttpStage, ParseStage, RemoteEmbedStage,
+    ChunkStage, EmbedCounts, EmbedStage, EnrichStage, FILES_AT_ONCE, HttpStage, ParseFiles, ParseStage,
+    RemoteEmbedStage,
 };
 
 /// Stages in their order.
@@ -34,11 +37,15 @@ enum Work {
 ///
 /// # Errors
 /// [`tidegate_core::FaultKind::Config`]: a service that cannot be reached as the configuration says.
-pub(crate) fn build(config: &Config, with: (&Services, &Store, &Embedding)) -> Result<Built, Fault> {
+pub(crate) fn build(
+    config: &Config,
+    parser: Option<Program>,
+    with: (&Services, &Store, &Embedding),
+) -> Result<Built, Fault> {
     let mut built = Built::default();
     for stage in &config.stages {
         let work = match stage {
-            Stage::Parse(parse) => Some(Work::Cpu(parse_stage(parse))),
+            Stage::Parse(parse) => Some(parse_stage(config, parse, parser.clone())),
             Stage::Chunk(chunk) => Some(Work::Cpu(chunk_stage(chunk, with.2))),
             Stage::Embed(embed) if embed.model == ModelRef::None => None,
             Stage::Embed(embed) => {
@@ -68,12 +75,20 @@ impl Built {
     }
 }
 
-fn parse_stage(parse: &config::Parse) -> Arc<dyn Cpu> {
-    Arc::new(ParseStage::new(ParseOptions {
+fn parse_stage(config: &Config, parse: &config::Parse, parser: Option<Program>) -> Work {
+    let options = ParseOptions {
         max_depth: parse.max_depth,
         keep_boilerplate: parse.boilerplate,
         ..ParseOptions::default()
-    }))
+    };
+    match &config.source {
+        // Rows are text; nobody waits for a child with them, and they go to the pool by the dozen.
+        config::Source::Jsonl(_) | config::Source::Tail(_) => Work::Cpu(Arc::new(ParseStage::new(options))),
+        config::Source::Files(_) | config::Source::Urls(_) | config::Source::Stdin(_) => {
+            let children = parser::children(config, parser);
+            Work::Each(FILES_AT_ONCE, Arc::new(ParseFiles::new(options, children, config.clone())))
+        }
+    }
 }
 
 fn chunk_stage(chunk: &config::Chunk, embedding: &Embedding) -> Arc<dyn Cpu> {

@@ -10,6 +10,7 @@ pub mod init;
 pub mod journal;
 pub mod killpoints;
 pub mod mock_provider;
+pub mod parser_child;
 pub mod quarantine;
 pub mod run;
 pub mod schema;

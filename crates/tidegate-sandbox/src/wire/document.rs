@@ -1,6 +1,6 @@
 //! Documents on the wire. The text comes last, so that it is taken over without a second copy.
 
-use tidegate_core::{Block, BlockKind, Document};
+use tidegate_core::{Block, BlockKind, Document, Page};
 
 use super::Garbled;
 use super::cursor::{Cursor, put_maybe, put_number, put_text};
@@ -44,6 +44,14 @@ fn encode_document(out: &mut Vec<u8>, document: &Document) {
         put_number(out, block.span.end.wrapping_sub(block.span.start) as u64);
         at = block.span.end;
     }
+    put_number(out, document.pages.len() as u64);
+    let mut at = 0;
+    for page in &document.pages {
+        put_number(out, page.start.wrapping_sub(at));
+        put_number(out, page.number.into());
+        put_maybe(out, page.name.as_deref(), TITLE);
+        at = page.start;
+    }
     out.extend_from_slice(document.text.as_bytes());
 }
 
@@ -61,11 +69,28 @@ pub(crate) fn decode(mut buffer: Vec<u8>) -> Result<Part, Garbled> {
     let meta = serde_json::from_str(cursor.text(META)?)
         .map_err(|_| Garbled::new("a document whose metadata is no JSON object"))?;
     let blocks = read_blocks(&mut cursor)?;
+    let pages = read_pages(&mut cursor)?;
     let text_at = buffer.len() - cursor.left();
     buffer.drain(..text_at);
     let text = String::from_utf8(buffer).map_err(|_| Garbled::new("a document that is not UTF-8"))?;
     check_blocks(&blocks, &text)?;
-    Ok(Part { path, format, result: Ok(Document { text, blocks, title, meta }) })
+    if pages.last().is_some_and(|page| page.start > text.len() as u64) {
+        return Err(Garbled::new("a page outside of its text"));
+    }
+    Ok(Part { path, format, result: Ok(Document { text, blocks, pages, title, meta }) })
+}
+
+fn read_pages(cursor: &mut Cursor<'_>) -> Result<Vec<Page>, Garbled> {
+    let count = cursor.count()?;
+    let mut pages = Vec::with_capacity(count.min(4 << 10));
+    let mut at = 0u64;
+    for _ in 0..count {
+        let outside = || Garbled::new("a page outside of its text");
+        at = at.checked_add(cursor.number()?).ok_or_else(outside)?;
+        let number = u32::try_from(cursor.number()?).map_err(|_| outside())?;
+        pages.push(Page { start: at, number, name: cursor.maybe(TITLE)?.map(str::to_owned) });
+    }
+    Ok(pages)
 }
 
 fn read_blocks(cursor: &mut Cursor<'_>) -> Result<Vec<Block>, Garbled> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tidegate_core::{Advice, Block, BlockKind, Document, Fault, FaultKind, advise};
+use tidegate_core::{Advice, Block, BlockKind, Document, Fault, FaultKind, Page, advise};
 
 use super::frame::send;
 use super::{Answer, Garbled, Header, Inbox, Kind, encode_fault, encode_part};
@@ -29,6 +29,8 @@ fn documents() -> impl Strategy<Value = Document> {
         for (word, between, kind) in words {
             document.text.push_str(&between);
             let start = document.text.len();
+            let (start_of_page, number) = (start as u64, document.pages.len() as u32 + 1);
+            document.pages.push(Page { start: start_of_page, number, name: Some(between) });
             document.text.push_str(&word);
             document.blocks.push(Block { kind, span: start..document.text.len() });
         }
@@ -110,6 +112,10 @@ fn conversation() -> Vec<u8> {
             block(BlockKind::Row, span("a;", ";c")),
         ],
         title: Some("Units".to_owned()),
+        pages: vec![
+            Page { start: 3, number: 1, name: None },
+            Page { start: 9, number: 2, name: Some("ii".to_owned()) },
+        ],
         ..Document::default()
     };
     let fault =
@@ -177,6 +183,11 @@ fn check(answer: &Answer) {
             for block in &document.blocks {
                 assert!(block.span.start >= at && document.text.get(block.span.clone()).is_some());
                 at = block.span.end;
+            }
+            let mut at = 0;
+            for page in &document.pages {
+                assert!(page.start >= at && page.start <= document.text.len() as u64);
+                at = page.start;
             }
         }
         Answer::Hello(_) | Answer::Read | Answer::Doing(_) | Answer::Done => {}

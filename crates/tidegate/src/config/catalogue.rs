@@ -30,7 +30,7 @@ pub(super) struct Key {
     pub(super) name: String,
     pub(super) description: String,
     pub(super) kind: Kind,
-    /// A value to show where there is no default.
+    /// A value to show where there is no default, as it is written.
     pub(super) example: Option<String>,
 }
 
@@ -51,8 +51,19 @@ pub(super) enum Kind {
 }
 
 /// The order of sections in a file; a schema knows none. A test holds it against the schema.
-pub(super) const SECTIONS: [&str; 9] =
-    ["pipeline", "source", "stage", "sink", "providers", "ask", "store", "limits", "sweep"];
+pub(super) const SECTIONS: [&str; 11] = [
+    "pipeline",
+    "source",
+    "stage",
+    "sink",
+    "providers",
+    "ask",
+    "store",
+    "limits",
+    "sandbox",
+    "formats",
+    "sweep",
+];
 
 impl Catalogue {
     pub(super) fn new() -> Self {
@@ -131,7 +142,11 @@ fn key(name: &str, schema: &Value) -> Key {
         _ if type_is("array") => Kind::Texts,
         _ => Kind::Text,
     };
-    let example = schema["examples"][0].as_str().map(str::to_owned);
+    let example = match &schema["examples"][0] {
+        Value::String(text) => Some(format!("\"{text}\"")),
+        Value::Null => None,
+        other => Some(other.to_string()),
+    };
     Key { name: name.to_owned(), description: description(schema), kind, example }
 }
 

@@ -71,7 +71,7 @@ fn variant_of<'a>(catalogue: &'a Catalogue, raw: &Raw, setting: &Setting) -> Res
             ("stage", Some(kind))
         }
         Place::Section(section) => (section.as_str(), None),
-        Place::Provider(_) => ("providers", None),
+        Place::Named(section, _) => (*section, None),
     };
     let section = catalogue.section(section).ok_or_else(missing)?;
     let kinds = section.kinds();

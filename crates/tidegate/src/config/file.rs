@@ -12,7 +12,7 @@ use super::catalogue::SECTIONS;
 use super::check::refuse;
 use super::model_ref::is_name;
 use super::origin::Origin;
-use super::raw::{Listed, Place, Raw, Setting, Stages};
+use super::raw::{Listed, NAMED, Place, Raw, Setting, Stages};
 use super::stage::SEVERAL;
 use super::suggest::nearest;
 
@@ -40,8 +40,8 @@ pub(super) fn read(path: &std::path::Path, text: &str) -> Result<Raw, Fault> {
                 raw.stages = Some(Stages { origin, list: reader.stages(&stages, &mut raw)? });
             }
             ("stage", _, _) => return Err(refuse(&origin, "a stage is written [[stage]]").hint(STAGE_HINT)),
-            ("providers", DeValue::Table(spans), Value::Table(values)) => {
-                reader.providers((spans, values), &mut raw)?;
+            (_, DeValue::Table(spans), Value::Table(values)) if NAMED.contains(&section) => {
+                reader.named(section, (spans, values), &mut raw)?;
             }
             (_, DeValue::Table(spans), Value::Table(values)) if SECTIONS.contains(&section) => {
                 reader.section(section, (spans, values), &origin, &mut raw)?;
@@ -110,20 +110,35 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn providers(&self, (spans, values): (&DeTable<'_>, &Table), raw: &mut Raw) -> Result<(), Fault> {
+    fn named(
+        &self,
+        section: &str,
+        (spans, values): (&DeTable<'_>, &Table),
+        raw: &mut Raw,
+    ) -> Result<(), Fault> {
+        let (section, one, example) = match section {
+            "formats" => ("formats", "a format", "pdf"),
+            _ => ("providers", "a provider", "openai"),
+        };
         for (key, spanned) in spans {
             let (name, origin): (&str, _) = (key.get_ref(), self.origin(key.span().start));
             let (DeValue::Table(spans), Some(Value::Table(values))) = (spanned.get_ref(), values.get(name))
             else {
-                let fault = refuse(&origin, "a provider is written [providers.NAME]");
-                return Err(fault.hint("write [providers.openai], for instance, above its keys"));
+                let fault = refuse(&origin, format!("{one} is written [{section}.NAME]"));
+                return Err(fault.hint(format!("write [{section}.{example}], for instance, above its keys")));
             };
+            let shown = name.escape_debug();
+            if section == "formats" && tidegate_formats::Kind::from_name(name).is_none() {
+                let known: Vec<&str> = tidegate_formats::Kind::ALL.iter().map(|kind| kind.name()).collect();
+                let fault = refuse(&origin, format!("`{shown}` is no format that the sandbox parses"));
+                return Err(fault.hint(format!("the formats are {}", known.join(", "))));
+            }
             if !is_name(name) {
-                let fault = refuse(&origin, format!("`{}` cannot name a provider", name.escape_debug()));
+                let fault = refuse(&origin, format!("`{shown}` cannot name {one}"));
                 return Err(fault.hint("use letters, digits, `-` and `_`"));
             }
-            raw.providers.push(name.to_owned());
-            self.keys(&Place::Provider(name.to_owned()), (spans, values), raw);
+            raw.named.push((section, name.to_owned()));
+            self.keys(&Place::Named(section, name.to_owned()), (spans, values), raw);
         }
         Ok(())
     }

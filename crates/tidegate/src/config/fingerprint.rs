@@ -12,7 +12,7 @@ use super::source::{RowFormat, Source};
 use super::stage::Stage;
 
 /// Raised whenever parsing or chunking gives other text for the same bytes, so that documents are worked on again.
-pub const TEXT_VERSION: u32 = 1;
+pub const TEXT_VERSION: u32 = 2;
 
 /// Exactly the settings that change what is stored. A new setting that does belongs here; the test that goes through
 /// every key fails until it is decided.

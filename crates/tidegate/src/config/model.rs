@@ -9,6 +9,7 @@ use super::ask::Ask;
 use super::limits::{Limits, Store, Sweep};
 use super::model_ref::ModelRef;
 use super::provider::Provider;
+use super::sandbox::{Format, Sandbox};
 use super::sink::Sink;
 use super::source::Source;
 use super::stage::{Chunk, Embed, Parse, Stage};
@@ -34,6 +35,13 @@ pub struct Config {
     pub store: Store,
     /// How much a run may use. These change how fast it is, never what it stores.
     pub limits: Limits,
+    /// What parsing one PDF, Office, mail, e-book or archive file may cost. Each is parsed by a process of its own
+    /// without files or network, which is killed when it exceeds any of these; the file is then put aside with the
+    /// reason.
+    pub sandbox: Sandbox,
+    /// What files of one format may cost, where it differs from [sandbox].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub formats: BTreeMap<String, Format>,
     /// Services that models run at.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<String, Provider>,
@@ -51,6 +59,8 @@ impl Default for Config {
             sink: Sink::default(),
             store: Store::default(),
             limits: Limits::default(),
+            sandbox: Sandbox::default(),
+            formats: BTreeMap::new(),
             providers: BTreeMap::new(),
             ask: Ask::default(),
             sweep: Sweep::default(),

@@ -8,7 +8,7 @@ use super::catalogue::{Catalogue, Key, SECTIONS, Section, Variant};
 use super::model::Config;
 use super::origin::Origins;
 use super::provider::Provider;
-use super::raw::Place;
+use super::raw::{NAMED, Place};
 use super::stage::Stage;
 
 /// Where trailing comments begin, unless the value is longer.
@@ -27,11 +27,11 @@ pub(super) fn effective(config: &Config, origins: &Origins) -> String {
     }
     for (section, value) in sections(&table) {
         match value {
-            Value::Table(providers) if section == "providers" => {
-                for (name, provider) in providers.iter().filter_map(|(n, p)| Some((n, p.as_table()?))) {
-                    let place = Place::Provider(name.clone());
-                    let header = format!("[providers.{name}]");
-                    values(&mut out, &header, provider, |key| origins.of(&place.path(key)).to_string());
+            Value::Table(named) if NAMED.contains(&section) => {
+                for (name, keys) in named.iter().filter_map(|(n, p)| Some((n, p.as_table()?))) {
+                    let place = Place::Named(section, name.clone());
+                    let header = format!("[{section}.{name}]");
+                    values(&mut out, &header, keys, |key| origins.of(&place.path(key)).to_string());
                 }
             }
             Value::Array(stages) => stages.iter().filter_map(Value::as_table).for_each(|stage| {
@@ -81,7 +81,7 @@ pub fn init_template() -> String {
         out.push('\n');
         comment(&mut out, &section.description);
         let Some(value) = table.get(name) else {
-            provider(&mut out, section);
+            named(&mut out, section);
             continue;
         };
         match value {
@@ -124,12 +124,16 @@ fn explained(out: &mut String, section: &Section, table: &Table) {
     }
 }
 
-/// Nobody has a provider by default: one as it could be.
-fn provider(out: &mut String, section: &Section) {
+/// Nobody has a provider, or a format with limits of its own, by default: one as it could be.
+fn named(out: &mut String, section: &Section) {
     let Some(variant) = section.variant(None) else { return };
     comment(out, &variant.description);
-    out.push_str("# [providers.openai]\n");
-    possible(out, variant, &Table::try_from(Provider::default()).unwrap_or_default());
+    let (name, defaults) = match section.name.as_str() {
+        "formats" => ("pdf", Table::new()),
+        _ => ("openai", Table::try_from(Provider::default()).unwrap_or_default()),
+    };
+    let _ = writeln!(out, "# [{}.{name}]", section.name);
+    possible(out, variant, &defaults);
 }
 
 /// A stage that is not among the usual ones, as it could be.
@@ -146,7 +150,7 @@ fn possible(out: &mut String, variant: &Variant, table: &Table) {
         let value = match (table.get(&key.name), key.name.as_str()) {
             (Some(value), _) => value.to_string(),
             (None, "key") => "{ env = \"OPENAI_API_KEY\" }".to_owned(),
-            (None, _) => format!("\"{}\"", key.example.as_deref().unwrap_or_default()),
+            (None, _) => key.example.clone().unwrap_or_else(|| "\"\"".to_owned()),
         };
         let _ = writeln!(out, "# {} = {value}", key.name);
     }
@@ -154,7 +158,7 @@ fn possible(out: &mut String, variant: &Variant, table: &Table) {
 
 fn unset(out: &mut String, key: &Key) {
     comment(out, &key.description);
-    let _ = writeln!(out, "# {} = \"{}\"", key.name, key.example.as_deref().unwrap_or_default());
+    let _ = writeln!(out, "# {} = {}", key.name, key.example.as_deref().unwrap_or("\"\""));
 }
 
 /// The types a section could have instead, each with its keys.

@@ -8,8 +8,8 @@ use super::origin::Origin;
 #[derive(Debug, Clone, Default)]
 pub struct Raw {
     pub(super) settings: Vec<Setting>,
-    /// The providers that have a section, which may be empty.
-    pub(super) providers: Vec<String>,
+    /// The providers and formats that have a section, which may be empty.
+    pub(super) named: Vec<(&'static str, String)>,
     /// The `[[stage]]` list, where a layer has one.
     pub(super) stages: Option<Stages>,
 }
@@ -50,9 +50,12 @@ pub(super) enum Place {
     Section(String),
     /// In the stage of a name.
     Stage(String),
-    /// In the provider of a name.
-    Provider(String),
+    /// In one of those sections of which there are several, told apart by names.
+    Named(&'static str, String),
 }
+
+/// Sections of which there are several, told apart by names.
+pub(super) const NAMED: [&str; 2] = ["providers", "formats"];
 
 impl Place {
     /// How keys in it are called in messages and in [`super::Origins`].
@@ -60,7 +63,7 @@ impl Place {
         match self {
             Self::Section(section) => format!("{section}.{key}"),
             Self::Stage(name) => format!("stage.{name}.{key}"),
-            Self::Provider(name) => format!("providers.{name}.{key}"),
+            Self::Named(section, name) => format!("{section}.{name}.{key}"),
         }
     }
 
@@ -69,7 +72,7 @@ impl Place {
         match self {
             Self::Section(section) => format!("[{section}]"),
             Self::Stage(name) => format!("the {name} stage"),
-            Self::Provider(name) => format!("[providers.{name}]"),
+            Self::Named(section, name) => format!("[{section}.{name}]"),
         }
     }
 }
@@ -79,7 +82,7 @@ impl Raw {
     pub(super) fn set(&mut self, section: &str, key: &str, value: impl Into<Value>, origin: Origin) {
         let place = match section.split_once('.') {
             Some(("stage", kind)) => Place::Stage(kind.to_owned()),
-            Some(("providers", name)) => Place::Provider(name.to_owned()),
+            Some(("providers", name)) => Place::Named("providers", name.to_owned()),
             _ => Place::Section(section.to_owned()),
         };
         self.put(Setting { place, key: key.to_owned(), value: value.into(), origin });
@@ -109,7 +112,7 @@ impl Raw {
             }
         }
         upper.settings.into_iter().for_each(|setting| self.put(setting));
-        self.providers.extend(upper.providers);
+        self.named.extend(upper.named);
         self.stages = upper.stages.or(self.stages);
         self
     }

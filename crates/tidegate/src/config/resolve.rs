@@ -103,15 +103,15 @@ fn origins(raw: &Raw) -> Origins {
 fn assemble(raw: Raw) -> Result<Config, Fault> {
     let mut sections: BTreeMap<String, Table> = BTreeMap::new();
     let mut stages: BTreeMap<String, Table> = BTreeMap::new();
-    let mut providers: BTreeMap<String, Table> = BTreeMap::new();
-    for name in raw.providers {
-        providers.entry(name).or_default();
+    let mut named: BTreeMap<&str, BTreeMap<String, Table>> = BTreeMap::new();
+    for (section, name) in raw.named {
+        named.entry(section).or_default().entry(name).or_default();
     }
     for setting in raw.settings {
         let table = match setting.place {
             Place::Section(section) => sections.entry(section).or_default(),
             Place::Stage(name) => stages.entry(name).or_default(),
-            Place::Provider(name) => providers.entry(name).or_default(),
+            Place::Named(section, name) => named.entry(section).or_default().entry(name).or_default(),
         };
         table.insert(setting.key, setting.value);
     }
@@ -133,8 +133,10 @@ fn assemble(raw: Raw) -> Result<Config, Fault> {
         Value::Table(table)
     });
     let mut whole: Table = list_of(list);
-    let providers: Table = providers.into_iter().map(|(name, table)| (name, Value::Table(table))).collect();
-    whole.insert("providers".to_owned(), Value::Table(providers));
+    for (section, tables) in named {
+        let tables: Table = tables.into_iter().map(|(name, table)| (name, Value::Table(table))).collect();
+        whole.insert(section.to_owned(), Value::Table(tables));
+    }
     whole.extend(sections.into_iter().map(|(name, table)| (name, Value::Table(table))));
     Value::Table(whole).try_into().map_err(|error: toml::de::Error| {
         Fault::new(FaultKind::Config, error.message().trim().replace('\n', ", "))

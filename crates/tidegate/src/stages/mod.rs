@@ -3,6 +3,8 @@
 mod chunk;
 mod embed;
 mod enrich;
+mod files;
+mod found;
 mod http;
 mod parse;
 mod remote;
@@ -11,6 +13,8 @@ mod values;
 pub use chunk::ChunkStage;
 pub use embed::{EmbedCounts, EmbedStage};
 pub(crate) use enrich::EnrichStage;
+pub use files::ParseFiles;
+pub(crate) use files::WIDTH as FILES_AT_ONCE;
 pub(crate) use http::HttpStage;
 pub use parse::ParseStage;
 pub(crate) use remote::RemoteEmbedStage;

@@ -1,0 +1,102 @@
+//! `[sandbox]` and `[formats.NAME]`: what parsing a file that cannot be trusted may cost.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::period::Period;
+use super::size::Size;
+
+/// What parsing one PDF, Office, mail, e-book or archive file may cost. Each is parsed by a process of its own without
+/// files or network, which is killed when it exceeds any of these; the file is then put aside with the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sandbox {
+    /// Parse such files at all; without it they are put aside unread.
+    pub enabled: bool,
+    /// Processes at once; 0 means one for each core.
+    pub children: usize,
+    /// Files a process parses before a new one takes its place.
+    pub documents: u64,
+    /// The longest that one file may take. Thousands of pages take a few seconds.
+    pub timeout: Period,
+    /// The most time on the processor that one file may take, in whole seconds.
+    pub cpu: Period,
+    /// The most memory that one file may take, beside the file itself.
+    pub memory: Size,
+    /// The most text of one file, all documents in it together; 64 MiB is some 30,000 pages.
+    pub max_output_bytes: Size,
+    /// The most that a file may unpack to.
+    pub max_unpacked_bytes: Size,
+    /// The most that a file may unpack to for each byte of it, once it is more than 10 MiB. Office files reach 60, bombs
+    /// 1,000 and more.
+    pub max_ratio: u64,
+    /// The most pages, slides or sheets of a document.
+    pub max_pages: u32,
+    /// The most members of an archive or attachments of a mail, nested ones included.
+    pub max_entries: u32,
+    /// The most archives and mails within each other.
+    pub max_depth: u32,
+    /// The most elements within each other, inside of one document.
+    pub max_nesting: u32,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        let (child, parser) = (tidegate_sandbox::Limits::default(), tidegate_formats::Limits::default());
+        let period = |span: std::time::Duration| Period::from_millis(span.as_secs() * 1_000);
+        Self {
+            enabled: true,
+            children: 0,
+            documents: tidegate_sandbox::Options::default().documents,
+            timeout: period(child.wall),
+            cpu: period(child.cpu),
+            memory: Size::from_bytes(child.memory),
+            max_output_bytes: Size::from_bytes(child.output),
+            max_unpacked_bytes: Size::from_bytes(parser.max_unpacked_bytes),
+            max_ratio: parser.max_ratio,
+            max_pages: parser.max_pages,
+            max_entries: parser.max_entries,
+            max_depth: parser.max_depth,
+            max_nesting: parser.max_nesting,
+        }
+    }
+}
+
+/// What files of one format may cost, where it differs from [sandbox]. NAME is pdf, docx, pptx, xlsx, odt, odp, ods,
+/// epub, mail, rtf, zip, tar, gzip or zstd.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Format {
+    /// The longest that one file may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"120s")]
+    pub timeout: Option<Period>,
+    /// The most time on the processor that one file may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"60s")]
+    pub cpu: Option<Period>,
+    /// The most memory that one file may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"1GiB")]
+    pub memory: Option<Size>,
+    /// The most text of one file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"128MiB")]
+    pub max_output_bytes: Option<Size>,
+    /// The most that a file may unpack to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"4GiB")]
+    pub max_unpacked_bytes: Option<Size>,
+    /// The most that a file may unpack to for each byte of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 500)]
+    pub max_ratio: Option<u64>,
+    /// The most pages, slides or sheets of a document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 50_000)]
+    pub max_pages: Option<u32>,
+    /// The most members or attachments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 100_000)]
+    pub max_entries: Option<u32>,
+}

@@ -1,0 +1,87 @@
+//! Files become documents: texts in this process, everything else in children that may be killed.
+//!
+//! The stage waits for children without holding a thread of the compute pool: while some files hang until their time is
+//! over, texts go on. A stage of CPU work that waits was refused for that reason.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tidegate_core::{Body, Cx, Each, Emitted, Fault, FaultKind, Record};
+use tidegate_formats::Kind;
+use tidegate_sandbox::{Job, Pool};
+use tidegate_text::ParseOptions;
+
+use super::found::Found;
+use super::parse::{hold, name, read};
+use crate::config::Config;
+use crate::parser;
+
+/// Files worked on at once: more than there are children, so that texts pass those that wait for one.
+pub(crate) const WIDTH: usize = 64;
+/// Texts are parsed when the compute pool has nothing further along to do, in the order of their listing. The engine
+/// ranks its own work on the pool the same way.
+const LEAST_URGENT: u64 = 63 << 48;
+
+/// Parses files of every kind.
+pub struct ParseFiles {
+    options: ParseOptions,
+    /// Absent where nobody said which program parses, or the sandbox was turned off.
+    children: Option<Arc<Pool>>,
+    config: Config,
+}
+
+impl ParseFiles {
+    /// A stage that parses texts with `options` and leaves the rest to `children`, under the limits of `config`.
+    #[must_use]
+    pub fn new(options: ParseOptions, children: Option<Arc<Pool>>, config: Config) -> Self {
+        Self { options, children, config }
+    }
+
+    async fn text(&self, cx: &Cx, record: &mut Record) -> Result<Emitted, Fault> {
+        let (key, body, options) = (name(record).to_owned(), record.body.clone(), self.options.clone());
+        let urgency = LEAST_URGENT | (record.ordinal & ((1 << 48) - 1));
+        let document = cx.compute(urgency, move || read(&key, &body, &options)).await??;
+        hold(record, document);
+        Ok(Emitted::Keep)
+    }
+
+    async fn untrusted(&self, record: &mut Record, (kind, bytes): (Kind, Bytes)) -> Result<Emitted, Fault> {
+        let Some(children) = &self.children else { return Err(no_sandbox(kind)) };
+        let (limits, settings) = parser::limits(&self.config, kind);
+        let job =
+            Job { name: name(record).to_owned(), format: kind.name().to_owned(), settings, bytes, limits };
+        let mut reply = children.submit(job);
+        let mut found = Found::new(record);
+        while let Some(answer) = reply.next().await {
+            match answer {
+                Ok(part) => found.take(part),
+                Err(fault) => found.end(fault),
+            }
+        }
+        found.settle()
+    }
+}
+
+#[async_trait]
+impl Each for ParseFiles {
+    async fn run(&self, cx: &Cx, record: &mut Record) -> Result<Emitted, Fault> {
+        let kind = match &record.body {
+            Body::Document(_) => return Ok(Emitted::Keep),
+            Body::Bytes(bytes) => {
+                tidegate_formats::recognise(name(record), bytes).map(|kind| (kind, bytes.clone()))
+            }
+            _ => None,
+        };
+        match kind {
+            Some(untrusted) => self.untrusted(record, untrusted).await,
+            None => self.text(cx, record).await,
+        }
+    }
+}
+
+fn no_sandbox(kind: Kind) -> Fault {
+    let message = format!("{} files are parsed in a sandbox only, and there is none", kind.name());
+    Fault::new(FaultKind::Unsupported, message)
+        .hint("set enabled = true in [sandbox]; a program that uses the library names its parser")
+}
