@@ -46,6 +46,7 @@ pub use plan::{FilesOptions, FilesStats};
 pub use row::{RowFields, content_hash_of};
 pub use rows::{MAX_LINE, RowFormat};
 pub use select::{FieldSelection, VectorFormat};
+pub use skip::holds_no_text;
 pub use stdin::{STDIN, StdinDocument, StdinRows};
 pub use tail::{Tail, TailOptions};
 pub use watch::{Watch, WatchOptions, WatchSource};

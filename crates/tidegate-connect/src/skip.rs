@@ -154,7 +154,8 @@ const CACHE_TAG: &str = "CACHEDIR.TAG";
 const CACHE_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
 /// Whether a file's name says that it holds no text.
-pub(crate) fn holds_no_text(name: &OsStr) -> bool {
+#[must_use]
+pub fn holds_no_text(name: &OsStr) -> bool {
     if name == "Thumbs.db" || name == "desktop.ini" {
         return true;
     }

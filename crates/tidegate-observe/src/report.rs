@@ -211,6 +211,13 @@ fn hints(summary: Summary<'_>) -> Vec<String> {
             ));
         }
     }
+    let inside = summary.report.parts_quarantined;
+    if inside > 0 {
+        let (were, documents) = (if inside == 1 { "is" } else { "are" }, counted(inside, "document"));
+        hints.push(format!(
+            "{documents} in archives or mails that were stored {were} put aside; `tidegate quarantine list` says why"
+        ));
+    }
     if summary.sweep.refused > 0 {
         let Sweep { refused, known, .. } = summary.sweep;
         let (refused, known) = (count(refused), count(known));

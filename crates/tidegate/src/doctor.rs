@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use tidegate_call::{CallCx, LaneView, Priority};
 use tidegate_core::{Fault, FaultKind, Task, TraceId};
 use tidegate_model::{Chat, ChatParams, Text, is_another_model};
+use tidegate_sandbox::{Program, Protection};
 use tidegate_store::{OpenMode, Store};
 
 use crate::config::{Config, Embed, ModelRef, Stage};
 use crate::job::remembered_configs;
+use crate::parser;
 use crate::services::{Reached, RemoteChat, RemoteEmbedding, Services, UNKNOWN};
 
 /// How long a service has to answer one word.
@@ -36,8 +38,8 @@ enum Work<'a> {
 
 /// Looks at everything that `config` names, and at the models that the store is searched with. Each call costs a few
 /// tokens.
-pub async fn doctor(config: &Config) -> Vec<Checked> {
-    let mut checked = vec![store(config)];
+pub async fn doctor(config: &Config, parser: Option<Program>) -> Vec<Checked> {
+    let mut checked = vec![store(config), sandbox(config, parser)];
     let mut seen = Vec::new();
     for config in std::iter::once(config.clone()).chain(remembered(config)) {
         let services = match Services::new(&config) {
@@ -90,6 +92,35 @@ fn models(config: &Config) -> Vec<(Work<'_>, ModelRef)> {
     answering.dedup();
     let answering = answering.into_iter().map(|model| (Work::Answer, model.clone()));
     embed.into_iter().chain(answering).filter(|(_, model)| model.provider().is_some()).collect()
+}
+
+/// Starts a parser child, to see how it is held.
+fn sandbox(config: &Config, program: Option<Program>) -> Checked {
+    let mut checked = Checked { subject: "sandbox".to_owned(), facts: Vec::new(), fault: None };
+    let Some(pool) = parser::children(config, program) else {
+        checked
+            .facts
+            .push(("state", "off: PDF, Office, mail and archive files are put aside unread".to_owned()));
+        return checked;
+    };
+    checked.facts.push(("children", pool.width().to_string()));
+    match pool.probe() {
+        Ok(Protection { filtered, tethered }) => {
+            let filter = match filtered {
+                true => "by a filter of system calls, and limits",
+                false => "by limits and the clock only: this system has no filter of system calls",
+            };
+            checked.facts.push(("held", filter.to_owned()));
+            if !tethered {
+                checked.facts.push((
+                    "ends",
+                    "when its pipe does; this system does not end it with its parent".to_owned(),
+                ));
+            }
+        }
+        Err(fault) => checked.fault = Some(fault),
+    }
+    checked
 }
 
 fn store(config: &Config) -> Checked {

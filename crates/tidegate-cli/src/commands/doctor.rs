@@ -7,11 +7,15 @@ use tidegate_core::Fault;
 use tidegate_observe::clean;
 
 use crate::args::{DoctorArgs, Global};
+use crate::commands::parser_child;
 use crate::errors;
 use crate::exit::Exit;
 use crate::out::Out;
 use crate::running;
 use crate::terminal::Terminal;
+
+/// What is looked at beside models: the store and the sandbox.
+const BESIDE: usize = 2;
 
 /// Checks what the configuration names: the store, and each model of a provider with one cheap call.
 pub fn run(args: &DoctorArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Fault> {
@@ -23,7 +27,7 @@ pub fn run(args: &DoctorArgs, global: &Global, terminal: &Terminal) -> Result<Ex
         ..Overrides::default()
     };
     let config = config::load(global.config.as_deref(), overrides)?.config;
-    let checked = running::runtime()?.block_on(doctor(&config));
+    let checked = running::runtime()?.block_on(doctor(&config, Some(parser_child::program()?)));
     let mut out = Out::stdout();
     if global.json {
         out.json(&checked.iter().map(Shape::of).collect::<Vec<_>>())?;
@@ -31,7 +35,7 @@ pub fn run(args: &DoctorArgs, global: &Global, terminal: &Terminal) -> Result<Ex
         for one in &checked {
             out.text(&shown(one, terminal))?;
         }
-        if checked.len() == 1 {
+        if checked.len() == BESIDE {
             out.text("no model of a provider is configured: everything runs on this machine\n")?;
         }
     }

@@ -14,6 +14,7 @@ mod loopback;
 mod nothing_twice;
 mod outputs;
 mod pages;
+mod parsing;
 mod remote;
 mod rows;
 mod searching;

@@ -195,3 +195,37 @@ async fn everything_is_accounted_for() {
     assert_eq!((records.seen, records.stored, records.quarantined, records.pending), (12, 9, 2, 1));
     assert_eq!(ended.report.state, RunState::Stopped, "an item is pending");
 }
+
+/// Each line of a document becomes a document within it, of which the `bad` ones fail; what was put aside, and what
+/// is left of `d04`.
+async fn within_documents(bad: &'static [&'static str]) -> (Vec<String>, Option<Vec<String>>) {
+    let split = |record: Record| {
+        let part = |(n, line): (usize, &str)| {
+            let key = format!("{}!/{line}", record.key);
+            Ok(record.part(key.into(), n as u32 + 1, Body::Text(line.into())))
+        };
+        let parts: Vec<_> = text(&record).lines().enumerate().map(part).collect();
+        Ok(Emit::Many(Box::new(parts.into_iter())))
+    };
+    let stage = move |record: &mut Record| {
+        if bad.contains(&&*text(record)) { Err(refused()) } else { Ok(Emitted::Keep) }
+    };
+    let store = Store::default();
+    let built = flow(Docs::new(docs(9, 2)), &store).cpu("split", Arc::new(Does(split)));
+    let ended = go(built.each("bad", 3, Arc::new(Slow(ms(2), stage)))).await;
+    assert_eq!(ended.report.state, RunState::Done, "{:?}", ended.fault);
+    let mut others = whole(9, 2);
+    others.remove("d04");
+    let mut docs = store.docs();
+    let left = docs.remove("d04");
+    assert_eq!(docs, others);
+    (store.shelf().asides.keys().cloned().collect(), left)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_document_within_an_item_costs_that_document_alone() {
+    let left = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+    assert_eq!(within_documents(&[]).await, (vec![], left(&["d04.0", "d04.1"])));
+    assert_eq!(within_documents(&["d04.1"]).await, (vec!["d04!/d04.1".to_owned()], left(&["d04.0"])));
+    assert_eq!(within_documents(&["d04.0", "d04.1"]).await, (vec!["d04".to_owned()], None));
+}

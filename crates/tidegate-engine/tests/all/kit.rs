@@ -78,6 +78,10 @@ impl Shelf {
                 let key = item.item.key.to_string();
                 self.order.push(key.clone());
                 self.rows.insert(key.clone(), (item.item.version.clone(), item.outcome));
+                for aside in &item.asides {
+                    let class = aside.failure.fault.kind().name().to_owned();
+                    self.asides.insert(aside.key.to_string(), (aside.failure.stage.to_string(), class));
+                }
                 let mut texts = self.staged.remove(&item.ordinal).unwrap_or_default();
                 if let Some(failure) = &item.failure {
                     let class = failure.fault.kind().name().to_owned();

@@ -1,6 +1,7 @@
 //! What was found in one file: documents that go on, and those that are put aside alone.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::sync::Arc;
 
 use tidegate_core::{Advice, Body, Emitted, Fault, FaultKind, Record, advise};
@@ -48,6 +49,8 @@ impl<'a> Found<'a> {
                 hold(&mut inner, document);
                 self.good.push(inner);
             }
+            // What a listing would have passed over is passed over here too: pictures are no bad documents.
+            Err(_) if tidegate_connect::holds_no_text(OsStr::new(file_name(&part.path))) => {}
             Err(fault) => {
                 let key = self.key(&part.path);
                 self.bad.push((key, fault));
@@ -108,5 +111,114 @@ impl<'a> Found<'a> {
             key = format!("{plain} ({number})").into();
         }
         key
+    }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tidegate_core::{Book, Budget, Document, Tether, UnitId};
+
+    use super::*;
+
+    /// Writes down what it is told.
+    #[derive(Default)]
+    struct Log(Mutex<Vec<String>>);
+
+    impl Book for Log {
+        fn released(&self, _: UnitId) {}
+        fn failed(&self, _: UnitId, _: &str, fault: &Fault) {
+            self.0.lock().unwrap().push(format!("all: {fault}"));
+        }
+        fn part_failed(&self, _: UnitId, part: &Arc<str>, (_, fault): (&str, &Fault)) -> bool {
+            self.0.lock().unwrap().push(format!("{part}: {fault}"));
+            false
+        }
+        fn joined(&self, _: &[UnitId]) {}
+        fn pended(&self, _: UnitId) {}
+    }
+
+    fn part(path: &str, result: Result<&str, FaultKind>) -> Part {
+        let result = match result {
+            Ok(text) => Ok(Document { text: text.to_owned(), ..Document::default() }),
+            Err(kind) => Err(Fault::new(kind, "no good")),
+        };
+        Part { path: path.to_owned(), format: "text".to_owned(), result }
+    }
+
+    /// Keys and texts of what goes on or the fault, and what was put aside beside it.
+    fn check(parts: Vec<Part>, ended: Option<Fault>) -> (Result<Vec<(String, String)>, String>, Vec<String>) {
+        let log = Arc::new(Log::default());
+        let held = (Budget::new(1 << 20).force(0), Tether::open(1, log.clone()));
+        let mut record = Record::new("a.zip".into(), 1, Body::Bytes(b"zip".to_vec().into()), held);
+        let mut found = Found::new(&mut record);
+        parts.into_iter().for_each(|part| found.take(part));
+        ended.into_iter().for_each(|fault| found.end(fault));
+        let settled = match found.settle() {
+            Ok(Emitted::Replace(records)) => {
+                let shown = |record: &Record| {
+                    (record.key.to_string(), record.body.as_text().unwrap_or_default().to_owned())
+                };
+                Ok(records.iter().map(shown).collect())
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(fault) => Err(fault.to_string()),
+        };
+        let aside = log.0.lock().unwrap().clone();
+        (settled, aside)
+    }
+
+    fn pairs(list: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
+        Ok(list.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect())
+    }
+
+    #[test]
+    fn a_bad_member_costs_no_good_one() {
+        let bad = || part("b/bad.pdf", Err(FaultKind::Malformed));
+        let (good, aside) =
+            check(vec![bad(), part("x", Ok("one")), part("", Ok("own")), part("x", Ok("two"))], None);
+        assert_eq!(good, pairs(&[("a.zip", "own"), ("a.zip!/x", "one"), ("a.zip!/x (2)", "two")]));
+        assert_eq!(aside, ["a.zip!/b/bad.pdf: no good"]);
+    }
+
+    #[test]
+    fn what_could_not_be_read_any_more_is_named_too() {
+        let late = || Some(Fault::new(FaultKind::TooSlow, "took too long"));
+        let (good, aside) = check(vec![part("x", Ok("one"))], late());
+        assert_eq!(good, pairs(&[("a.zip!/x", "one")]));
+        assert_eq!(aside, ["a.zip!/: took too long"]);
+        assert_eq!(
+            check(vec![part("x", Err(FaultKind::Empty))], late()),
+            (Err("took too long".to_owned()), vec![])
+        );
+        let outage = Fault::new(FaultKind::Unavailable, "no process");
+        assert_eq!(check(vec![part("x", Ok("one"))], Some(outage)), (Err("no process".to_owned()), vec![]));
+    }
+
+    #[test]
+    fn a_file_without_anything_good_is_bad_itself() {
+        let bad = |path| part(path, Err(FaultKind::Malformed));
+        let refused = |parts, expect: &str| assert_eq!(check(parts, None), (Err(expect.to_owned()), vec![]));
+        refused(vec![bad("")], "no good");
+        refused(vec![bad("x.pdf")], "reading x.pdf: no good");
+        refused(
+            vec![bad("x.pdf"), bad("y.pdf")],
+            "none of 2 documents in it can be read, the first because of: reading x.pdf: no good",
+        );
+        refused(vec![], "there is no document in it");
+        refused(vec![bad("picture.png")], "there is no document in it");
+    }
+
+    #[test]
+    fn a_path_from_a_file_is_only_a_name() {
+        let (good, _) = check(vec![part("a\0b\n", Ok("x")), part(&"ä".repeat(5_000), Ok("y"))], None);
+        let good = good.unwrap();
+        assert_eq!(good[0].0, "a.zip!/a\u{fffd}b\u{fffd}");
+        assert!(good[1].0.len() <= 1_024 + "a.zip!/".len());
     }
 }

@@ -207,6 +207,6 @@ fn the_fingerprint_of_the_defaults_is_known() {
     assert_eq!(Config::default().fingerprint().len(), 64);
     assert_eq!(
         Config::default().fingerprint(),
-        "ae11b6e75ad1a9d421d523d284ae4ec55c8aa54ea03d68f5407d56c24a174956"
+        "c028311f8b6a3618360102ae38b44b2bde96c8ddd44836f41ca906b95394758b"
     );
 }

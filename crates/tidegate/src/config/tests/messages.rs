@@ -28,7 +28,7 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "name = \"x\"",
             "pipeline.toml:1:1: `name` stands outside any section",
-            "the sections are pipeline, source, stage, sink, providers, ask, store, limits, sweep",
+            "the sections are pipeline, source, stage, sink, providers, ask, store, limits, sandbox, formats, sweep",
         ),
         (
             "[limits]\nmemory = \"10 potatoes\"",
@@ -141,6 +141,11 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
             "[sweep]\nmax_share = 10",
             "pipeline.toml:2:1: sweep.max_share (10) must be from 0 to 1",
             "0.1 is one in ten",
+        ),
+        (
+            "[formats.png]\ntimeout = \"1s\"",
+            "pipeline.toml:1:10: `png` is no format that the sandbox parses",
+            "the formats are pdf, docx, pptx, xlsx, odt, odp, ods, epub, mail, rtf, zip, tar, gzip, zstd",
         ),
         (
             "[pipeline]\nname = \"a b\"",
