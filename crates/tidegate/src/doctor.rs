@@ -39,7 +39,7 @@ enum Work<'a> {
 /// Looks at everything that `config` names, and at the models that the store is searched with. Each call costs a few
 /// tokens.
 pub async fn doctor(config: &Config, parser: Option<Program>) -> Vec<Checked> {
-    let mut checked = vec![store(config), sandbox(config, parser)];
+    let mut checked = vec![store(config)];
     let mut seen = Vec::new();
     for config in std::iter::once(config.clone()).chain(remembered(config)) {
         let services = match Services::new(&config) {
@@ -65,6 +65,7 @@ pub async fn doctor(config: &Config, parser: Option<Program>) -> Vec<Checked> {
             checked.push(one);
         }
     }
+    checked.push(sandbox(config, parser));
     checked
 }
 
