@@ -80,7 +80,7 @@ fn act(word: &str, request: &Request<'_>, listener: &mut dyn Listener) -> Result
         "fork" => drop(std::process::Command::new("/bin/true").spawn()),
         "thread" => drop(std::thread::Builder::new().spawn(|| ())),
         "open" => drop(std::fs::read("/etc/passwd")),
-        "write-file" => drop(std::fs::write("/tmp/tidegate-sandbox-was-here", "x")),
+        "write-file" => drop(std::fs::write("/tidegate-sandbox-was-here", "x")),
         "connect" => drop(std::net::TcpStream::connect("127.0.0.1:9")),
         "flood" => while say(String::new(), "y".repeat(1 << 20)).is_continue() {},
         "chatter" => loop {
