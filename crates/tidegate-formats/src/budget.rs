@@ -73,6 +73,9 @@ impl<'a> Budget<'a> {
 
     /// Enters a member: until [`leave`](Self::leave), what is done is done in it.
     pub(crate) fn enter(&mut self, name: &str) -> String {
+        /// Longer names are made to be a nuisance; the path is repeated with each step.
+        const LONGEST: usize = 1000;
+        let name = &name[..name.floor_char_boundary(LONGEST)];
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}!/{name}", self.path) };
         std::mem::replace(&mut self.path, path)
     }

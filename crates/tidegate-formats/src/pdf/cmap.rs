@@ -33,6 +33,7 @@ impl Cmap {
             }
         }
         cmap.ranges.sort_by_key(|range| range.0);
+        cmap.cids.sort_by_key(|range| range.0);
         cmap
     }
 
@@ -51,7 +52,8 @@ impl Cmap {
 
     /// The glyph id of a code.
     pub(super) fn cid(&self, code: u32) -> Option<u32> {
-        let (low, _, cid) = self.cids.iter().find(|(low, high, _)| (*low..=*high).contains(&code))?;
+        let before = self.cids.partition_point(|range| range.0 <= code);
+        let (low, _, cid) = self.cids[..before].iter().rev().take(8).find(|range| code <= range.1)?;
         cid.checked_add(code - low)
     }
 

@@ -19,7 +19,9 @@ const MOST_ENTRIES: usize = 100_000;
 impl Widths {
     pub(super) fn get(&self, code: u32) -> f32 {
         let in_range = || {
-            let range = self.ranges.iter().find(|(low, high, _)| (*low..=*high).contains(&code))?;
+            // Sorted by their lowest glyph; where ranges overlap, one of the last few that begin before it will do.
+            let before = self.ranges.partition_point(|range| range.0 <= code);
+            let range = self.ranges[..before].iter().rev().take(8).find(|range| code <= range.1)?;
             Some(range.2)
         };
         self.known.get(&code).copied().or_else(in_range).unwrap_or(self.default)
@@ -78,6 +80,7 @@ impl Widths {
                 break;
             }
         }
+        out.ranges.sort_by_key(|range| range.0);
         out
     }
 }

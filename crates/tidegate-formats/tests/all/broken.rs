@@ -43,7 +43,7 @@ impl Dice {
 }
 
 fn variants() -> usize {
-    std::env::var("TIDEGATE_VARIANTS").ok().and_then(|count| count.parse().ok()).unwrap_or(12)
+    std::env::var("TIDEGATE_VARIANTS").ok().and_then(|count| count.parse().ok()).unwrap_or(40)
 }
 
 /// Limits that keep a variant that is a bomb by accident from taking long.
