@@ -91,10 +91,18 @@ def xlsx(path):
 def odf(path):
     from odf import opendocument, teletype, text
 
-    body = opendocument.load(path).body
-    found = [one for kind in (text.H, text.P) for one in body.getElementsByType(kind)]
-    inner = {id(one) for outer in found for kind in (text.H, text.P) for one in outer.getElementsByType(kind) if one is not outer}
-    return "odfpy", "\n".join(teletype.extractText(one) for one in found if id(one) not in inner)
+    kinds = (text.H, text.P)
+    found = [one for kind in kinds for one in opendocument.load(path).body.getElementsByType(kind)]
+    names = {one.qname for one in found}
+
+    # The text of a paragraph holds that of the frames and notes within it.
+    def outermost(element):
+        while (element := element.parentNode) is not None:
+            if getattr(element, "qname", None) in names:
+                return False
+        return True
+
+    return "odfpy", "\n".join(teletype.extractText(one) for one in found if outermost(one))
 
 
 def epub(path):
