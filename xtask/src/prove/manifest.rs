@@ -243,7 +243,7 @@ fn killed(tool: &Tool, web: &Web, (kills, random): (u64, &mut Random)) -> Result
 
 fn run(tool: &Tool, web: &Web) -> Result<Value, String> {
     // 3 says that some are in quarantine, which some always are.
-    tool.json(&web.dir, &["run", "pipeline.toml", "--json"], &[3]).map_err(|error| tail(&error).to_owned())
+    tool.json(&web.dir, &["run", "pipeline.toml", "--json"], &[3]).map_err(|error| tail(&error))
 }
 
 /// Every line has one outcome, and none is left for later.
