@@ -99,7 +99,7 @@ impl Job {
         let store = open_store(config)?;
         let embedding = open_embedding(config, (&services, &store)).await?;
         unmixed(config, &embedding, &store)?;
-        let built = pipeline::build(config, options.parser.clone(), (&services, &store, &embedding))?;
+        let built = pipeline::build(config, options.parser.as_ref(), (&services, &store, &embedding))?;
         let (run, fingerprint) = (run_id(), config.fingerprint());
         let terms = PipelineRun {
             model: embedding.identity(),

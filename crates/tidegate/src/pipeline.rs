@@ -39,13 +39,13 @@ enum Work {
 /// [`tidegate_core::FaultKind::Config`]: a service that cannot be reached as the configuration says.
 pub(crate) fn build(
     config: &Config,
-    parser: Option<Program>,
+    parser: Option<&Program>,
     with: (&Services, &Store, &Embedding),
 ) -> Result<Built, Fault> {
     let mut built = Built::default();
     for stage in &config.stages {
         let work = match stage {
-            Stage::Parse(parse) => Some(parse_stage(config, parse, parser.clone())),
+            Stage::Parse(parse) => Some(parse_stage(config, parse, parser.cloned())),
             Stage::Chunk(chunk) => Some(Work::Cpu(chunk_stage(chunk, with.2))),
             Stage::Embed(embed) if embed.model == ModelRef::None => None,
             Stage::Embed(embed) => {

@@ -151,8 +151,11 @@ mod tests {
         Part { path: path.to_owned(), format: "text".to_owned(), result }
     }
 
-    /// Keys and texts of what goes on or the fault, and what was put aside beside it.
-    fn check(parts: Vec<Part>, ended: Option<Fault>) -> (Result<Vec<(String, String)>, String>, Vec<String>) {
+    /// Keys and texts of what goes on, or the fault.
+    type Settled = Result<Vec<(String, String)>, String>;
+
+    /// What goes on, and what was put aside beside it.
+    fn check(parts: Vec<Part>, ended: Option<Fault>) -> (Settled, Vec<String>) {
         let log = Arc::new(Log::default());
         let held = (Budget::new(1 << 20).force(0), Tether::open(1, log.clone()));
         let mut record = Record::new("a.zip".into(), 1, Body::Bytes(b"zip".to_vec().into()), held);
@@ -173,7 +176,7 @@ mod tests {
         (settled, aside)
     }
 
-    fn pairs(list: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
+    fn pairs(list: &[(&str, &str)]) -> Settled {
         Ok(list.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect())
     }
 
