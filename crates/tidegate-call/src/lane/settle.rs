@@ -160,9 +160,7 @@ impl State {
         if if self.permits.is_fixed() { shown.whole } else { shown.refused } {
             self.permits.cut(now, self.signals.rtt());
         }
-        if shown.refused {
-            self.signals.clear();
-        }
+        self.signals.acted(shown);
         self.let_go(grant, End::Other, Reserved::default());
     }
 }

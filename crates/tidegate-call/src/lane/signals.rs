@@ -21,6 +21,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 const FOLLOW: f64 = 0.1;
 /// The round trip before the first answer.
 const FIRST: Duration = Duration::from_secs(1);
+/// Half of the shortest round trip in which refusals are counted: a service next door answers in less time than lies
+/// between two ends of calls that were refused together.
+const LEAST: Duration = Duration::from_millis(1);
 
 /// How a call ended, as far as refusals go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,9 +120,15 @@ impl Signals {
         }
     }
 
-    /// Forgets what it saw: it was acted upon.
-    pub(super) fn clear(&mut self) {
-        self.halves = [Half::default(); 2];
+    /// Forgets what was acted upon. A lane that gave way to refusals of all kinds has not rested yet: those that said
+    /// "too many" still count towards that.
+    pub(super) fn acted(&mut self, shown: Showing) {
+        let rest = |half: Half| Half { ended: half.limited, refused: 0, ..half };
+        if shown.limited {
+            self.halves = [Half::default(); 2];
+        } else if shown.refused {
+            self.halves = self.halves.map(rest);
+        }
     }
 
     fn judge(&self, others: u32) -> Showing {
@@ -136,7 +145,7 @@ impl Signals {
     }
 
     fn turn(&mut self, now: Instant) {
-        let half = self.rtt() / 2;
+        let half = (self.rtt() / 2).max(LEAST);
         let past = now.saturating_duration_since(self.since);
         if past >= half {
             self.halves = [Half::default(), if past < 2 * half { self.halves[0] } else { Half::default() }];
@@ -170,5 +179,30 @@ mod tests {
             let shown = signals.note(start + Duration::from_millis(ms), Sign::Limited, (None, 64));
             assert!(shown.wait.is_zero(), "{ms}");
         }
+    }
+
+    #[test]
+    fn what_is_refused_at_once_counts_however_quick_the_service_is() {
+        let now = Instant::now();
+        let mut signals = Signals::new(now);
+        signals.answered(Duration::ZERO);
+        let limited: Vec<bool> =
+            (0..3).map(|_| signals.note(now, Sign::Limited, (None, 0)).limited).collect();
+        assert_eq!(limited, [false, false, true]);
+    }
+
+    #[test]
+    fn what_says_too_many_counts_after_the_lane_gave_way_to_other_refusals() {
+        let now = Instant::now();
+        let mut signals = Signals::new(now);
+        let mut shown = |sign| {
+            let shown = signals.note(now, sign, (Some(Duration::from_secs(7)), 0));
+            signals.acted(shown);
+            (shown.refused, shown.limited)
+        };
+        assert_eq!([shown(Sign::Refused), shown(Sign::Limited)], [(false, false); 2]);
+        assert_eq!(shown(Sign::Limited), (true, false));
+        assert_eq!(shown(Sign::Limited), (false, true));
+        assert_eq!([shown(Sign::Limited), shown(Sign::Limited)], [(false, false); 2], "it was acted upon");
     }
 }
