@@ -107,15 +107,18 @@ fn bodies_are_as_large_as_the_script_says_and_so_is_what_a_bomb_unpacks_to() {
 
 /// The indices of an answer and its vectors.
 fn rows(act: Act) -> (Vec<Option<u64>>, Vec<Value>) {
-    let text = embed_any(act);
+    rows_of(&embed_any(script(act)))
+}
+
+fn rows_of(text: &str) -> (Vec<Option<u64>>, Vec<Value>) {
     let answer: Value = serde_json::from_str(&text.replace("NaN", "\"NaN\"")).unwrap();
     let data = answer["data"].as_array().unwrap();
     let row = |row: &Value| (row["index"].as_u64(), row["embedding"].clone());
     data.iter().map(row).unzip()
 }
 
-fn embed_any(act: Act) -> String {
-    let server = Server::start(script(act)).unwrap();
+fn embed_any(script: Script) -> String {
+    let server = Server::start(script).unwrap();
     ask(server.addr(), "POST /v1/embeddings", &[], EMBED).unwrap().text().to_owned()
 }
 
@@ -140,6 +143,13 @@ fn vectors_are_wrong_where_the_script_says() {
     odd(Act::Nan, |vector| vector.as_array().unwrap().contains(&json!("NaN")));
     odd(Act::Null, |vector| vector.as_array().unwrap().contains(&Value::Null));
     odd(Act::Zeros, |vector| vector.as_array().unwrap().iter().all(|x| x == 0.0));
+}
+
+#[test]
+fn wrong_counts_that_make_up_for_each_other_leave_the_answer_right() {
+    let mut both = script(Act::WrongCount { by: -1 });
+    both.faults.extend(script(Act::WrongCount { by: 1 }).faults);
+    assert_eq!(rows_of(&embed_any(both)), rows(Act::Slow { times: 1.0 }));
 }
 
 #[test]

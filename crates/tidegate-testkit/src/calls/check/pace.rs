@@ -46,21 +46,19 @@ fn crowd(case: &Case<'_>, lane: usize, own: &[&Sent]) -> Option<String> {
 /// Requests, or what they count, in any window of a limit that the lane was told of.
 fn windows(case: &Case<'_>, lane: usize, own: &[&Sent]) -> Option<String> {
     case.plan.lanes[lane].known.iter().find_map(|limit| {
-        let arrived: Vec<(Duration, u64)> = own
-            .iter()
-            .filter(|sent| sent.arrived())
-            .map(|sent| (sent.at, units(case, sent, limit)))
-            .collect();
+        let arrived: Vec<(&Sent, u64)> =
+            own.iter().filter(|sent| sent.arrived()).map(|sent| (*sent, units(case, sent, limit))).collect();
         let mut from = 0;
         let mut sum = 0;
-        for (to, (at, units)) in arrived.iter().enumerate() {
+        for (to, (sent, units)) in arrived.iter().enumerate() {
+            let at = sent.at;
             sum += units;
-            while at.saturating_sub(arrived[from].0) >= limit.window.0 {
+            while at.saturating_sub(arrived[from].0.at) >= limit.window.0 {
                 sum -= arrived[from].1;
                 from += 1;
             }
             // A single request may be larger than was thought; the next ones make up for it.
-            if sum > limit.amount && to > from {
+            if sum > limit.amount + unsure(&arrived[from..=to], limit) && to > from {
                 let what = limit.unit;
                 return Some(format!(
                     "{sum} {what:?} within {:?} before {at:?}, of {}",
@@ -70,6 +68,14 @@ fn windows(case: &Case<'_>, lane: usize, own: &[&Sent]) -> Option<String> {
         }
         None
     })
+}
+
+/// By how much what is on its way when the last of `sent` leaves may be more than was thought: tokens are estimated
+/// until an answer says how many they are.
+fn unsure(sent: &[(&Sent, u64)], limit: &Limit) -> u64 {
+    let Some((last, _)) = sent.last().filter(|_| limit.unit == Unit::InputTokens) else { return 0 };
+    let open = |sent: &Sent| sent.end.is_none_or(|end| end.order > last.order);
+    sent.iter().filter(|(sent, _)| open(sent)).map(|(_, units)| units.div_ceil(5)).sum()
 }
 
 /// What a request counts, if it is known beforehand: a lane cannot know what tokens an answer will have, nor that

@@ -12,14 +12,10 @@ pub(in crate::provider) fn spoil_rows(
     indexed: bool,
     rng: &mut Rng,
 ) -> bool {
-    let mut right = true;
+    let mut right = recount(rows, acts);
     for act in acts {
         let victim = rng.below(rows.len());
         right &= match act {
-            Act::WrongCount { by } => {
-                resize(rows, *by);
-                *by == 0
-            }
             Act::Permuted => {
                 permute(rows, rng);
                 indexed || rows.len() < 2
@@ -51,8 +47,19 @@ fn spoil_component(row: &mut Row, value: f32) {
     }
 }
 
+/// Makes it so many rows more or fewer as all `acts` together say. One after another they could put a copy in the place
+/// of a row, which nobody who reads the answer can see.
+fn recount(rows: &mut Vec<Row>, acts: &[&Act]) -> bool {
+    let by = acts
+        .iter()
+        .map(|act| if let Act::WrongCount { by } = act { *by } else { 0 })
+        .fold(0_i64, i64::saturating_add);
+    resize(rows, by);
+    by == 0
+}
+
 fn resize(rows: &mut Vec<Row>, by: i64) {
-    let wanted = (rows.len() as i64 + by).clamp(0, 100_000) as usize;
+    let wanted = (rows.len() as i64).saturating_add(by).clamp(0, 100_000) as usize;
     let Some(last) = rows.last().cloned() else { return };
     while rows.len() < wanted {
         rows.push(Row { index: Some(rows.len()), ..last.clone() });
