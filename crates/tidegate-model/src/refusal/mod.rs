@@ -36,8 +36,11 @@ pub fn of_answer(profile: &Profile, endpoint: &Endpoint, answer: &Answer, wrong:
     let head = &answer.head;
     let body = ErrorBody::read(&answer.body);
     let said = kind::Said { status: head.status.as_u16(), headers: &head.headers, body: &body };
-    let wait = wait(profile, head, &body);
+    let asked = hint::of_headers(head).or_else(|| body.wait());
+    let wait = asked.or_else(|| drained(profile, head));
     let kind = kind::of(&said, wait);
+    // What failed otherwise did not fail because a limit was used up, and may work long before that fills.
+    let wait = if for_a_limit(kind) { wait } else { asked };
     let message = match (&body.message, wrong) {
         (Some(message), _) => message.clone(),
         (None, Some(wrong)) if head.status.is_success() => instead(&answer.body, wrong),
@@ -102,14 +105,15 @@ fn is_unseen(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The longest wait that anything names first: headers, then the body, then a limit that is used up.
-fn wait(profile: &Profile, head: &Head, body: &ErrorBody) -> Option<Duration> {
-    let drained = || {
-        let quotas = quota::of_head(profile, head);
-        let resets = quotas.iter().filter(|quota| quota.remaining == Some(0)).filter_map(|quota| quota.reset);
-        resets.max().filter(|wait| !wait.is_zero())
-    };
-    hint::of_headers(head).or_else(|| body.wait()).or_else(drained)
+/// When the last of the limits is filled again that the head says are used up.
+fn drained(profile: &Profile, head: &Head) -> Option<Duration> {
+    let quotas = quota::of_head(profile, head);
+    let resets = quotas.iter().filter(|quota| quota.remaining == Some(0)).filter_map(|quota| quota.reset);
+    resets.max().filter(|wait| !wait.is_zero())
+}
+
+fn for_a_limit(kind: RefusalKind) -> bool {
+    matches!(kind, RefusalKind::RateLimited | RefusalKind::Exhausted)
 }
 
 /// A quota that lasts until tomorrow is not back in the few seconds some services name nevertheless.

@@ -58,6 +58,20 @@ fn waits_come_from_wherever_they_are_said() {
 }
 
 #[test]
+fn a_limit_that_is_used_up_says_nothing_of_other_failures() {
+    let head = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "1h0m0s")];
+    let wait = |status, body| {
+        let refusal = refuse("openai", status, &head, body);
+        (refusal.kind, refusal.wait)
+    };
+    let hour = Some(Duration::from_secs(3_600));
+    assert_eq!(wait(429, "{}"), (K::RateLimited, hour));
+    assert_eq!(wait(503, "{}"), (K::Overloaded, None));
+    assert_eq!(wait(200, "{\"data\":[]}"), (K::BadResponse, None));
+    assert_eq!(wait(500, "{}"), (K::Unavailable, None));
+}
+
+#[test]
 fn what_the_service_says_of_retries_is_heard() {
     let should = |value: &'static str| [("x-should-retry", value)];
     assert_eq!(refuse("openai", 429, &should("false"), "").kind, K::Exhausted);
