@@ -1,6 +1,6 @@
 //! A journal in memory that is slow, busy, full, and loses power between calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ struct Inner {
     kept: BTreeMap<ContentHash, Entry>,
     /// How often an answer was given up between its arrival and its keeping.
     unkept: BTreeMap<ContentHash, u32>,
+    /// Keys of answers whose keeping was reported as failed.
+    refused: BTreeSet<ContentHash>,
     /// When each key was last looked up: order and time.
     looked: BTreeMap<ContentHash, (u64, Duration)>,
     faults: Faults,
@@ -77,6 +79,11 @@ impl Shelf {
     /// How often an answer for `key` may have come and was not kept.
     pub(crate) fn unkept(&self, key: &ContentHash) -> u32 {
         self.lock().unkept.get(key).copied().unwrap_or(0)
+    }
+
+    /// Whether it ever said of `key` that it could not be kept.
+    pub(crate) fn refused(&self, key: &ContentHash) -> bool {
+        self.lock().refused.contains(key)
     }
 
     /// When `key` was last looked up: order and time.
@@ -126,21 +133,23 @@ impl Shelf {
     }
 
     async fn keep(&self, entries: Vec<(ContentHash, Entry)>) -> Result<(), Fault> {
+        let keys: Vec<ContentHash> = entries.iter().map(|(key, _)| *key).collect();
         let mut writing = Writing { shelf: self, entries: Some(entries) };
         self.nap().await;
         let faults = self.lock().faults;
         if self.chance(faults.busy_before) {
-            return Err(self.refuse(faults, "journal busy before"));
+            return Err(self.refuse(&keys, faults, "journal busy before"));
         }
         writing.apply();
         self.nap().await;
         if self.chance(faults.busy_after) {
-            return Err(self.refuse(faults, "journal busy after"));
+            return Err(self.refuse(&keys, faults, "journal busy after"));
         }
         Ok(())
     }
 
-    fn refuse(&self, faults: Faults, kind: &'static str) -> Fault {
+    fn refuse(&self, keys: &[ContentHash], faults: Faults, kind: &'static str) -> Fault {
+        self.lock().refused.extend(keys);
         if self.chance(faults.full) {
             self.count("journal full");
             return Fault::new(FaultKind::StorageFull, "sim: full");

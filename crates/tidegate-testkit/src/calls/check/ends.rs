@@ -1,5 +1,6 @@
 //! How lives ended, and whether every document has its outcome.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tidegate_core::FaultKind;
@@ -7,7 +8,9 @@ use tidegate_core::report::RunState;
 
 use super::case::Case;
 use crate::calls::plan::Loss;
+use crate::calls::process::{Process, key_of};
 use crate::calls::round::Life;
+use crate::calls::texts::hash;
 
 /// The longest rest of a breaker, its spread included, and what it takes to send afterwards.
 const REST: Duration = Duration::from_secs(150);
@@ -83,12 +86,15 @@ fn held(case: &Case<'_>, life: &Life) -> Option<String> {
     if life.asked {
         return None;
     }
-    let max_hold = case.plan.max_hold;
+    let (max_hold, lost) = (case.plan.max_hold, lost(case));
     let tried = |lane: usize| {
         let own = case.sent.iter().filter(|sent| sent.lane == lane && sent.life == life.life);
         let last = own.clone().map(|sent| sent.end.map_or(sent.at, |end| end.at)).max();
         let early = |sent: &&crate::calls::traffic::Sent| sent.at + DRAIN < life.over;
-        let good = own.clone().filter(early).filter(|sent| case.good(sent)).map(|sent| sent.at).max();
+        let kept = |sent: &&crate::calls::traffic::Sent| {
+            case.good(sent) && !sent.texts.iter().any(|text| lost.contains(&(lane, *text)))
+        };
+        let good = own.clone().filter(early).filter(kept).map(|sent| sent.at).max();
         let waits = own.filter_map(|sent| sent.hint).max().unwrap_or_default();
         (last.unwrap_or(life.began), good, waits)
     };
@@ -106,4 +112,15 @@ fn held(case: &Case<'_>, life: &Life) -> Option<String> {
     let complaints: Vec<Option<String>> = (0..case.plan.lanes.len()).map(given_up).collect();
     // Others may be well; one must be to blame.
     if complaints.iter().any(Option::is_none) { None } else { complaints.into_iter().flatten().next() }
+}
+
+/// Texts with an answer that came and was not kept at once, by lane: a run that gets no further for that is as held as one
+/// whose lane answers nobody.
+fn lost(case: &Case<'_>) -> BTreeSet<(usize, u64)> {
+    let process = Process::start(case.lasting, u32::MAX);
+    let texts = || case.plan.documents.iter().flat_map(|document| &document.texts);
+    let shelf = &case.lasting.shelf;
+    let lost = |lane, text: &String| key_of(&process, lane, text).is_some_and(|key| shelf.refused(&key));
+    let of = |lane| texts().filter(move |text| lost(lane, text)).map(move |text| (lane, hash(text)));
+    (0..case.plan.lanes.len()).flat_map(of).collect()
 }
