@@ -137,6 +137,11 @@ async fn refused(lane: &Lane, hold: &Hold, (mut todo, fault): (Todo, &Fault)) ->
 /// service may answer for some of a group that it was too busy for them.
 async fn hand_on(lane: &Lane, hold: &Hold, (todo, answers): (Todo, Vec<Result<(), Fault>>)) -> Option<Todo> {
     let (mut later, mut pause) = (Vec::new(), None);
+    let is_hold = |fault: &Fault| matches!(advise(fault), Advice::Hold(_));
+    // Before anything is handed on: that may take a while, and what fails meanwhile is held from then on.
+    if !answers.iter().any(|answer| answer.as_ref().err().is_some_and(is_hold)) {
+        hold.lift(&lane.monitor);
+    }
     for (record, answer) in todo.records.into_iter().zip(answers) {
         let Err(fault) = answer else {
             lane.emit(record).await;
@@ -151,13 +156,11 @@ async fn hand_on(lane: &Lane, hold: &Hold, (todo, answers): (Todo, Vec<Result<()
             _ => lane.fail(record.tether(), &fault),
         }
     }
-    match &pause {
-        None => hold.lift(&lane.monitor),
-        Some((fault, wait)) if !held(lane, hold, (fault, *wait)).await => {
-            later.iter().for_each(|record| record.tether().pend());
-            return None;
-        }
-        Some(_) => {}
+    if let Some((fault, wait)) = &pause
+        && !held(lane, hold, (fault, *wait)).await
+    {
+        later.iter().for_each(|record| record.tether().pend());
+        return None;
     }
     // A held record keeps its second try.
     let again = todo.again && pause.is_some();

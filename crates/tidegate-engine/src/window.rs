@@ -196,7 +196,8 @@ impl Windowing {
 }
 
 /// Resolves when intake waits for items to settle and nothing in the flow moves: only closing the open windows can
-/// give back what it waits for. Looked at twice, because a record is in no count for a moment between two stages.
+/// give back what it waits for. Looked at twice, because a record is in no count for a moment between two stages. Never
+/// once the run is to stop: intake waits for nothing then, and open windows stay pending.
 async fn everything_waits(lane: &Lane) {
     if planted("windows starve intake") {
         return std::future::pending().await;
@@ -205,7 +206,8 @@ async fn everything_waits(lane: &Lane) {
     while still < 2 {
         lane.book.starved().await;
         tokio::time::sleep(LOOK).await;
-        let rests = lane.book.is_starved() && lane.book.is_idle() && lane.monitor.rests();
+        let goes_on = lane.cx.stop() == Stop::Go;
+        let rests = goes_on && lane.book.is_starved() && lane.book.is_idle() && lane.monitor.rests();
         still = if rests { still + 1 } else { 0 };
     }
 }
