@@ -11,6 +11,7 @@ use crate::calls::plan::Loss;
 use crate::calls::process::{Process, key_of};
 use crate::calls::round::Life;
 use crate::calls::texts::hash;
+use crate::calls::traffic::Sent;
 
 /// The longest rest of a breaker, its spread included, and what it takes to send afterwards.
 const REST: Duration = Duration::from_secs(150);
@@ -74,7 +75,7 @@ fn one(case: &Case<'_>, life: &Life) -> Option<String> {
 fn may_block(case: &Case<'_>, life: &Life) -> bool {
     const STOPS: [&str; 4] = ["insufficient_quota", "daily_quota", "payment_required", "wrong_key"];
     let tls = case.plan.lanes.iter().flat_map(|lane| &lane.losses).any(|loss| loss.what == Loss::Tls);
-    let stopped = |sent: &&crate::calls::traffic::Sent| {
+    let stopped = |sent: &&Sent| {
         sent.life == life.life
             && case.entry(sent).is_some_and(|entry| entry.acts.iter().any(|act| STOPS.contains(act)))
     };
@@ -90,9 +91,10 @@ fn held(case: &Case<'_>, life: &Life) -> Option<String> {
     let tried = |lane: usize| {
         let own = case.sent.iter().filter(|sent| sent.lane == lane && sent.life == life.life);
         let last = own.clone().map(|sent| sent.end.map_or(sent.at, |end| end.at)).max();
-        let early = |sent: &&crate::calls::traffic::Sent| sent.at + DRAIN < life.over;
-        let kept = |sent: &&crate::calls::traffic::Sent| {
-            case.good(sent) && !sent.texts.iter().any(|text| lost.contains(&(lane, *text)))
+        let early = |sent: &&Sent| sent.end.is_some_and(|end| end.at + DRAIN < life.over);
+        let kept = |sent: &&Sent| {
+            let lost = sent.texts.iter().any(|text| lost.contains(&(lane, *text)));
+            case.good(sent) && !lost && !is_piece(case, sent)
         };
         let good = own.clone().filter(early).filter(kept).map(|sent| sent.at).max();
         let waits = own.filter_map(|sent| sent.hint).max().unwrap_or_default();
@@ -112,6 +114,17 @@ fn held(case: &Case<'_>, life: &Life) -> Option<String> {
     let complaints: Vec<Option<String>> = (0..case.plan.lanes.len()).map(given_up).collect();
     // Others may be well; one must be to blame.
     if complaints.iter().any(Option::is_none) { None } else { complaints.into_iter().flatten().next() }
+}
+
+/// Whether `sent` may be a piece of a batch: the run gets no further before the other pieces are answered too.
+fn is_piece(case: &Case<'_>, sent: &Sent) -> bool {
+    let batches = case.lasting.books.batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    batches.iter().any(|batch| {
+        (batch.lane, batch.life) == (sent.lane, sent.life)
+            && (batch.begun..batch.over).contains(&sent.order)
+            && batch.texts.len() > sent.texts.len()
+            && sent.texts.iter().all(|text| batch.texts.contains(text))
+    })
 }
 
 /// Texts with an answer that came and was not kept at once, by lane: a run that gets no further for that is as held as one
