@@ -1,8 +1,10 @@
 //! The budget of extra calls: how many retries and hedges a lane may add to what it is asked for.
 //!
 //! Retries without a budget turn a service's trouble into three times its load. Every success earns a little, every
-//! repeat spends; a service that fails one call in twelve is carried at full speed, one that fails every call gets
-//! a few repeats a minute.
+//! repeat spends, and a repeat that is answered gets back what it spent: it did the service no harm. So a service that
+//! fails one call in five is carried at full speed, one that fails half of them gets one repeat for nine first tries,
+//! and one that fails every call gets a few repeats a minute. Without giving back, the repeats that are left when a run
+//! has no first tries any more would wait for the trickle, minutes for some seconds' work.
 
 use tokio::time::Instant;
 
@@ -62,7 +64,7 @@ impl Purse {
         }
     }
 
-    /// Gives back what was spent on a call that was never sent.
+    /// Gives back what was spent on a call that was never sent, or on a repeat that was answered.
     pub(super) fn refund(&mut self, extra: Extra) {
         match extra {
             Extra::No => {}
@@ -73,7 +75,12 @@ impl Purse {
     }
 
     /// A call was answered.
-    pub(super) fn earn(&mut self) {
+    pub(super) fn earn(&mut self, extra: Extra) {
+        match extra {
+            Extra::Retry | Extra::Throttled => self.refund(extra),
+            // What a hedge spent was for the second request, and that was sent.
+            Extra::No | Extra::Hedge => {}
+        }
         self.level = (self.level + EARNED).min(MOST);
         self.hedges = (self.hedges + HEDGED).min(HEDGES);
     }

@@ -127,7 +127,7 @@ impl State {
         }
         let tokens = usage.map_or(grant.wish.money.tokens, |usage| usage.input_tokens + usage.output_tokens);
         self.limiter.ended();
-        self.purse.earn();
+        self.purse.earn(grant.wish.extra);
         self.rests = 0;
         self.latency.record(now, took);
         self.counters.latency.record(took);

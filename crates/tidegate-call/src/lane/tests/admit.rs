@@ -208,6 +208,26 @@ async fn repeats_are_paid_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn repeats_that_are_answered_cost_nothing() {
+    let lane = Lane::new(name(), fixed(8));
+    let start = Instant::now();
+    // As at the end of a run: no first tries are left to earn anything, and one repeat in ten fails again.
+    for number in 0..1_000 {
+        let extra = if number % 2 == 0 { Extra::Throttled } else { Extra::Retry };
+        let ticket = send(&lane, Admission { extra, ..ask(1) }).await.unwrap();
+        ticket.settle(if number % 10 == 0 { bad(FailureKind::Refused) } else { good() });
+    }
+    assert!(start.elapsed() < ms(1), "{:?}", start.elapsed());
+    // Half of them failing is another matter: 500 are spent, five for each pair.
+    let again = Admission { extra: Extra::Retry, ..ask(1) };
+    for number in 0..200 {
+        let ticket = send(&lane, again).await.unwrap();
+        ticket.settle(if number % 2 == 0 { bad(FailureKind::Refused) } else { good() });
+    }
+    assert!(start.elapsed() > Duration::from_secs(300), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_repeats_are_paid_for_one_by_one() {
     let lane = Lane::new(name(), fixed(64));
     let again = Admission { extra: Extra::Retry, ..ask(1) };
