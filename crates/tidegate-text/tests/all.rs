@@ -197,6 +197,13 @@ proptest! {
     }
 }
 
+#[test]
+fn a_piece_of_repeated_text_and_blanks_is_no_chunk() {
+    let text = "<div>- <ul><li>| a | b |\n|---|---|\n# # # <ul><li>- ---\n<table><tr><td>1. # # > Some words. &\n\n<ul>\
+                <li><div><div><ul><li><div><div><div><div>---\n# # # ";
+    check_all("a.txt", text.as_bytes(), 8);
+}
+
 fn kind(name: &str, bytes: &[u8]) -> Option<FaultKind> {
     match parse(name, bytes, &ParseOptions::default()) {
         Ok(doc) => {

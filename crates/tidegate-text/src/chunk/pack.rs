@@ -96,13 +96,20 @@ impl<R: Ruler> Planner<'_, R> {
         let mut cutter = self.cutter(section);
         cutter.blocks = after(blocks, whole.start + said);
         let mut start = whole.start + said;
-        let mut done = start;
+        let (mut done, mut next) = (start, start);
         let mut first_start = whole.start;
-        let mut found = Vec::new();
+        let mut found: Vec<(std::ops::Range<usize>, usize)> = Vec::new();
         while start < whole.end {
             let cut = cutter.cut(start, done);
+            if cut.end <= done && start < next {
+                // What is repeated leaves no room for anything new: go on without it.
+                start = next;
+                continue;
+            }
             let span = trim(&self.doc.text, start..cut.end);
-            if !span.is_empty() {
+            let covered = found.last().map_or(whole.start, |(last, _)| last.end);
+            // A piece of which only the repeated part is not blank would say nothing new.
+            if !span.is_empty() && span.end > covered {
                 let counted = cut.counted.filter(|_| span == (start..cut.end));
                 let tokens = counted.unwrap_or_else(|| cutter.measure(span.start, span.end));
                 found.push((first_start.min(span.start)..span.end, tokens));
@@ -110,7 +117,8 @@ impl<R: Ruler> Planner<'_, R> {
             if cut.next >= whole.end || cut.end >= whole.end {
                 break;
             }
-            done = cut.end;
+            done = done.max(cut.end);
+            next = cut.next;
             start = cutter.overlap_start(start, &cut);
             first_start = usize::MAX;
         }
