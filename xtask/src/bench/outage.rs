@@ -68,7 +68,8 @@ pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
     aims.exactly("records answered", line.ok(), calls);
     // Those in flight when it begins, and then a probe now and then.
     aims.at_most("calls during the outage", told.during as f64, 2.0 * AT_ONCE as f64 + length);
-    aims.at_most("seconds to full speed", if back.is_nan() { f64::INFINITY } else { back }, 30.0);
+    // Probes come less and less often; what they add is no longer than the outage was.
+    aims.at_most("seconds to full speed", if back.is_nan() { f64::INFINITY } else { back }, length);
     aims.end(json!({
         "outage_seconds": length, "during": told.during, "per_second_before": told.before, "full_speed_after": told.back,
         "ours": line.json(Some(&judged)),
