@@ -30,6 +30,7 @@ usage: cargo xtask prove crash [--kills N] [--seed S] [--bin PATH] [--keep] [--m
        cargo xtask prove sim [--seeds N] [--seed S] [--mutants]
        cargo xtask prove manifest [--kills N] [--seed S] [--bin PATH] [--keep]
        cargo xtask prove real [--seed S]
+       cargo xtask prove properties [--rounds N] [--seed S]
 
 crash   kills `tidegate` at every named point and at random moments while documents change between
         the runs, lets it go on, and has checkers that share no code with the store judge the files.
@@ -42,15 +43,17 @@ manifest  indexes 2,000 URLs of servers that are slow, broken, hostile and chang
         fetches and goes on; the second run is sent only what changed. Judged by the servers' log.
 real    indexes, searches and asks with a model server that was not written here (llama.cpp's own). The
         first time it installs that server into an environment below `target`.
+properties  runs all tests again and again, each round with other cases drawn by the property tests.
 
     --kills N   random kills beside those at named points (default 60; 20 of calls, 6 of manifest)
     --seeds N   simulated worlds of each kind (default 2000)
+    --rounds N  how often all tests run (default 10), with seeds S, S + 1, …
     --seed S    where random choices start (default 1); the same seed repeats the same choices
     --bin PATH  use this binary, built with `--features killpoints`
     --mutant M  plant this bug only
     --keep      leave the folder of a failed round where it is
 ",
-    values: &["kills", "seeds", "seed", "bin", "mutant"],
+    values: &["kills", "seeds", "rounds", "seed", "bin", "mutant"],
     flags: &["mutants", "keep"],
 };
 
@@ -86,8 +89,19 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
         Some("sim") if args.has("mutants") => sim::mutants()?,
         Some("sim") => sim::worlds(args.number("seeds", 2_000)?, seed)?,
         Some("real") => real::show(seed)?,
+        Some("properties") => properties(args.number("rounds", 10)?, seed)?,
         _ => return Err(format!("prove what?\n\n{}", SPEC.help)),
     };
     println!("{note}");
     Ok(())
+}
+
+/// All tests, once for each seed; the error names the seed that repeats it.
+fn properties(rounds: u64, seed: u64) -> Result<String, String> {
+    for seed in seed..seed.saturating_add(rounds) {
+        println!("-- seed {seed}");
+        crate::test::tests(&[], seed)
+            .map_err(|error| format!("{error}; `PROPTEST_RNG_SEED={seed}` repeats it"))?;
+    }
+    Ok(format!("{rounds} rounds of all tests from seed {seed}: none failed"))
 }
