@@ -8,6 +8,7 @@ use tidegate_observe::ColorMode;
 
 use crate::ask_args::AskArgs;
 use crate::bench_args::{Bench, CallsArgs};
+use crate::eval_args::EvalArgs;
 use crate::help;
 use crate::index_args::IndexArgs;
 use crate::search_args::SearchArgs;
@@ -86,6 +87,9 @@ pub enum Command {
     /// Answer a question from indexed documents, in the words of a model
     #[command(after_help = help::ASK)]
     Ask(AskArgs),
+    /// Measure how well searches find what people judged relevant
+    #[command(after_help = help::EVAL)]
+    Eval(EvalArgs),
     /// Run the pipeline that a file describes
     #[command(after_help = help::RUN)]
     Run(RunArgs),

@@ -52,6 +52,18 @@ The model sees the passages that a search finds and nothing else; the numbers in
 of the passages listed below it. The same question over the same passages is paid for once. An answer
 that was cut short is shown as far as it came, and ends with exit code 1.";
 
+/// `tidegate eval --help`.
+pub const EVAL: &str = "\
+Examples:
+  tidegate eval questions.jsonl judged.tsv
+  tidegate eval questions.jsonl judged.tsv --mode hybrid --mode text --json
+
+A judgement is a line with a question's id, a document and a grade (0 is not relevant), between tabs
+or blanks: `7  docs/tides.md  2`. A document is named in full, by the end of its path, or, as a row
+of a file, by its id. TREC's and BEIR's files can be given as they are. Documents that nobody judged
+count as not relevant. Behind each figure stands where it would lie, 95 times of 100, had other
+questions of the same kind been asked.";
+
 /// `tidegate run --help`.
 pub const RUN: &str = "\
 Examples:

@@ -14,10 +14,12 @@ mod ask_args;
 mod bench_args;
 mod commands;
 mod errors;
+mod eval_args;
 mod exit;
 mod help;
 mod index_args;
 mod out;
+mod query_file;
 mod running;
 mod search_args;
 mod terminal;
@@ -64,6 +66,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
         Command::Index(args) => commands::index::run(args, global, terminal),
         Command::Search(args) => commands::search::run(args, global, terminal),
         Command::Ask(args) => commands::ask::run(args, global, terminal),
+        Command::Eval(args) => commands::eval::run(args, global, terminal),
         Command::Run(args) => commands::run::run(args, global, terminal),
         Command::ParserChild => Ok(Exit::Usage), // ran before anything was set up
         Command::Status => commands::status::run(global, terminal),

@@ -11,6 +11,7 @@ pub mod codec;
 pub mod context;
 pub mod counters;
 pub mod document;
+pub mod draws;
 pub mod embed;
 pub mod fault;
 pub mod hash;

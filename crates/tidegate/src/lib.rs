@@ -21,6 +21,7 @@ pub mod bench;
 pub mod config;
 mod doctor;
 mod embedding;
+pub mod eval;
 mod form;
 mod index;
 mod job;

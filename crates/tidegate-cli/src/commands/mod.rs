@@ -5,6 +5,7 @@ pub mod bench;
 pub mod completions;
 pub mod config;
 pub mod doctor;
+pub mod eval;
 pub mod index;
 pub mod init;
 pub mod journal;

@@ -1,27 +1,24 @@
 //! `tidegate search`.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, stdin};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tidegate::config::{self, Overrides};
 use tidegate::{Filter, Found, Hit, Index, Mode, SearchOptions, snippet};
-use tidegate_core::{Fault, FaultKind};
+use tidegate_core::Fault;
 use tidegate_observe::{HitView, Page, render_hits};
 use tokio::runtime::Runtime;
 
 use crate::args::Global;
 use crate::exit::Exit;
 use crate::out::Out;
+use crate::query_file::Questions;
 use crate::running::runtime;
 use crate::search_args::{self, SearchArgs};
 use crate::terminal::Terminal;
 
 /// Characters of a snippet: three lines of a terminal.
 const SNIPPET: usize = 240;
-/// Lines of a query file longer than this are a mistake.
-const LONGEST_QUERY: u64 = 1 << 20;
 
 /// Answers one query, or a file of them.
 pub fn run(args: &SearchArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Fault> {
@@ -109,13 +106,6 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// A line of a query file.
-#[derive(Deserialize)]
-struct Question {
-    id: serde_json::Value,
-    text: String,
-}
-
 /// An answer in a file of answers.
 #[derive(Serialize)]
 struct Answered<'a> {
@@ -125,46 +115,14 @@ struct Answered<'a> {
 }
 
 fn many(ask: &Asking, file: &Path, out: &mut Out) -> Result<(), Fault> {
-    let mut lines = open(file)?;
-    let mut number = 0;
-    loop {
-        let place = format!("{}:{}:1", file.display(), number + 1);
-        let mut line = String::new();
-        let read = std::io::Read::take(&mut lines, LONGEST_QUERY).read_line(&mut line).map_err(|error| {
-            config_fault("the line cannot be read".to_owned()).cause(error).during(&place)
-        })?;
-        if read == 0 {
-            return Ok(());
-        }
-        number += 1;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let question: Question = serde_json::from_str(&line).map_err(|error| {
-            config_fault("the line is not a query".to_owned())
-                .hint(r#"write one object a line: {"id": 1, "text": "what to look for"}"#)
-                .cause(error)
-                .during(&place)
-        })?;
-        let found = ask.find(&question.text).map_err(|fault| fault.during(&place))?;
+    let mut questions = Questions::open(file)?;
+    while let Some(question) = questions.next()? {
+        let found = ask.find(&question.text).map_err(|fault| fault.during(&question.place))?;
         out.json(&Answered { id: &question.id, answer: Answer::of(&found) })?;
         // A program that asks one question after the other waits for each answer.
         out.flush()?;
     }
-}
-
-fn open(file: &Path) -> Result<Box<dyn BufRead>, Fault> {
-    if file == Path::new("-") {
-        return Ok(Box::new(BufReader::new(stdin())));
-    }
-    let opened = File::open(file).map_err(|error| {
-        config_fault(format!("{} cannot be opened", PathBuf::from(file).display())).cause(error)
-    })?;
-    Ok(Box::new(BufReader::new(opened)))
-}
-
-fn config_fault(message: String) -> Fault {
-    Fault::new(FaultKind::Config, message)
+    Ok(())
 }
 
 /// How to look.

@@ -8,6 +8,7 @@ mod asking;
 mod bad_input;
 mod bench;
 mod enriching;
+mod evaluating;
 mod full_disk;
 mod journal;
 mod loopback;

@@ -47,6 +47,7 @@ fn help_says_what_it_said() {
         "journal stats",
         "journal prune",
         "doctor",
+        "eval",
         "bench",
         "bench provider",
         "mock-provider",
