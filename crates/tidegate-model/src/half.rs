@@ -1,8 +1,9 @@
 //! Half-precision floats, as the scales of the static table are stored.
 
 /// The value of an IEEE 754 binary16 given by its bits; every such value has an exact `f32`.
+#[must_use]
 #[inline(always)]
-pub(crate) fn f16_to_f32(bits: u16) -> f32 {
+pub fn f16_to_f32(bits: u16) -> f32 {
     const TO_F32_BIAS: f32 = f32::from_bits((127 + 127 - 15) << 23);
     let magnitude = u32::from(bits & 0x7FFF) << 13;
     // Shifted into place, the exponent is short by the difference of the biases; multiplying puts that right for

@@ -52,6 +52,7 @@ pub use endpoint::{AuthStyle, Endpoint};
 pub use family::{
     AnyChat, AnyEmbedding, AnyRerank, chat_codec, embedding_codec, model_names, prefixed, rerank_codec,
 };
+pub use half::f16_to_f32;
 pub use journal_key::{embedding_key, reply_key};
 pub use openai::{OpenaiChat, OpenaiEmbed, OpenaiRerank};
 pub use price::{Price, Prices};

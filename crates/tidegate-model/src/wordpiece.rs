@@ -153,6 +153,20 @@ impl WordPiece {
         self.split(text, &mut Ids(ids));
     }
 
+    /// The id of a token as it stands in the vocabulary, such as `[CLS]`.
+    #[must_use]
+    pub fn id(&self, token: &str) -> Option<u32> {
+        let (first, rest) = token.as_bytes().split_first()?;
+        let node = trie::child(&self.nodes, self.word, *first)?;
+        trie::id(rest.iter().try_fold(node, |node, &label| trie::child(&self.nodes, trie::base(node), label))?)
+    }
+
+    /// The largest id that a text can have.
+    #[must_use]
+    pub fn most_id(&self) -> u32 {
+        self.nodes.iter().filter_map(|node| trie::id(*node)).max().unwrap_or(self.unknown)
+    }
+
     fn split(&self, text: &str, sink: &mut impl Sink) {
         let bytes = text.as_bytes();
         let mut rare = Rare::default();

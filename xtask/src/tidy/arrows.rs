@@ -16,6 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["tidegate-store"],
     &["tidegate-call"],
     &["tidegate-model"],
+    &["tidegate-bert"],
     &["tidegate-connect"],
     &["tidegate-observe"],
     &["tidegate"],
@@ -31,6 +32,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("tidegate-store", &["tidegate-core"]),
     ("tidegate-call", &["tidegate-core"]),
     ("tidegate-model", &["tidegate-core"]),
+    ("tidegate-bert", &["tidegate-core", "tidegate-model"]),
     ("xtask", &["tidegate-core"]),
 ];
 
@@ -65,6 +67,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tar", &["tidegate-formats"]),
     ("ttf-parser", &["tidegate-formats"]),
     ("zip", &["tidegate-formats"]),
+    ("rten-gemm", &["tidegate-bert"]),
+    ("rten-simd", &["tidegate-bert"]),
+    ("rten-vecmath", &["tidegate-bert"]),
 ];
 
 /// One dependency of one crate.

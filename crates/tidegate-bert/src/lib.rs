@@ -1,0 +1,31 @@
+//! Models of the BERT family (MiniLM, BGE, E5, GTE) as embedders: read from a folder of their own files, run on this
+//! machine's cores.
+//!
+//! This crate must not contain the network, caches or configuration: a folder is handed in, and where it comes from is
+//! the façade's matter. Nor does it start threads: callers decide where texts are embedded, and each call keeps to the
+//! thread it is made on.
+//!
+//! A general runtime (ONNX) was refused: the family is one forward pass of a few hundred lines, and written out it is
+//! faster, a tenth of the size, and free of padding.
+
+#![forbid(unsafe_code)]
+
+mod alone;
+mod attention;
+mod bert;
+mod encoder;
+mod folder;
+mod gemm;
+mod linear;
+mod norm;
+mod pooling;
+mod prefix;
+mod quantise;
+mod spec;
+mod table;
+mod tensors;
+#[cfg(test)]
+mod tests;
+
+pub use bert::{Bert, BertOptions, Precision, Prefixes};
+pub use pooling::Pooling;
