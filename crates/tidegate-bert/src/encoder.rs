@@ -3,8 +3,6 @@
 //! The tokens of all texts stand one after another, without padding: linear layers see one long text, attention sees
 //! each by itself.
 
-use rten_simd::SimdUnaryOp;
-use rten_vecmath::{ApproxGelu, Gelu};
 use tidegate_core::Fault;
 
 use crate::attention::{self, Heads};
@@ -88,7 +86,7 @@ impl Encoder {
 
     fn attend(&self, layer: &Layer, texts: &[&[u32]], (rows, scratch): (&mut [f32], &mut Scratch)) {
         let Scratch { gemm, asked, gathered, out, linear, attention, .. } = scratch;
-        layer.ask.apply(gemm, rows, (asked, linear));
+        layer.ask.apply((gemm, rows), None, (asked, linear));
         gathered.resize(rows.len(), 0.0);
         let hidden = self.heads.count * self.heads.width;
         let mut from = 0;
@@ -97,20 +95,15 @@ impl Encoder {
             self.heads.attend(gemm, &asked[3 * from..3 * to], (&mut gathered[from..to], attention));
             from = to;
         }
-        layer.gather.apply(gemm, gathered, (out, linear));
+        layer.gather.apply((gemm, gathered), None, (out, linear));
         layer.after_attention.add(rows, out);
     }
 
     fn step(&self, layer: &Layer, rows: &mut [f32], scratch: &mut Scratch) {
         let Scratch { gemm, wide, out, linear, .. } = scratch;
         for rows in rows.chunks_mut(BLOCK * self.heads.count * self.heads.width) {
-            layer.widen.apply(gemm, rows, (wide, linear));
-            match self.activation {
-                Activation::Gelu => Gelu {}.map_mut(wide),
-                Activation::GeluTanh => ApproxGelu {}.map_mut(wide),
-                Activation::Relu => wide.iter_mut().for_each(|number| *number = number.max(0.0)),
-            }
-            layer.narrow.apply(gemm, wide, (out, linear));
+            layer.widen.apply((gemm, rows), Some(self.activation), (wide, linear));
+            layer.narrow.apply((gemm, wide), None, (out, linear));
             layer.after_step.add(rows, out);
         }
     }

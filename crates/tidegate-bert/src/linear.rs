@@ -1,10 +1,14 @@
 //! A linear layer, `x · weightsᵀ + bias`, in floats or in bytes.
 
+use rten_simd::SimdUnaryOp;
+use rten_vecmath::{ApproxGelu, Gelu};
+
 use crate::bert::Precision;
 use crate::gemm::Gemm;
-use crate::quantise::{self, Row, Tokens};
+use crate::quantise::{self, Outputs, Tokens};
+use crate::spec::Activation;
 
-/// A layer's weights, one row of `inputs` numbers for each output, and its bias.
+/// A layer's weights, one row of inputs for each output, and its bias.
 pub(crate) struct Weights {
     pub(crate) weights: Vec<f32>,
     pub(crate) bias: Vec<f32>,
@@ -20,60 +24,68 @@ pub(crate) struct Scratch {
 /// A layer, ready to be applied.
 pub(crate) struct Linear<G: Gemm> {
     inputs: usize,
-    bias: Vec<f32>,
+    outputs: usize,
     packed: Packed<G>,
 }
 
 enum Packed<G: Gemm> {
-    Floats(G::Floats),
-    Bytes(G::Integers, Vec<Output>),
-}
-
-/// What turns a sum of products of bytes into an output.
-#[derive(Clone, Copy)]
-struct Output {
-    scale: f32,
-    /// The sum of its weights: what the sum of products would be less if zero were one byte less.
-    shift: f32,
-    bias: f32,
+    /// With the bias.
+    Floats(G::Floats, Vec<f32>),
+    Bytes(G::Integers, Outputs),
 }
 
 impl<G: Gemm> Linear<G> {
     pub(crate) fn new(gemm: &G, Weights { weights, bias }: Weights, precision: Precision) -> Self {
-        let inputs = weights.len() / bias.len();
+        let outputs = bias.len();
+        let inputs = weights.len() / outputs;
         let packed = match precision {
-            Precision::F32 => Packed::Floats(gemm.pack(&weights, inputs)),
+            Precision::F32 => Packed::Floats(gemm.pack(&weights, inputs), bias),
             Precision::Int8 => {
                 let rows = quantise::rows(&weights, inputs, gemm.most());
-                let of = |((row, &scale), &bias): ((&[i8], &f32), &f32)| {
-                    let sum: i32 = row.iter().map(|&weight| i32::from(weight)).sum();
-                    Output { scale, shift: sum as f32 * scale, bias }
-                };
-                let outputs = rows.bytes.chunks_exact(inputs).zip(&rows.scales).zip(&bias).map(of).collect();
-                Packed::Bytes(gemm.pack_bytes(&rows.bytes, inputs), outputs)
+                Packed::Bytes(gemm.pack_bytes(&rows.bytes, inputs), Outputs::new(&rows, bias))
             }
         };
-        Self { inputs, bias, packed }
+        Self { inputs, outputs, packed }
     }
 
-    /// Applies it to rows; `out` becomes as long as it must be.
-    pub(crate) fn apply(&self, gemm: &G, x: &[f32], (out, scratch): (&mut Vec<f32>, &mut Scratch)) {
-        let outputs = self.bias.len();
-        out.resize(x.len() / self.inputs * outputs, 0.0);
+    /// Applies it to rows, and `then` to what comes; `out` becomes as long as it must be.
+    pub(crate) fn apply(
+        &self,
+        (gemm, x): (&G, &[f32]),
+        then: Option<Activation>,
+        (out, scratch): (&mut Vec<f32>, &mut Scratch),
+    ) {
+        out.resize(x.len() / self.inputs * self.outputs, 0.0);
         match &self.packed {
-            Packed::Floats(packed) => gemm.floats(x, (packed, &self.bias), out),
+            Packed::Floats(packed, bias) => {
+                gemm.floats(x, (packed, bias), out);
+                if let Some(then) = then {
+                    then.apply(out);
+                }
+            }
             Packed::Bytes(packed, columns) => {
                 let Scratch { tokens, sums } = scratch;
                 tokens.take(x, self.inputs);
                 sums.resize(out.len(), 0);
                 gemm.integers(&tokens.bytes, packed, sums);
-                let rows = out.chunks_exact_mut(outputs).zip(sums.chunks_exact(outputs));
-                for ((out, sums), &Row { scale, zero }) in rows.zip(&tokens.rows) {
-                    for (out, (&sum, column)) in out.iter_mut().zip(sums.iter().zip(columns)) {
-                        *out = (sum as f32 * column.scale - zero * column.shift) * scale + column.bias;
+                let rows = out.chunks_exact_mut(self.outputs).zip(sums.chunks_exact(self.outputs));
+                for ((out, sums), row) in rows.zip(&tokens.rows) {
+                    columns.take(sums, *row, out);
+                    if let Some(then) = then {
+                        then.apply(out);
                     }
                 }
             }
+        }
+    }
+}
+
+impl Activation {
+    fn apply(self, numbers: &mut [f32]) {
+        match self {
+            Self::Gelu => Gelu {}.map_mut(numbers),
+            Self::GeluTanh => ApproxGelu {}.map_mut(numbers),
+            Self::Relu => numbers.iter_mut().for_each(|number| *number = number.max(0.0)),
         }
     }
 }
