@@ -80,6 +80,15 @@ pub struct Bert {
 /// nothing, and what is made of them no longer fits a core's cache.
 const TOGETHER: usize = 512;
 
+/// What the identities of all models of this crate begin with.
+const FAMILY: &str = "bert/";
+
+/// Whether vectors of this name were made by a model of this crate.
+#[must_use]
+pub fn is_identity(name: &str) -> bool {
+    name.starts_with(FAMILY)
+}
+
 impl Bert {
     /// Reads a model from the folder with its files: `config.json`, `model.safetensors`, `vocab.txt` or
     /// `tokenizer.json`, and, where they are there, `modules.json`, its pooling, `sentence_bert_config.json`,
@@ -119,7 +128,7 @@ impl Bert {
         let parts = [weights.as_ref(), vocabulary.as_bytes(), said.as_bytes(), prefixes.document.as_bytes()];
         let hash = ContentHash::of_parts(&parts).to_hex();
         let identity =
-            format!("bert/{}x{}-{}@{}", spec.layers, spec.hidden, options.precision.name(), &hash[..12]);
+            format!("{FAMILY}{}x{}-{}@{}", spec.layers, spec.hidden, options.precision.name(), &hash[..12]);
         Ok(Self { identity, tokenizer, ends, encoder, hidden: spec.hidden, pooling, most_tokens, prefixes })
     }
 
@@ -229,7 +238,11 @@ impl Embedder for Bert {
 }
 
 impl Bert {
+    /// Puts the vectors of a group, which may be empty, into their places.
     fn fill(&self, (group, places): (&[&[u32]], &[usize]), vectors: &mut [Vec<f32>]) -> Result<(), Fault> {
+        if group.is_empty() {
+            return Ok(());
+        }
         for (place, vector) in places.iter().zip(self.run(group)?) {
             vectors[*place] = vector;
         }

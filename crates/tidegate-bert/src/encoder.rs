@@ -143,8 +143,9 @@ impl Reader<'_> {
 
     fn embeddings(&mut self, precision: Precision) -> Result<Embeddings, Fault> {
         let Spec { hidden, vocabulary, positions, types, .. } = *self.spec;
-        let tokens = self.tensor("embeddings.word_embeddings.weight", &[vocabulary, hidden])?;
-        let tokens = Table::new(tokens, hidden, precision);
+        let mut tokens = Table::new(precision);
+        let name = format!("{}embeddings.word_embeddings.weight", self.prefix);
+        self.tensors.each(&name, &[vocabulary, hidden], |rows| tokens.extend(rows, hidden))?;
         let mut positions = self.tensor("embeddings.position_embeddings.weight", &[positions, hidden])?;
         let kinds = self.tensor("embeddings.token_type_embeddings.weight", &[types, hidden])?;
         for position in positions.chunks_exact_mut(hidden) {

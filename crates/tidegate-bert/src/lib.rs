@@ -24,8 +24,6 @@ mod quantise;
 mod spec;
 mod table;
 mod tensors;
-#[cfg(test)]
-mod tests;
 
-pub use bert::{Bert, BertOptions, Precision, Prefixes};
+pub use bert::{Bert, BertOptions, Precision, Prefixes, is_identity};
 pub use pooling::Pooling;

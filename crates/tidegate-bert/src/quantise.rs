@@ -8,6 +8,7 @@ use rten_simd::{Isa, SimdOp};
 use rten_vecmath::MinMax;
 
 /// Rows of bytes with the scale of each.
+#[derive(Default)]
 pub(crate) struct Rows {
     pub(crate) bytes: Vec<i8>,
     pub(crate) scales: Vec<f32>,
@@ -16,6 +17,12 @@ pub(crate) struct Rows {
 /// Rounds rows of `width` numbers to whole multiples of a scale of their own, at most `most` of it.
 pub(crate) fn rows(numbers: &[f32], width: usize, most: f32) -> Rows {
     let mut out = Rows { bytes: Vec::with_capacity(numbers.len()), scales: Vec::new() };
+    append_rows((numbers, width), most, &mut out);
+    out
+}
+
+/// The same, after the rows that are there.
+pub(crate) fn append_rows((numbers, width): (&[f32], usize), most: f32, out: &mut Rows) {
     for row in numbers.chunks_exact(width) {
         let (low, high) = MinMax::new(row).dispatch();
         let scale = high.max(-low).max(f32::MIN_POSITIVE) / most;
@@ -23,7 +30,6 @@ pub(crate) fn rows(numbers: &[f32], width: usize, most: f32) -> Rows {
         out.bytes.extend(row.iter().map(|number| nearest(number * inverse) as i8));
         out.scales.push(scale);
     }
-    out
 }
 
 /// The nearest whole number of one that is far below 2^22. Adding 1.5 · 2^23 leaves no room for a fraction; the

@@ -11,10 +11,19 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(crate) fn new(numbers: Vec<f32>, width: usize, precision: Precision) -> Self {
+    /// A table without rows.
+    pub(crate) fn new(precision: Precision) -> Self {
         match precision {
-            Precision::F32 => Self::Floats(numbers),
-            Precision::Int8 => Self::Bytes(quantise::rows(&numbers, width, 127.0)),
+            Precision::F32 => Self::Floats(Vec::new()),
+            Precision::Int8 => Self::Bytes(Rows::default()),
+        }
+    }
+
+    /// Takes some more rows of `width` numbers.
+    pub(crate) fn extend(&mut self, numbers: &[f32], width: usize) {
+        match self {
+            Self::Floats(all) => all.extend_from_slice(numbers),
+            Self::Bytes(all) => quantise::append_rows((numbers, width), 127.0, all),
         }
     }
 

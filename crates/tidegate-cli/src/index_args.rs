@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tidegate::config::{ModelRef, Overrides, Period, Size, SourceType};
+use tidegate::config::{ModelRef, Overrides, Period, Precision, Size, SourceType};
 use tidegate_core::{Fault, FaultKind};
 
 /// `tidegate index`.
@@ -58,9 +58,13 @@ pub struct IndexArgs {
     #[arg(long, value_name = "N", help_heading = "What to make of it")]
     pub overlap: Option<u32>,
 
-    /// What makes vectors: builtin, none, or PROVIDER:MODEL, such as openai:text-embedding-3-small
-    #[arg(long, value_name = "MODEL", help_heading = "Models of providers")]
+    /// What makes vectors: builtin, minilm, ./FOLDER of a model, none, or PROVIDER:MODEL, such as
+    /// openai:text-embedding-3-small
+    #[arg(long, value_name = "MODEL", alias = "embedder", help_heading = "What makes vectors")]
     pub embed: Option<ModelRef>,
+    /// How a model on this machine computes: int8, or f32 at half the speed
+    #[arg(long, value_name = "KIND", requires = "embed", value_parser = precision, help_heading = "What makes vectors")]
+    pub precision: Option<Precision>,
     /// Where the provider is, for another service that speaks as it does
     #[arg(long, value_name = "URL", requires = "embed", help_heading = "Models of providers")]
     pub base_url: Option<String>,
@@ -68,10 +72,10 @@ pub struct IndexArgs {
     #[arg(long, value_name = "N", requires = "embed", help_heading = "Models of providers")]
     pub dimensions: Option<u32>,
     /// Words before every chunk, for models that were trained so, such as "passage: "
-    #[arg(long, value_name = "WORDS", requires = "embed", help_heading = "Models of providers")]
+    #[arg(long, value_name = "WORDS", requires = "embed", help_heading = "What makes vectors")]
     pub document_prefix: Option<String>,
     /// Words before every question, such as "query: "
-    #[arg(long, value_name = "WORDS", requires = "embed", help_heading = "Models of providers")]
+    #[arg(long, value_name = "WORDS", requires = "embed", help_heading = "What makes vectors")]
     pub query_prefix: Option<String>,
     /// Stop before more than this is spent, in the currency of the price table; what is done is kept
     #[arg(long, value_name = "MONEY", help_heading = "Models of providers")]
@@ -128,6 +132,7 @@ impl IndexArgs {
             embed: self.embed.clone(),
             base_url: self.base_url.clone(),
             dimensions: self.dimensions,
+            precision: self.precision,
             document_prefix: self.document_prefix.clone(),
             query_prefix: self.query_prefix.clone(),
             budget: self.budget,
@@ -178,6 +183,12 @@ impl IndexArgs {
         }
         Ok(Some(if fields || rows > 0 { SourceType::Jsonl } else { SourceType::Files }))
     }
+}
+
+/// Reads a precision.
+fn precision(text: &str) -> Result<Precision, String> {
+    let known = [Precision::Int8, Precision::F32];
+    known.into_iter().find(|one| one.name() == text).ok_or_else(|| "write int8 or f32".to_owned())
 }
 
 /// The URL that a path is.

@@ -71,6 +71,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
         Command::ParserChild => Ok(Exit::Usage), // ran before anything was set up
         Command::Status => commands::status::run(global, terminal),
         Command::Journal(args) => commands::journal::run(args, global, terminal),
+        Command::Model(args) => commands::model::run(args, global, terminal),
         Command::Doctor(args) => commands::doctor::run(args, global, terminal),
         Command::MockProvider(args) => commands::mock_provider::run(args, terminal),
         Command::Quarantine(args) => commands::quarantine::run(args, global, terminal),

@@ -158,7 +158,9 @@ impl WordPiece {
     pub fn id(&self, token: &str) -> Option<u32> {
         let (first, rest) = token.as_bytes().split_first()?;
         let node = trie::child(&self.nodes, self.word, *first)?;
-        trie::id(rest.iter().try_fold(node, |node, &label| trie::child(&self.nodes, trie::base(node), label))?)
+        trie::id(
+            rest.iter().try_fold(node, |node, &label| trie::child(&self.nodes, trie::base(node), label))?,
+        )
     }
 
     /// The largest id that a text can have.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate_call::{CallCx, LaneView, Priority};
-use tidegate_core::{Fault, FaultKind, Task, TraceId};
+use tidegate_core::{Embedder as _, Fault, FaultKind, Task, TraceId};
 use tidegate_model::{Chat, ChatParams, Text, is_another_model};
 use tidegate_sandbox::{Program, Protection};
 use tidegate_store::{OpenMode, Store};
 
 use crate::config::{Config, Embed, ModelRef, Stage};
 use crate::job::remembered_configs;
+use crate::models;
 use crate::parser;
 use crate::services::{Reached, RemoteChat, RemoteEmbedding, Services, UNKNOWN};
 
@@ -42,6 +43,13 @@ pub async fn doctor(config: &Config, parser: Option<Program>) -> Vec<Checked> {
     let mut checked = vec![store(config)];
     let mut seen = Vec::new();
     for config in std::iter::once(config.clone()).chain(remembered(config)) {
+        if let Some(embed) = config.embed().filter(|embed| embed.model.is_of_files()) {
+            let subject = format!("embed {}", embed.model);
+            if !seen.contains(&subject) {
+                seen.push(subject.clone());
+                checked.push(here(subject, embed));
+            }
+        }
         let services = match Services::new(&config) {
             Ok(services) => services,
             Err(fault) => {
@@ -93,6 +101,37 @@ fn models(config: &Config) -> Vec<(Work<'_>, ModelRef)> {
     answering.dedup();
     let answering = answering.into_iter().map(|model| (Work::Answer, model.clone()));
     embed.into_iter().chain(answering).filter(|(_, model)| model.provider().is_some()).collect()
+}
+
+/// Reads a model whose files are on this machine, and embeds a word with it.
+fn here(subject: String, embed: &Embed) -> Checked {
+    let mut checked = Checked { subject, facts: Vec::new(), fault: None };
+    if let Err(fault) = embed_here(embed, &mut checked.facts) {
+        checked.fault = Some(fault);
+    }
+    checked
+}
+
+fn embed_here(embed: &Embed, facts: &mut Facts) -> Result<(), Fault> {
+    if let Some(folder) = models::find(&embed.model)? {
+        facts.push(("at", folder.display().to_string()));
+    }
+    let started = Instant::now();
+    let Some(model) = models::open(embed)? else { return Ok(()) };
+    facts.push(("read in", format!("{} ms", started.elapsed().as_millis())));
+    facts.push(("vectors", model.identity().to_owned()));
+    facts.push(("dimensions", model.dimensions().to_string()));
+    facts.push(("pooling", model.pooling().name().to_owned()));
+    facts.push(("tokens", format!("at most {} of a text", model.max_tokens())));
+    for (name, words) in [("documents", &model.prefixes().document), ("questions", &model.prefixes().query)] {
+        if !words.is_empty() {
+            facts.push((name, format!("after {words:?}")));
+        }
+    }
+    let started = Instant::now();
+    model.embed(&["tidegate"], Task::Query)?;
+    facts.push(("answered in", format!("{:.1} ms", started.elapsed().as_secs_f64() * 1e3)));
+    Ok(())
 }
 
 /// Starts a parser child, to see how it is held.

@@ -1,36 +1,74 @@
-//! What makes the vectors of a pipeline: the table inside the program, or a model of a provider.
+//! What makes the vectors of a pipeline: the table inside the program, a model whose files are here, or a model of a
+//! provider.
 
 use std::sync::Arc;
 
-use tidegate_core::{Fault, FaultKind, Journal, Task, Tokenizer};
+use tidegate_core::{Embedder, Fault, FaultKind, Journal, Task, Tokenizer};
 use tidegate_model::Builtin;
 use tidegate_store::Store;
 
 use crate::config::{Config, Embed, Sink};
+use crate::models;
 use crate::services::{self, RemoteEmbedding, Services};
 
 /// What makes vectors.
 pub(crate) enum Embedding {
-    /// The table inside the program.
-    Local,
+    /// On this machine's cores.
+    Local(Local),
     /// A model of a provider.
     Remote(Arc<RemoteEmbedding>),
 }
 
-impl Embedding {
-    /// What `embed` names, for `task`; its vectors are kept in `journal`.
+/// An embedder of this machine.
+#[derive(Clone)]
+pub(crate) struct Local {
+    pub(crate) embedder: Arc<dyn Embedder>,
+    /// The most tokens of a text that its vector knows of, where more would be cut off.
+    pub(crate) longest: Option<usize>,
+    /// Texts that are worth another core: few where each takes milliseconds.
+    pub(crate) share: usize,
+}
+
+impl Local {
+    /// The table inside the program.
+    pub(crate) fn builtin() -> Self {
+        Self { embedder: Arc::new(Builtin), longest: None, share: 16 }
+    }
+
+    /// What makes the vectors of `config`, if that works on this machine; the table inside the program also where none
+    /// are made, to measure chunks.
     ///
     /// # Errors
-    /// [`FaultKind::Config`]: a provider or key that is not there, a model without vectors; faults of a first call,
-    /// where the length of the vectors must be asked for.
+    /// As [`Self::open`].
+    pub(crate) fn of(config: &Config) -> Result<Option<Self>, Fault> {
+        config.embed().map_or_else(|| Ok(Some(Self::builtin())), Self::open)
+    }
+
+    /// What `embed` names, if that works on this machine.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`]: a model that is not there, or cannot be run.
+    pub(crate) fn open(embed: &Embed) -> Result<Option<Self>, Fault> {
+        if embed.model.provider().is_some() {
+            return Ok(None);
+        }
+        let Some(bert) = models::open(embed)? else { return Ok(Some(Self::builtin())) };
+        let longest = Some(bert.max_tokens());
+        Ok(Some(Self { embedder: Arc::new(bert), longest, share: 2 }))
+    }
+}
+
+impl Embedding {
+    /// The model of a provider that `embed` names, for `task`; its vectors are kept in `journal`.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`]: a provider or key that is not there, a model without vectors; faults of a first call, where
+    /// the length of the vectors must be asked for.
     pub(crate) async fn open(
         (task, embed): (Task, &Embed),
         (services, store): (&Services, &Store),
         journal: Option<Arc<dyn Journal>>,
     ) -> Result<Self, Fault> {
-        if embed.model.provider().is_none() {
-            return Ok(Self::Local);
-        }
         let known = store.models()?;
         let remote = services::open(services, (task, embed), (&known, journal)).await?;
         Ok(Self::Remote(Arc::new(remote)))
@@ -39,7 +77,7 @@ impl Embedding {
     /// The name under which its vectors are kept.
     pub(crate) fn identity(&self) -> &str {
         match self {
-            Self::Local => Builtin::IDENTITY,
+            Self::Local(local) => local.embedder.identity(),
             Self::Remote(remote) => remote.identity(),
         }
     }
@@ -47,9 +85,22 @@ impl Embedding {
     /// What measures texts for it.
     pub(crate) fn tokenizer(&self) -> Arc<dyn Tokenizer> {
         match self {
-            Self::Local => Arc::new(Builtin),
+            Self::Local(local) => Arc::new(TokenizerOf(local.embedder.clone())),
             Self::Remote(remote) => remote.tokenizer(),
         }
+    }
+}
+
+/// The tokenizer of an embedder, which belongs to it.
+struct TokenizerOf(Arc<dyn Embedder>);
+
+impl Tokenizer for TokenizerOf {
+    fn token_starts(&self, text: &str, starts: &mut Vec<u32>) {
+        self.0.tokenizer().token_starts(text, starts);
+    }
+
+    fn count(&self, text: &str) -> usize {
+        self.0.tokenizer().count(text)
     }
 }
 

@@ -18,7 +18,7 @@ use tidegate_store::{
 };
 
 use crate::config::{self, Config};
-use crate::embedding::{Embedding, unmixed};
+use crate::embedding::{Embedding, Local, unmixed};
 use crate::pipeline;
 use crate::services::Services;
 use crate::source::Opened;
@@ -93,11 +93,15 @@ impl Job {
     /// [`FaultKind::Config`] for paths that do not exist, [`FaultKind::Guarded`] while another run holds the
     /// pipeline or where an output would be overwritten, storage faults.
     pub async fn open(config: &Config, options: JobOptions<'_>) -> Result<Self, Fault> {
-        // Sources first: a mistyped path must not leave an empty store behind.
+        // Sources and models first: a mistyped path must not leave an empty store behind.
         let services = Arc::new(Services::new(config)?);
         let opened = Opened::new(config, &services, (options.watch, options.once))?;
+        let local = Local::of(config)?;
         let store = open_store(config)?;
-        let embedding = open_embedding(config, (&services, &store)).await?;
+        let embedding = match local {
+            Some(local) => Embedding::Local(local),
+            None => open_remote(config, (&services, &store)).await?,
+        };
         unmixed(config, &embedding, &store)?;
         let built = pipeline::build(config, options.parser.as_ref(), (&services, &store, &embedding))?;
         let (run, fingerprint) = (run_id(), config.fingerprint());
@@ -243,6 +247,7 @@ fn remembered(config: &Config) -> Result<Settings, Fault> {
     config.source.make_absolute();
     config.sink.make_absolute();
     config.limits.make_absolute();
+    config.stages.iter_mut().for_each(config::Stage::make_absolute);
     let internal = |error| Fault::new(FaultKind::Internal, "the settings are not JSON").cause(error);
     let source = serde_json::to_vec(&config.source.paths()).map_err(internal)?;
     let kind = config.source.kind().name();
@@ -324,9 +329,9 @@ fn engine_options(config: &Config) -> Options {
     }
 }
 
-/// What makes the vectors; the table inside the program also where none are made, to measure chunks.
-async fn open_embedding(config: &Config, (services, store): (&Services, &Store)) -> Result<Embedding, Fault> {
-    let Some(embed) = config.embed() else { return Ok(Embedding::Local) };
+async fn open_remote(config: &Config, (services, store): (&Services, &Store)) -> Result<Embedding, Fault> {
+    let internal = || Fault::new(FaultKind::Internal, "nothing makes vectors, neither here nor elsewhere");
+    let embed = config.embed().ok_or_else(internal)?;
     Embedding::open((Task::Document, embed), (services, store), Some(Arc::new(store.clone()))).await
 }
 

@@ -26,6 +26,7 @@ mod form;
 mod index;
 mod job;
 mod lazy;
+pub mod models;
 mod parser;
 mod pipeline;
 mod questions;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tidegate_core::{Batch, Cpu, Each, Fault};
 use tidegate_engine::Flow;
-use tidegate_model::Builtin;
 use tidegate_sandbox::Program;
 use tidegate_store::Store;
 use tidegate_text::{ChunkOptions, ParseOptions};
@@ -92,10 +91,16 @@ fn parse_stage(config: &Config, parse: &config::Parse, parser: Option<Program>) 
 }
 
 fn chunk_stage(chunk: &config::Chunk, embedding: &Embedding) -> Arc<dyn Cpu> {
+    // What a model would cut off is never put into a chunk.
+    let longest = match embedding {
+        Embedding::Local(local) => local.longest.unwrap_or(usize::MAX),
+        Embedding::Remote(_) => usize::MAX,
+    };
+    let max_tokens = chunk.max_tokens.min(longest);
     let options = ChunkOptions {
-        max_tokens: chunk.max_tokens,
-        overlap_tokens: chunk.overlap_tokens,
-        min_tokens: chunk.min_tokens,
+        max_tokens,
+        overlap_tokens: chunk.overlap_tokens.min(max_tokens / 2),
+        min_tokens: chunk.min_tokens.min(max_tokens / 2),
     };
     Arc::new(ChunkStage::new(embedding.tokenizer(), options))
 }
@@ -106,8 +111,9 @@ fn embed_stage(
     (_, store, embedding): (&Services, &Store, &Embedding),
 ) -> (Work, Arc<EmbedCounts>) {
     match embedding {
-        Embedding::Local => {
-            let stage = EmbedStage::new(Arc::new(Builtin), Arc::new(store.clone()), embed.batch);
+        Embedding::Local(local) => {
+            let stage = EmbedStage::new(local.embedder.clone(), Arc::new(store.clone()), embed.batch)
+                .in_shares_of(local.share);
             let counts = stage.counts();
             // Two groups at once: one waits for the journal while the other is computed.
             (Work::Batch(or(embed.concurrency, 2), Arc::new(stage)), counts)

@@ -1,14 +1,15 @@
 //! Embedding questions with whatever made the vectors of a store.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_call::{CallCx, Priority};
-use tidegate_core::{Embedder as _, Fault, FaultKind, Journal, Task, TraceId};
+use tidegate_core::{Embedder, Fault, FaultKind, Journal, Task, TraceId};
 use tidegate_model::{Builtin, Text};
 use tidegate_store::Store;
 use tokio::sync::OnceCell;
 
-use crate::config::Config;
+use crate::config::{Config, ModelRef};
+use crate::embedding::Local;
 use crate::job::remembered_configs;
 use crate::lazy::Lazy;
 use crate::services::{self, RemoteEmbedding, Services};
@@ -16,7 +17,24 @@ use crate::services::{self, RemoteEmbedding, Services};
 /// What embeds the questions to a store.
 pub(crate) struct Questions {
     identity: String,
-    remote: Option<Remote>,
+    by: By,
+}
+
+/// What embeds.
+enum By {
+    /// The table inside the program.
+    Builtin,
+    /// A model whose files are on this machine.
+    Here(Here),
+    /// A model of a provider.
+    Remote(Box<Remote>),
+}
+
+/// A model of files; read when the first question needs it, so that a search for words needs none.
+struct Here {
+    /// What may say where it is, best first.
+    configs: Vec<Config>,
+    model: Mutex<Option<Arc<dyn Embedder>>>,
 }
 
 /// A model of a provider; reached when the first question needs it, so that a search for words needs no key.
@@ -30,12 +48,12 @@ struct Remote {
 impl Questions {
     /// What made the vectors of `store`. `config` comes before what the store remembers.
     pub(crate) fn new(store: &Store, config: &Config) -> Result<Self, Fault> {
-        let here = || Self { identity: Builtin::IDENTITY.to_owned(), remote: None };
+        let builtin = || Self { identity: Builtin::IDENTITY.to_owned(), by: By::Builtin };
         let models = store.models()?;
         // A store has vectors of one model; see `embedding::unmixed`.
-        let Some((identity, _)) = models.into_iter().next() else { return Ok(here()) };
+        let Some((identity, _)) = models.into_iter().next() else { return Ok(builtin()) };
         if identity == Builtin::IDENTITY {
-            return Ok(here());
+            return Ok(builtin());
         }
         let mut configs = vec![config.clone()];
         for mut remembered in remembered_configs(store)? {
@@ -45,8 +63,12 @@ impl Questions {
             remembered.limits.prices.clone_from(&config.limits.prices);
             configs.push(remembered);
         }
-        let remote = Remote { store: store.clone(), configs, model: OnceCell::new() };
-        Ok(Self { identity, remote: Some(remote) })
+        let by = if tidegate_bert::is_identity(&identity) {
+            By::Here(Here { configs, model: Mutex::default() })
+        } else {
+            By::Remote(Box::new(Remote { store: store.clone(), configs, model: OnceCell::new() }))
+        };
+        Ok(Self { identity, by })
     }
 
     /// The name of the vectors.
@@ -56,18 +78,23 @@ impl Questions {
 
     /// The vector of a question, where it can be made on this machine.
     pub(crate) fn embed_here(&self, question: &str) -> Result<Vec<f32>, Fault> {
-        if self.remote.is_some() {
-            let message =
-                format!("questions to this store are embedded by {}, which must be asked", self.identity);
-            return Err(Fault::new(FaultKind::Config, message).hint("use `Index::find`, or search for words"));
-        }
-        let mut vectors = Builtin.embed(&[question], Task::Query)?;
+        let mut vectors = match &self.by {
+            By::Builtin => Builtin.embed(&[question], Task::Query)?,
+            By::Here(here) => here.reach(&self.identity)?.embed(&[question], Task::Query)?,
+            By::Remote(_) => {
+                let message =
+                    format!("questions to this store are embedded by {}, which must be asked", self.identity);
+                return Err(
+                    Fault::new(FaultKind::Config, message).hint("use `Index::find`, or search for words")
+                );
+            }
+        };
         vectors.pop().ok_or_else(|| Fault::new(FaultKind::Internal, "a question without a vector"))
     }
 
     /// The vector of a question.
     pub(crate) async fn embed(&self, question: &str) -> Result<Vec<f32>, Fault> {
-        let Some(remote) = &self.remote else { return self.embed_here(question) };
+        let By::Remote(remote) = &self.by else { return self.embed_here(question) };
         let model = remote.model.get_or_try_init(|| remote.reach(&self.identity)).await?;
         let tokens = model.tokenizer().count(question);
         let text = Text::new(question, u32::try_from(tokens).unwrap_or(u32::MAX));
@@ -79,6 +106,45 @@ impl Questions {
             None => Err(Fault::new(FaultKind::Internal, "a question without an answer")),
         }
     }
+}
+
+impl Here {
+    /// The model of this name, read the first time it is wanted.
+    fn reach(&self, identity: &str) -> Result<Arc<dyn Embedder>, Fault> {
+        let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = &*model {
+            return Ok(model.clone());
+        }
+        let mut why = None;
+        for embed in self.configs.iter().filter_map(Config::embed).filter(|embed| embed.model.is_of_files()) {
+            match Local::open(embed) {
+                Ok(Some(found)) if found.embedder.identity() == identity => {
+                    return Ok(model.insert(found.embedder).clone());
+                }
+                Ok(Some(found)) => {
+                    why = why.or_else(|| Some(another(&embed.model, (found.embedder.identity(), identity))));
+                }
+                Ok(None) => {}
+                Err(fault) => why = Some(fault),
+            }
+        }
+        Err(why.unwrap_or_else(|| unknown(identity)).during("embedding the question"))
+    }
+}
+
+/// What is there is not what made the vectors.
+fn another(name: &ModelRef, (found, wanted): (&str, &str)) -> Fault {
+    let message = format!("{name} is {found}, but these vectors are of {wanted}");
+    Fault::new(FaultKind::Config, message)
+        .hint("put the files back that they were made with, index again into another store, or search for words with --mode text")
+}
+
+fn unknown(identity: &str) -> Fault {
+    Fault::new(
+        FaultKind::Config,
+        format!("how {identity} is reached, which made these vectors, is not known"),
+    )
+    .hint("name the pipeline.toml with --config, or search for words with --mode text")
 }
 
 impl Remote {
@@ -100,12 +166,6 @@ impl Remote {
                 Err(fault) => why = Some(fault),
             }
         }
-        Err(why.unwrap_or_else(|| {
-            Fault::new(
-                FaultKind::Config,
-                format!("how {identity} is reached, which made these vectors, is not known"),
-            )
-            .hint("name the pipeline.toml with --config, or search for words with --mode text")
-        }))
+        Err(why.unwrap_or_else(|| unknown(identity)))
     }
 }

@@ -66,7 +66,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("quick-xml", &["tidegate-formats"]),
     ("tar", &["tidegate-formats"]),
     ("ttf-parser", &["tidegate-formats"]),
-    ("zip", &["tidegate-formats"]),
+    ("zip", &["tidegate", "tidegate-formats"]),
     ("rten-gemm", &["tidegate-bert"]),
     ("rten-simd", &["tidegate-bert"]),
     ("rten-vecmath", &["tidegate-bert"]),

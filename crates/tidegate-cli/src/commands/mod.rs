@@ -11,6 +11,7 @@ pub mod init;
 pub mod journal;
 pub mod killpoints;
 pub mod mock_provider;
+pub mod model;
 pub mod parser_child;
 pub mod quarantine;
 pub mod run;

@@ -9,7 +9,7 @@ use super::model::Config;
 use super::model_ref::ModelRef;
 use super::sink::{Sink, Vectors};
 use super::source::{RowFormat, Source};
-use super::stage::Stage;
+use super::stage::{Precision, Stage};
 
 /// Raised whenever parsing or chunking gives other text for the same bytes, so that documents are worked on again.
 pub const TEXT_VERSION: u32 = 2;
@@ -29,6 +29,8 @@ struct Decisive<'a> {
     dimensions: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     document_prefix: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precision: Option<Precision>,
     output: Option<(&'a [String], Vectors)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     asked: Vec<Asked<'a>>,
@@ -121,6 +123,7 @@ impl Config {
                 .embed()
                 .map(|embed| &*embed.document_prefix)
                 .filter(|prefix| !prefix.is_empty()),
+            precision: self.embed().map(|embed| embed.precision).filter(|own| *own != Precision::default()),
             output: match &self.sink {
                 Sink::Store => None,
                 Sink::Jsonl(sink) => Some((&sink.fields, sink.vectors)),

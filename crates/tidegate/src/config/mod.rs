@@ -62,4 +62,4 @@ pub use secret::SecretRef;
 pub use sink::{JsonlSink, Sink, Vectors, WebhookSink};
 pub use size::Size;
 pub use source::{Files, Jsonl, RowFormat, Source, SourceType, Stdin, Tail, Urls};
-pub use stage::{Chunk, Embed, Parse, Stage};
+pub use stage::{Chunk, Embed, Parse, Precision, Stage};

@@ -1,4 +1,4 @@
-//! Which model does the work: one inside the program, or one of a provider.
+//! Which model does the work: one inside the program, one whose files are on this machine, or one of a provider.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,10 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A model: `"builtin"`, `"none"`, or `"PROVIDER:MODEL"`, such as `"openai:text-embedding-3-small"`.
+use crate::models::KNOWN;
+
+/// A model: `"builtin"`, `"none"`, the name of one that can be fetched (`"minilm"`), the folder of one (`"./bge-small"`),
+/// or `"PROVIDER:MODEL"`, such as `"openai:text-embedding-3-small"`.
 ///
 /// ```
 /// use tidegate::config::ModelRef;
@@ -24,6 +27,10 @@ pub enum ModelRef {
     Builtin,
     /// None.
     None,
+    /// A model that is known by name and was fetched: on this machine's cores.
+    Known(&'static str),
+    /// A folder with the files of a model of the BERT family: on this machine's cores.
+    Folder(String),
     /// A model of a provider.
     Remote {
         /// The provider: a section `[providers.NAME]`, or the name of a profile.
@@ -40,6 +47,18 @@ impl ModelRef {
         Self::Remote { provider: provider.into(), model: model.into() }
     }
 
+    /// Whether it is a model of files on this machine.
+    #[must_use]
+    pub fn is_of_files(&self) -> bool {
+        matches!(self, Self::Known(_) | Self::Folder(_))
+    }
+
+    /// Whether it makes vectors only.
+    #[must_use]
+    pub fn only_embeds(&self) -> bool {
+        self.is_of_files() || *self == Self::Builtin
+    }
+
     /// The provider, if it is a provider's.
     #[must_use]
     pub fn provider(&self) -> Option<&str> {
@@ -48,6 +67,11 @@ impl ModelRef {
             _ => None,
         }
     }
+}
+
+/// Whether a text is the path of a folder: it says so by how it begins, as no name of a provider can.
+fn is_folder(text: &str) -> bool {
+    matches!(text, "." | "..") || ["./", "../", "/"].iter().any(|begin| text.starts_with(begin))
 }
 
 /// Whether a name can stand for a provider.
@@ -67,9 +91,22 @@ impl FromStr for ModelRef {
             "none" => return Ok(Self::None),
             _ => {}
         }
+        if let Some(known) = KNOWN.iter().find(|known| known.name == text) {
+            return Ok(Self::Known(known.name));
+        }
         let shown = text.escape_debug();
+        if is_folder(text) {
+            let plain = !text.chars().any(char::is_control);
+            return if plain {
+                Ok(Self::Folder(text.to_owned()))
+            } else {
+                Err(format!("`{shown}` is no folder"))
+            };
+        }
         let Some((provider, model)) = text.split_once(':') else {
-            return Err(format!("`{shown}` names no provider; write PROVIDER:MODEL, builtin or none"));
+            return Err(format!(
+                "`{shown}` names no provider; write PROVIDER:MODEL, minilm, ./FOLDER, builtin or none"
+            ));
         };
         if !is_name(provider) {
             return Err(format!("`{shown}`: the provider must be letters, digits, `-` or `_`"));
@@ -86,6 +123,8 @@ impl fmt::Display for ModelRef {
         match self {
             Self::Builtin => f.write_str("builtin"),
             Self::None => f.write_str("none"),
+            Self::Known(name) => f.write_str(name),
+            Self::Folder(path) => f.write_str(path),
             Self::Remote { provider, model } => write!(f, "{provider}:{model}"),
         }
     }
@@ -113,7 +152,7 @@ impl JsonSchema for ModelRef {
         json_schema!({
             "type": "string",
             "format": "model",
-            "pattern": "^(builtin|none|[A-Za-z0-9_-]{1,64}:.+)$"
+            "pattern": "^(builtin|none|minilm|\\.|\\.?\\.?/.*|[A-Za-z0-9_-]{1,64}:.+)$"
         })
     }
 }
@@ -124,10 +163,32 @@ mod tests {
 
     #[test]
     fn a_model_is_read_as_it_is_written() {
-        for text in ["builtin", "none", "openai:a", "ollama:nomic-embed-text:v1.5", "my_vllm:BAAI/bge-m3"] {
+        for text in [
+            "builtin",
+            "none",
+            "minilm",
+            "./bge",
+            "../m:1",
+            "/srv/e5-small",
+            ".",
+            "openai:a",
+            "ollama:nomic-embed-text:v1.5",
+            "my_vllm:BAAI/bge-m3",
+        ] {
             assert_eq!(text.parse::<ModelRef>().unwrap().to_string(), text);
         }
-        for text in ["", "openai", "openai:", ":m", "a b:m", "openai: m", "x:\u{1b}[2J", "Builtin"] {
+        for text in [
+            "",
+            "openai",
+            "openai:",
+            ":m",
+            "a b:m",
+            "openai: m",
+            "x:\u{1b}[2J",
+            "Builtin",
+            "bge/small",
+            "./\n",
+        ] {
             text.parse::<ModelRef>().unwrap_err();
         }
     }

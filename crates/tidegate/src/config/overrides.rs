@@ -12,6 +12,7 @@ use super::period::Period;
 use super::raw::Raw;
 use super::size::Size;
 use super::source::SourceType;
+use super::stage::Precision;
 
 /// What a command line set; `None` where it said nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -56,6 +57,8 @@ pub struct Overrides {
     pub passages: Option<u32>,
     /// `--dimensions`.
     pub dimensions: Option<u32>,
+    /// `--precision`.
+    pub precision: Option<Precision>,
     /// `--document-prefix`.
     pub document_prefix: Option<String>,
     /// `--query-prefix`.
@@ -114,6 +117,12 @@ impl Overrides {
             ("stage.chunk", "max_tokens", "--chunk-tokens", number(self.max_tokens)),
             ("stage.embed", "model", "--embed", self.embed.as_ref().map(|model| model.to_string().into())),
             ("stage.embed", "dimensions", "--dimensions", number(self.dimensions)),
+            (
+                "stage.embed",
+                "precision",
+                "--precision",
+                self.precision.map(|precision| precision.name().into()),
+            ),
             ("stage.embed", "document_prefix", "--document-prefix", text(self.document_prefix)),
             ("stage.embed", "query_prefix", "--query-prefix", text(self.query_prefix)),
             ("stage.chunk", "overlap_tokens", "--overlap", number(self.overlap_tokens)),

@@ -8,13 +8,14 @@ use toml::{Table, Value};
 
 use super::catalogue::Catalogue;
 use super::model::Config;
+use super::model_ref::ModelRef;
 use super::origin::{Origin, Origins};
 use super::overrides::Overrides;
 use super::raw::{Place, Raw};
 use super::secret::SecretRef;
 use super::sink::Sink;
 use super::source::Source;
-use super::stage::Stage;
+use super::stage::{Embed, Stage};
 use super::{check, env, file, print, validate};
 
 /// A configuration file that was read.
@@ -180,6 +181,9 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
                 path.into_iter().for_each(|path| *path = joined(folder, path));
             }
             Stage::Http(http) => http.headers.files().for_each(|path| *path = joined(folder, path)),
+            Stage::Embed(Embed { model: ModelRef::Folder(path), .. }) if ours("stage.embed.model") => {
+                *path = joined(folder, path);
+            }
             Stage::Parse(_) | Stage::Chunk(_) | Stage::Embed(_) => {}
         }
     }

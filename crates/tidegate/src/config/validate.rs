@@ -9,6 +9,7 @@ use super::model_ref::ModelRef;
 use super::origin::{Origin, Origins};
 use super::sink::{Sink, Vectors};
 use super::source::{Source, Urls};
+use super::stage::Precision;
 
 /// Checks every rule.
 ///
@@ -144,17 +145,30 @@ impl Rules<'_> {
                 own,
                 "stage.embed.dimensions",
                 must,
-                "leave it out: the model inside the program has one length",
+                "leave it out: a model on this machine has one length",
             )?;
             for (key, words) in [
                 ("stage.embed.document_prefix", &embed.document_prefix),
                 ("stage.embed.query_prefix", &embed.query_prefix),
             ] {
-                let own = words.is_empty() || embed.model.provider().is_some();
-                self.need(own, key, "belongs to a model of a provider", "leave it out")?;
+                let own = words.is_empty() || embed.model != ModelRef::Builtin;
+                self.need(
+                    own,
+                    key,
+                    "belongs to a model that was trained with words",
+                    "leave it out: builtin was not",
+                )?;
                 let must = format!("has more than {MOST_WORDS} bytes");
                 self.need(words.len() <= MOST_WORDS, key, &must, "")?;
             }
+            let own = embed.precision == Precision::default() || embed.model.is_of_files();
+            let hint = "leave it out, or name a model such as minilm or ./FOLDER";
+            self.need(
+                own,
+                "stage.embed.precision",
+                "belongs to a model whose files are on this machine",
+                hint,
+            )?;
             let must = format!("({}) must be at most {MOST_CORES}", embed.concurrency);
             self.need(embed.concurrency <= MOST_CORES, "stage.embed.concurrency", &must, "")?;
         }
@@ -232,8 +246,8 @@ impl Rules<'_> {
         self.need(ask.max_tokens >= 1, "ask.max_tokens", &must, "")?;
         let must = format!("({}) must be from 0 to 2", ask.temperature);
         self.need((0.0..=2.0).contains(&ask.temperature), "ask.temperature", &must, "")?;
-        let answers = ask.model != ModelRef::Builtin;
-        self.need(answers, "ask.model", "is builtin, which makes vectors and no answers", A_MODEL)?;
+        let must = format!("is {}, which makes vectors and no answers", ask.model);
+        self.need(!ask.model.only_embeds(), "ask.model", &must, A_MODEL)?;
         self.fallback()?;
         let share = self.config.sweep.max_share;
         let must = format!("({share}) must be from 0 to 1");
@@ -242,8 +256,8 @@ impl Rules<'_> {
 
     fn fallback(&self) -> Result<(), Fault> {
         let ask = &self.config.ask;
-        let answers = ask.fallback != ModelRef::Builtin;
-        self.need(answers, "ask.fallback", "is builtin, which makes vectors and no answers", A_MODEL)?;
+        let must = format!("is {}, which makes vectors and no answers", ask.fallback);
+        self.need(!ask.fallback.only_embeds(), "ask.fallback", &must, A_MODEL)?;
         let (fresh, stale) = (ask.fresh_for.duration(), ask.stale_for.duration());
         let must = format!("({}) must be more than ask.fresh_for ({})", ask.stale_for, ask.fresh_for);
         let hint = "set fresh_for too: without it kept answers never grow old";

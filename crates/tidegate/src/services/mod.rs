@@ -70,6 +70,11 @@ pub(crate) fn http() -> Http {
     over_http(proxies())
 }
 
+/// The same, for answers of up to so many bytes.
+pub(crate) fn http_up_to(bytes: u64) -> Http {
+    Http::new(HttpSettings { proxies: proxies(), max_body: bytes, ..HttpSettings::default() })
+}
+
 fn over_http(proxies: Proxies) -> Http {
     Http::new(HttpSettings { proxies, ..HttpSettings::default() })
 }

@@ -30,6 +30,7 @@ pub struct EmbedStage {
     counts: Arc<EmbedCounts>,
     claims: Claims,
     batch: usize,
+    share: usize,
 }
 
 type Vectors = HashMap<ContentHash, Arc<[f32]>>;
@@ -38,7 +39,14 @@ impl EmbedStage {
     /// A stage that embeds up to `batch` texts together and keeps their vectors in `journal`.
     #[must_use]
     pub fn new(embedder: Arc<dyn Embedder>, journal: Arc<dyn Journal>, batch: usize) -> Self {
-        Self { embedder, journal, counts: Arc::default(), claims: Claims::default(), batch: batch.max(1) }
+        let (counts, claims) = Default::default();
+        Self { embedder, journal, counts, claims, batch: batch.max(1), share: MIN_SHARE }
+    }
+
+    /// The same, which gives a core no fewer than so many texts.
+    #[must_use]
+    pub fn in_shares_of(self, texts: usize) -> Self {
+        Self { share: texts.max(1), ..self }
     }
 
     /// What it did, readable while it runs.
@@ -102,7 +110,7 @@ impl EmbedStage {
 
     /// Spreads texts over the cores, in order.
     async fn embed(&self, cx: &Cx, texts: Vec<String>) -> Result<Vec<Arc<[f32]>>, Fault> {
-        let share = texts.len().div_ceil(cx.compute.width().max(1)).max(MIN_SHARE);
+        let share = texts.len().div_ceil(cx.compute.width().max(1)).max(self.share);
         let expected = texts.len();
         let mut texts = texts.into_iter();
         let mut parts = Vec::new();
@@ -129,7 +137,7 @@ impl EmbedStage {
     }
 }
 
-/// Fewer texts than this are not worth another core.
+/// Fewer texts than this are not worth another core, where nothing else is said.
 const MIN_SHARE: usize = 16;
 
 #[async_trait]

@@ -132,6 +132,9 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
             format!("{stages}[sink]\ntype = \"webhook\"\n{url}KEY\n")
         }
         ("ask", None) if key.name == "stale_for" => "[ask]\nfresh_for = \"1s\"\nKEY\n".to_owned(),
+        ("stage", Some("embed")) if key.name == "precision" => {
+            format!("{stages}model = \"minilm\"\nKEY\n") // is one of a model whose files are here
+        }
         ("stage", Some("embed")) if !["model", "batch", "concurrency"].contains(&&*key.name) => {
             format!("{stages}model = \"a:b\"\nKEY\n") // a length or words to choose belong to a provider's model
         }

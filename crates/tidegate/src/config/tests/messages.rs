@@ -74,8 +74,19 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         ),
         (
             "[[stage]]\ntype = \"embed\"\nmodel = \"built-in\"",
-            "pipeline.toml:3:1: stage.embed.model: `built-in` names no provider; write PROVIDER:MODEL, builtin or none",
+            "pipeline.toml:3:1: stage.embed.model: `built-in` names no provider; write PROVIDER:MODEL, minilm, ./FOLDER, \
+             builtin or none",
             "",
+        ),
+        (
+            "[[stage]]\ntype = \"parse\"\n[[stage]]\ntype = \"chunk\"\n[[stage]]\ntype = \"embed\"\nprecision = \"f32\"",
+            "pipeline.toml:7:1: stage.embed.precision belongs to a model whose files are on this machine",
+            "leave it out, or name a model such as minilm or ./FOLDER",
+        ),
+        (
+            "[ask]\nmodel = \"minilm\"",
+            "pipeline.toml:2:1: ask.model is minilm, which makes vectors and no answers",
+            "name a model of a provider, such as openai:gpt-4o-mini or ollama:llama3.2",
         ),
         (
             "[[stage]]\ntype = \"parse\"\n[[stage]]\ntype = \"parse\"",
