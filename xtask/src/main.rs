@@ -1,4 +1,4 @@
-//! The project's own tasks: demo, test, tidy, corpus, bench, prove.
+//! The project's own tasks: demo, test, tidy, corpus, bench, fuzz, prove.
 //!
 //! This crate must not contain anything a user of tidegate needs: it builds, runs, measures and judges the other
 //! crates from outside, through their commands, and knows none of their internals.
@@ -13,6 +13,7 @@ mod args;
 mod bench;
 mod corpus;
 mod demo;
+mod fuzz;
 mod measure;
 mod need;
 mod prove;
@@ -35,6 +36,7 @@ The project's own tasks.
     cargo xtask tidy   [--quick]           crate arrows, formatting, lints, licences, floors, house rules
     cargo xtask corpus [--out DIR]         gather real documents of this machine to measure on
     cargo xtask bench  [NAME…]             measure, beside peers where there are any
+    cargo xtask fuzz   [TARGET…]           feed every parser with damaged files
     cargo xtask prove  crash|calls|sim|real
                                            kill it at every point, also while it calls a provider; run it
                                            in simulated worlds; use it with a server not written here
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(words),
         "corpus" => corpus::run(words),
         "bench" => bench::run(words),
+        "fuzz" => fuzz::run(words),
         "prove" => prove::run(words),
         other => Err(format!("there is no task `{other}`\n\n{HELP}")),
     };

@@ -51,6 +51,10 @@ pub(crate) fn all(steps: &mut Steps, quick: bool) {
 fn formatting() -> Result<String, String> {
     shell_run(cargo().args(["fmt", "--all", "--check"]))
         .map_err(|error| format!("{error}\nhint: cargo fmt --all"))?;
+    // A workspace of its own, which `--all` does not reach.
+    let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml"];
+    shell_run(cargo().args(fuzz).args(["--", "--check"]))
+        .map_err(|error| format!("{error}\nhint: cargo {}", fuzz.join(" ")))?;
     Ok(String::new())
 }
 

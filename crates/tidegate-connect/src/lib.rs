@@ -9,6 +9,7 @@ mod changes;
 mod decode;
 mod fetch;
 mod files;
+mod fuzz;
 pub mod guard;
 mod head;
 mod jsonl;
@@ -37,6 +38,8 @@ mod watch;
 mod webhook;
 
 pub use files::Files;
+/// Lines of lists and of rows, for whoever wants to feed them with bytes of their own.
+pub use fuzz::fuzz_lines;
 pub use jsonl::{Jsonl, RowOptions};
 pub use jsonl_sink::{JsonlOptions, JsonlSink};
 pub use key::{decode_key, encode_key};

@@ -30,4 +30,4 @@ pub use limits::Limits;
 pub use parent::{Job, Options, Pool, Program, Reply};
 pub use part::{Listener, Part, Request};
 /// The frames of the pipes, for whoever wants to feed them with bytes of their own.
-pub use wire::fuzz_answers;
+pub use wire::{fuzz_answers, fuzz_job, fuzz_seed};

@@ -7,7 +7,7 @@ use super::{metadata, verdict};
 use crate::shell::{files, read, root};
 
 /// Tasks of this crate that documents may name.
-const TASKS: &[&str] = &["demo", "test", "tidy", "corpus", "bench", "prove"];
+const TASKS: &[&str] = &["demo", "test", "tidy", "corpus", "bench", "fuzz", "prove"];
 
 /// The check.
 pub(super) fn check() -> Result<String, String> {

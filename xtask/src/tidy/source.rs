@@ -54,7 +54,7 @@ fn is_crate_root(path: &str) -> bool {
     match parts.as_slice() {
         ["crates", name, "src", "lib.rs"] => !name.is_empty(),
         ["crates", name, "src", "main.rs"] => !Path::new(&format!("crates/{name}/src/lib.rs")).exists(),
-        ["xtask", "src", "main.rs"] => true,
+        ["xtask", "src", "main.rs"] | ["fuzz", "src", "lib.rs"] => true,
         _ => false,
     }
 }

@@ -66,6 +66,16 @@ pub(super) fn read(
     }
 }
 
+/// Whether a line names a document.
+pub(crate) fn fuzz_line(line: &[u8], policy: Policy, secrets: &BTreeMap<String, HeaderValue>) -> bool {
+    let Ok(Some(entry)) = read(line, policy, secrets) else { return false };
+    assert!(!entry.id.is_empty() && !entry.line.is_empty(), "a document without a name");
+    assert!(entry.headers.iter().all(|(name, _)| !name.as_str().is_empty()));
+    let again = Url::parse(entry.url.as_str(), policy);
+    assert!(again.is_ok_and(|again| again.as_str() == entry.url.as_str()), "a URL that is not in one form");
+    true
+}
+
 /// What a document is called whose URL is refused: as far as that can be told, what it would be called otherwise.
 fn typed_id(url: &str) -> Option<String> {
     let plain = url.len() <= 1_024 && !url.contains(['?', '@', '#']) && url.contains("://");

@@ -20,5 +20,6 @@ mod spool;
 mod tests;
 mod unpack;
 
+pub(crate) use entry::fuzz_line;
 pub use list::Manifest;
 pub use options::{LaneOf, ManifestOptions};

@@ -7,11 +7,13 @@ mod cursor;
 mod document;
 mod fault;
 mod frame;
+mod fuzz;
 mod job;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use frame::{Answer, HEADER, Inbox, Kind, read_header, send};
+pub use fuzz::{fuzz_answers, fuzz_job, fuzz_seed};
 pub(crate) use job::Header;
 
 pub(crate) use document::{decode as decode_part, encode as encode_part};
@@ -28,23 +30,4 @@ impl Garbled {
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
-}
-
-/// Reads `bytes` as a parent reads what a child answers, and returns how many frames made sense before the end or the
-/// first that did not: for fuzzing, which wants to see that nothing else can happen.
-#[must_use]
-pub fn fuzz_answers(bytes: &[u8]) -> usize {
-    let mut inbox = Inbox::new(1 << 20);
-    let mut frames = 0;
-    for piece in bytes.chunks(4_096) {
-        inbox.put(piece);
-        loop {
-            match inbox.next() {
-                Ok(Some(_)) => frames += 1,
-                Ok(None) => break,
-                Err(_) => return frames,
-            }
-        }
-    }
-    frames
 }
