@@ -18,10 +18,12 @@ mod index;
 mod knee;
 mod memory;
 mod outage;
+mod parsers;
 mod peers;
 mod poison;
 mod quality;
 mod quota;
+mod sandbox;
 mod search;
 mod startup;
 mod versus;
@@ -37,7 +39,9 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     index     documents/s, MB/s and peak memory on real documents; a second run
     html      HTML to text, beside selectolax
     chunk     chunking, beside chonkie and LangChain
-    formats   PDF, Office, EPUB, mail and more: files read, words found beside second tools, speed
+    formats   PDF, Office, EPUB, mail and more: files read, words found beside second tools, speed beside
+              kreuzberg, pypdfium2 and unstructured
+    sandbox   what it costs to have files parsed by children that may be killed
     calls     20,000 calls to a provider, beside scripts: share of the limit, CPU a call, memory
     quota     6,000 requests and 1 M tokens a minute: share used, refusals; limits known and unknown
     waterfall 100 users at once: the last answer and the first words, one by one, by threads, at once
@@ -49,7 +53,8 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     search    p50, p99 and recall at 200,000 and 1,000,000 vectors
     quality   nDCG@10 and recall@100 of text, vector and hybrid on labelled data
 
-    --corpus DIR   documents to measure on (default target/corpus; see `cargo xtask corpus`), as DIR by itself
+    --corpus DIR   documents to measure on (default target/corpus; see `cargo xtask corpus`; for formats and
+                   sandbox target/documents; see `cargo xtask corpus --documents`), as DIR by itself
     --data DIR     for quality: docs.jsonl, queries.jsonl {id, text}, qrels.tsv
     --small        for memory a tenth of the size, for what calls a provider a shorter run
 ",
@@ -61,6 +66,8 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
 pub(crate) struct Setting {
     /// Real documents.
     corpus: PathBuf,
+    /// Real documents that only a child process may parse.
+    documents: PathBuf,
     /// Labelled data.
     data: Option<PathBuf>,
     /// A tenth of the size.
@@ -75,6 +82,14 @@ impl Setting {
         }
         Err(format!("there is no {}\nhint: cargo xtask corpus", self.corpus.display()))
     }
+
+    /// The folder of real PDF, Office and other documents; an error if it is not there.
+    fn documents(&self) -> Result<&PathBuf, String> {
+        if self.documents.is_dir() {
+            return Ok(&self.documents);
+        }
+        Err(format!("there is no {}\nhint: cargo xtask corpus --documents", self.documents.display()))
+    }
 }
 
 /// A bench returns its figures, having printed its table.
@@ -86,6 +101,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("html", html::measure),
     ("chunk", chunk::measure),
     ("formats", formats::measure),
+    ("sandbox", sandbox::measure),
     ("calls", calls::measure),
     ("quota", quota::measure),
     ("waterfall", waterfall::measure),
@@ -107,8 +123,10 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
     let is_folder =
         |word: &&String| !BENCHES.iter().any(|(name, _)| name == word) && Path::new(word).is_dir();
     let folder = args.words.iter().find(is_folder).map(String::as_str);
+    let named = args.text("corpus").or(folder).map(PathBuf::from);
     let setting = Setting {
-        corpus: args.text("corpus").or(folder).map_or_else(crate::corpus::default_place, PathBuf::from),
+        corpus: named.clone().unwrap_or_else(crate::corpus::default_place),
+        documents: named.unwrap_or_else(crate::corpus::documents::default_place),
         data: args.text("data").map(PathBuf::from),
         small: args.has("small"),
     };

@@ -9,9 +9,11 @@ use crate::Done;
 use crate::args::{Args, Spec};
 use crate::shell::{run as shell_run, target};
 
+pub(crate) mod documents;
+
 const SPEC: Spec = Spec {
     help: "\
-usage: cargo xtask corpus [--out DIR] [--most N] [--install]
+usage: cargo xtask corpus [--out DIR] [--most N] [--install] [--documents]
 
 Copies text, Markdown and HTML documents of this machine into DIR (default: target/corpus): package
 documentation, Perl and Python documentation, the Rust toolchain's books. Sizes from 1 KB to 500 KB,
@@ -19,9 +21,12 @@ compressed ones unpacked, a limited number of each folder. The same machine give
 
     --most N    stop at N documents (default 6000)
     --install   first install documentation packages (Debian, as root)
+    --documents instead gather PDF, Office, OpenDocument, EPUB, RTF and mail files into DIR (default:
+                target/documents), of Debian packages and of sources of Python packages, which are
+                downloaded and unpacked below target
 ",
     values: &["out", "most"],
-    flags: &["install"],
+    flags: &["install", "documents"],
 };
 
 /// Packages whose documentation is large, varied and free.
@@ -40,6 +45,9 @@ const PER_TOP: usize = 1500;
 /// The task.
 pub(crate) fn run(raw: Vec<String>) -> Done {
     let Some(args) = Args::parse(&SPEC, raw)? else { return Ok(()) };
+    if args.has("documents") {
+        return documents::gather(&args.text("out").map_or_else(documents::default_place, PathBuf::from));
+    }
     if args.has("install") {
         let mut apt = Command::new("apt-get");
         apt.env("DEBIAN_FRONTEND", "noninteractive").args([

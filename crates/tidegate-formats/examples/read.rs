@@ -1,7 +1,8 @@
 //! Reads files and says what each cost: the worker of `cargo xtask bench formats`.
 //!
 //! `read LIST FOLDER` reads the files named on the lines of LIST, writes the text of the n-th to `FOLDER/n.txt`, and
-//! prints one line of JSON for each. `read FILE` prints the text and the blocks of one file.
+//! prints one line of JSON for each, and one at
+//! the end with the most memory it had. `read FILE` prints the text and the blocks of one file.
 
 #![allow(clippy::print_stdout)]
 
@@ -93,7 +94,14 @@ fn measure(list: &str, folder: &Path) -> std::io::Result<()> {
         });
         writeln!(std::io::stdout(), "{line}")?;
     }
-    Ok(())
+    writeln!(std::io::stdout(), "{}", json!({"peak": peak_bytes()}))
+}
+
+/// The most memory this process ever had; 0 where the system does not tell.
+fn peak_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().map_or(0, |kib| kib * 1024)
 }
 
 fn cpu_seconds() -> f64 {

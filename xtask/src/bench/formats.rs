@@ -4,16 +4,18 @@
 //! files with at least twenty words. Order, tables and headings are not compared: few tools have them. What the second
 //! tool misses or says twice counts against nobody but this figure, so that it is a floor, not a grade.
 //!
-//! Speed is that of reading alone, in one process, of files that were read from disk before.
+//! Speed is that of reading alone, in one process, of files that were read from disk before. The machine may be busy:
+//! CPU seconds and their ratios within one run are what can be compared. `--small` leaves the other parsers out.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Row, Setting, peers, table};
+use super::{Row, Setting, parsers, peers, table};
 
-const EXTENSIONS: &[&str] = &["pdf", "docx", "pptx", "xlsx", "odt", "odp", "ods", "epub", "eml", "rtf"];
+pub(super) const EXTENSIONS: &[&str] =
+    &["pdf", "docx", "pptx", "xlsx", "odt", "odp", "ods", "epub", "eml", "rtf"];
 
 /// Files with fewer words say little: one more or less is a tenth.
 const FEW_WORDS: u64 = 20;
@@ -36,13 +38,15 @@ struct Tally {
 
 pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let files = peers::files(setting.corpus()?, EXTENSIONS)?;
+    let files = peers::files(setting.documents()?, EXTENSIONS)?;
     if files.is_empty() {
-        return Err(format!("no {} in {}", EXTENSIONS.join(", "), setting.corpus()?.display()));
+        return Err(format!("no {} in {}", EXTENSIONS.join(", "), setting.documents()?.display()));
     }
     let list = peers::list(&folder.path().join("files"), &files)?;
     let texts = folder.path().to_string_lossy().into_owned();
-    let ours = peers::example("tidegate-formats", "read", &[&list, &texts])?;
+    let mut ours = peers::example("tidegate-formats", "read", &[&list, &texts])?;
+    let peak =
+        ours.pop().and_then(|last| last["peak"].as_u64()).ok_or("the reader did not say what it took")?;
     let theirs = peers::readers(&[&list, &texts])?;
     if ours.len() != files.len() || theirs.len() != files.len() {
         return Err(format!("{} files, {} read, {} compared", files.len(), ours.len(), theirs.len()));
@@ -54,7 +58,10 @@ pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
         tallies.entry(format.unwrap_or_default()).or_default().count(ours, theirs);
     }
     show(&tallies);
-    Ok(tallies.iter().map(|(format, tally)| (format.clone(), tally.figures())).collect())
+    let figures: Value = tallies.iter().map(|(format, tally)| (format.clone(), tally.figures())).collect();
+    let beside =
+        if setting.small { Value::Null } else { parsers::beside(&files, &ours, peak, folder.path())? };
+    Ok(json!({"formats": figures, "beside": beside, "peak": peak}))
 }
 
 impl Tally {

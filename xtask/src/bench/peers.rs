@@ -42,6 +42,17 @@ pub(super) fn readers(words: &[&str]) -> Result<Vec<Value>, String> {
     run_script(&environment_of("bench-venv-formats", "requirements-formats.txt")?, "formats.py", words)
 }
 
+/// Runs the script that parses documents as other tools do. Its lines, and what it said last if it did not end well.
+pub(super) fn parser(words: &[&str]) -> Result<(Vec<Value>, String), String> {
+    let interpreter = environment_of("bench-venv-parsers", "requirements-parsers.txt")?;
+    let mut command = Command::new(interpreter);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").arg(root().join("bench/peers/parsers.py")).args(words);
+    let ran = command.output().map_err(|error| format!("cannot start a parser: {error}"))?;
+    let said = String::from_utf8_lossy(&ran.stderr);
+    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    Ok((lines(&String::from_utf8_lossy(&ran.stdout))?, format!("{} {last}", ran.status)))
+}
+
 fn run_script(interpreter: &Path, name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
     let mut command = Command::new(interpreter);
     command.env("PYTHONDONTWRITEBYTECODE", "1").arg(root().join("bench/peers").join(name)).args(words);

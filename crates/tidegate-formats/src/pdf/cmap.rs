@@ -1,5 +1,6 @@
 //! Maps from the codes of a font to text or to glyphs, as PDF files carry them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Entries of one map, at most: a font has at most 65,536 glyphs.
@@ -38,16 +39,16 @@ impl Cmap {
     }
 
     /// The text of a code.
-    pub(super) fn text(&self, code: u32) -> Option<String> {
+    pub(super) fn text(&self, code: u32) -> Option<Cow<'_, str>> {
         if let Some(text) = self.text.get(&code) {
-            return Some(text.clone());
+            return Some(Cow::Borrowed(text));
         }
         let after = self.ranges.partition_point(|range| range.0 <= code);
         let (low, _, units) = self.ranges[..after].iter().rev().take(8).find(|range| code <= range.1)?;
-        let mut units = units.clone();
-        let last = units.last_mut()?;
-        *last = last.wrapping_add((code - low) as u16);
-        Some(String::from_utf16_lossy(&units))
+        let (last, first) = units.split_last()?;
+        let last = last.wrapping_add((code - low) as u16);
+        let units = first.iter().copied().chain([last]);
+        Some(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
     }
 
     /// The glyph id of a code.
@@ -222,7 +223,11 @@ mod tests {
             2 beginbfchar <0001> <0041> <0002> <00660069> endbfchar % words
             2 beginbfrange <0010> <0012> <0061> <0020> <0021> [<0078> <D83DDE00>] endbfrange endcmap",
         );
-        let found: Vec<_> = [1, 2, 0x10, 0x12, 0x21, 0x13].iter().map(|code| cmap.text(*code)).collect();
+        let found: Vec<_> = [1, 2, 0x10, 0x12, 0x21, 0x13]
+            .iter()
+            .map(|code| cmap.text(*code))
+            .map(|text| text.map(Cow::into_owned))
+            .collect();
         let expect = [Some("A"), Some("fi"), Some("a"), Some("c"), Some("😀"), None];
         assert_eq!(found, expect.map(|text| text.map(str::to_owned)));
         assert_eq!(cmap.code_length(b"\0\x01rest"), Some(2));

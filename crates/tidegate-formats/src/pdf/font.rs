@@ -1,5 +1,7 @@
 //! Fonts: from the bytes of a string to text and widths.
 
+use std::borrow::Cow;
+
 use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use tidegate_core::Fault;
 
@@ -47,7 +49,7 @@ enum Encoding {
 /// A glyph of a string.
 pub(super) struct Shown<'f> {
     /// Its text; `None` if nobody knows.
-    pub(super) text: Option<std::borrow::Cow<'f, str>>,
+    pub(super) text: Option<Cow<'f, str>>,
     /// Its width as a share of the font size.
     pub(super) width: f32,
     /// Whether it is the single byte 32, which word spacing widens.
@@ -126,7 +128,7 @@ impl Font {
                     let (code, tail) = rest.split_at(length);
                     rest = tail;
                     let (number, cid) = composite.numbers(code);
-                    let text = composite.text(code, number, cid).map(std::borrow::Cow::Owned);
+                    let text = composite.text(code, number, cid);
                     each(Shown { text, width: self.widths.get(cid) * self.scale, is_blank: code == [32] });
                 }
             }
@@ -164,7 +166,7 @@ impl Composite {
         }
     }
 
-    fn text(&self, code: &[u8], number: u32, cid: u32) -> Option<String> {
+    fn text(&self, code: &[u8], number: u32, cid: u32) -> Option<Cow<'_, str>> {
         if let Some(text) = self.to_text.text(number).filter(|text| is_text(text)) {
             return Some(plain(text));
         }
@@ -172,12 +174,12 @@ impl Composite {
             Encoding::Utf16 => {
                 let units: Vec<u16> =
                     code.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
-                String::from_utf16(&units).ok()
+                String::from_utf16(&units).ok().map(Cow::Owned)
             }
             Encoding::Legacy(encoding) => encoding
                 .decode_without_bom_handling_and_without_replacement(code)
-                .map(std::borrow::Cow::into_owned),
-            _ => self.glyphs.get(&u16::try_from(cid).ok()?).cloned().map(plain),
+                .map(|text| Cow::Owned(text.into_owned())),
+            _ => self.glyphs.get(&u16::try_from(cid).ok()?).map(|text| plain(Cow::Borrowed(text))),
         }
     }
 }
@@ -213,7 +215,7 @@ fn type_3_scale(dict: &Dict<'_>) -> f32 {
 
 fn embedded(descriptor: &Dict<'_>, key: &str, budget: &mut Budget<'_>) -> Result<Option<Vec<u8>>, Fault> {
     let Some(stream) = descriptor.get::<Stream<'_>>(key) else { return Ok(None) };
-    Ok(decode(&stream, budget)?.map(std::borrow::Cow::into_owned))
+    Ok(decode(&stream, budget)?.map(Cow::into_owned))
 }
 
 /// The text of each code: the font's map to text first, then the names its differences give, then its base encoding.
@@ -249,9 +251,10 @@ fn simple_codes(
     });
     let text = |code: u8| {
         let mapped = to_text.text(u32::from(code)).filter(|text| is_text(text));
-        let named = || differences[usize::from(code)].clone();
-        let inner = || built_in.get(&code).cloned();
-        mapped.or_else(named).or_else(inner).or_else(|| base.char_of(code).map(String::from)).map(plain)
+        let named = || differences[usize::from(code)].clone().map(Cow::Owned);
+        let inner = || built_in.get(&code).map(|text| Cow::Borrowed(text.as_str()));
+        let based = || base.char_of(code).map(|c| Cow::Owned(String::from(c)));
+        mapped.or_else(named).or_else(inner).or_else(based).map(|text| plain(text).into_owned())
     };
     Ok((0..=255).map(text).collect())
 }
@@ -301,7 +304,7 @@ fn is_text(text: &str) -> bool {
 }
 
 /// Without ligatures, which no query contains, and with plain spaces.
-fn plain(text: String) -> String {
+fn plain(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.is_ascii() {
         return text;
     }
@@ -318,5 +321,5 @@ fn plain(text: String) -> String {
             c => out.push(c),
         }
     }
-    out
+    Cow::Owned(out)
 }

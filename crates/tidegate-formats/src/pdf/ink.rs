@@ -231,7 +231,7 @@ impl Pen<'_, '_> {
                         Object::String(text) => self.show(text.as_bytes())?,
                         Object::Number(number) => {
                             let shift = -number.as_f64() / 1000.0 * self.state.size * self.state.stretch;
-                            self.matrix = Matrix::shift(shift, 0.0).then(self.matrix);
+                            self.matrix = self.matrix.stepped(shift, 0.0);
                         }
                         _ => {}
                     }
@@ -248,7 +248,7 @@ impl Pen<'_, '_> {
     }
 
     fn next_line(&mut self, x: f64, y: f64) {
-        self.set_line(Matrix::shift(x, y).then(self.line));
+        self.set_line(self.line.stepped(x, y));
     }
 
     fn font(&mut self, name: &Name<'_>, resources: &Resources<'_>) -> Result<Option<Rc<Font>>, Fault> {
@@ -351,7 +351,7 @@ impl Pen<'_, '_> {
                 None => self.ink.unknown += 1,
             }
             let space = char_space + if shown.is_blank { word_space } else { 0.0 };
-            self.matrix = Matrix::shift(width + space * stretch, 0.0).then(self.matrix);
+            self.matrix = self.matrix.stepped(width + space * stretch, 0.0);
         });
         if self.ink.text.len() > self.limit {
             return Err(crate::draft::too_much_text(self.limit));
@@ -369,7 +369,7 @@ impl Pen<'_, '_> {
             return;
         }
         let [a, b, c, d, e, f] = placed.0;
-        let (along, up) = (a.hypot(b), c.hypot(d));
+        let (along, up) = placed.lengths();
         let size = (up * self.state.size).abs();
         let (x, y) = (e + c * rise, f + d * rise);
         // The nearest quarter turn, and the place in a frame turned back by it.

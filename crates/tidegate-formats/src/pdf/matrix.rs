@@ -24,6 +24,19 @@ impl Matrix {
         ])
     }
 
+    /// The same after a step along its own axes: what each glyph does.
+    pub(super) fn stepped(self, x: f64, y: f64) -> Self {
+        let [a, b, c, d, e, f] = self.0;
+        Self([a, b, c, d, x * a + y * c + e, x * b + y * d + f])
+    }
+
+    /// How long a step of length one along its first axis, and its second, is.
+    pub(super) fn lengths(&self) -> (f64, f64) {
+        let length = |along: f64, across: f64| if across == 0.0 { along.abs() } else { along.hypot(across) };
+        let [a, b, c, d, ..] = self.0;
+        (length(a, b), length(d, c))
+    }
+
     /// Quarter turns of a page, clockwise.
     pub(super) fn turned(quarters: u8) -> Self {
         match quarters % 4 {
