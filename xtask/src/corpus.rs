@@ -13,7 +13,7 @@ pub(crate) mod documents;
 
 const SPEC: Spec = Spec {
     help: "\
-usage: cargo xtask corpus [--out DIR] [--most N] [--install] [--documents]
+usage: cargo xtask corpus [--out DIR] [--most N] [--install] [--documents [--from DIR]]
 
 Copies text, Markdown and HTML documents of this machine into DIR (default: target/corpus): package
 documentation, Perl and Python documentation, the Rust toolchain's books. Sizes from 1 KB to 500 KB,
@@ -24,8 +24,10 @@ compressed ones unpacked, a limited number of each folder. The same machine give
     --documents instead gather PDF, Office, OpenDocument, EPUB, RTF and mail files into DIR (default:
                 target/documents), of Debian packages and of sources of Python packages, which are
                 downloaded and unpacked below target
+    --from DIR  take the documents below DIR as well, such as checkouts of libraries that keep theirs in
+                their repositories only (striprtf and pandoc have RTF and EPUB files, calamine sheets)
 ",
-    values: &["out", "most"],
+    values: &["out", "most", "from"],
     flags: &["install", "documents"],
 };
 
@@ -46,7 +48,8 @@ const PER_TOP: usize = 1500;
 pub(crate) fn run(raw: Vec<String>) -> Done {
     let Some(args) = Args::parse(&SPEC, raw)? else { return Ok(()) };
     if args.has("documents") {
-        return documents::gather(&args.text("out").map_or_else(documents::default_place, PathBuf::from));
+        let out = args.text("out").map_or_else(documents::default_place, PathBuf::from);
+        return documents::gather(&out, args.text("from").map(Path::new));
     }
     if args.has("install") {
         let mut apt = Command::new("apt-get");
