@@ -37,9 +37,10 @@ The project's own tasks.
     cargo xtask corpus [--out DIR]         gather real documents of this machine to measure on
     cargo xtask bench  [NAME…]             measure, beside peers where there are any
     cargo xtask fuzz   [TARGET…]           feed every parser with damaged files
-    cargo xtask prove  crash|calls|sim|real
+    cargo xtask prove  crash|calls|sim|manifest|hostile|real
                                            kill it at every point, also while it calls a provider; run it
-                                           in simulated worlds; use it with a server not written here
+                                           in simulated worlds, on a web that misbehaves and on hostile
+                                           files; use it with a server not written here
 
 `cargo xtask TASK --help` says more about each.
 ";

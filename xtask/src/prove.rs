@@ -11,6 +11,7 @@ mod bugs;
 pub(crate) mod calls;
 pub(crate) mod checker;
 pub(crate) mod crash;
+pub(crate) mod hostile;
 pub(crate) mod manifest;
 mod mutants;
 mod outputs;
@@ -29,6 +30,7 @@ usage: cargo xtask prove crash [--kills N] [--seed S] [--bin PATH] [--keep] [--m
        cargo xtask prove calls [--kills N] [--seed S] [--bin PATH] [--keep] [--mutants]
        cargo xtask prove sim [--seeds N] [--seed S] [--mutants]
        cargo xtask prove manifest [--kills N] [--seed S] [--bin PATH] [--keep]
+       cargo xtask prove hostile [--good N] [--seed S] [--bin PATH] [--keep] [--short]
        cargo xtask prove real [--seed S]
        cargo xtask prove properties [--rounds N] [--seed S]
 
@@ -41,6 +43,9 @@ sim     runs the engine in virtual time with faults drawn from each seed: alone,
         with a scripted provider. --mutants plants known bugs in both and demands that each is caught.
 manifest  indexes 2,000 URLs of servers that are slow, broken, hostile and changing, is killed while it
         fetches and goes on; the second run is sent only what changed. Judged by the servers' log.
+hostile  indexes a folder in which bombs, loops, lies, broken and endless files stand among good ones: the
+        good are found, each bad one is put aside for its true reason, memory and time are bounded, and a
+        second run parses nothing again. Judged from outside.
 real    indexes, searches and asks with a model server that was not written here (llama.cpp's own). The
         first time it installs that server into an environment below `target`.
 properties  runs all tests again and again, each round with other cases drawn by the property tests.
@@ -49,12 +54,14 @@ properties  runs all tests again and again, each round with other cases drawn by
     --seeds N   simulated worlds of each kind (default 2000)
     --rounds N  how often all tests run (default 10), with seeds S, S + 1, …
     --seed S    where random choices start (default 1); the same seed repeats the same choices
+    --good N    good files of hostile (default 1000)
+    --short     hostile as the everyday test runs it: every kind, small, among 60 good files
     --bin PATH  use this binary, built with `--features killpoints`
     --mutant M  plant this bug only
     --keep      leave the folder of a failed round where it is
 ",
-    values: &["kills", "seeds", "rounds", "seed", "bin", "mutant"],
-    flags: &["mutants", "keep"],
+    values: &["kills", "seeds", "rounds", "seed", "bin", "mutant", "good"],
+    flags: &["mutants", "keep", "short"],
 };
 
 /// The task.
@@ -86,6 +93,7 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
             let plan = crash::Plan { kills: args.number("kills", 6)?, seed, keep: args.has("keep") };
             manifest::prove(&tool, &plan)?
         }
+        Some("hostile") => hostile_corpus(&args, seed)?,
         Some("sim") if args.has("mutants") => sim::mutants()?,
         Some("sim") => sim::worlds(args.number("seeds", 2_000)?, seed)?,
         Some("real") => real::show(seed)?,
@@ -104,4 +112,15 @@ fn properties(rounds: u64, seed: u64) -> Result<String, String> {
             .map_err(|error| format!("{error}; `PROPTEST_RNG_SEED={seed}` repeats it"))?;
     }
     Ok(format!("{rounds} rounds of all tests from seed {seed}: none failed"))
+}
+
+fn hostile_corpus(args: &Args, seed: u64) -> Result<String, String> {
+    let short = args.has("short");
+    let tool = match args.text("bin") {
+        Some(path) => Tool::at(Path::new(path))?,
+        None => Tool::build(if short { Build::Debug } else { Build::Release })?,
+    };
+    let plan = crash::Plan { kills: 0, seed, keep: args.has("keep") };
+    let usual = if short { hostile::FEW } else { hostile::GOOD };
+    hostile::prove(&tool, &plan, &hostile::Scale { good: args.number("good", usual)?, full: !short })
 }

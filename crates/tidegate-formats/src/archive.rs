@@ -117,10 +117,20 @@ fn tar(bytes: &[u8], depth: u32, budget: &mut Budget<'_>) -> Result<(), End> {
         count_entry(budget)?;
         budget.doing(&format!("member {}, {name}", index + 1));
         let packed = entry.header().entry_size().unwrap_or(0).min(bytes.len() as u64);
-        let content = unpack(entry, packed, budget);
+        let size = entry.size();
+        let content = unpack(entry, packed, budget).and_then(|content| whole(content, size));
         member(&name, content, depth, budget)?;
     }
     Ok(())
+}
+
+/// An archive that ends in the middle of a member gives what is there, as if it were all.
+fn whole(content: Vec<u8>, size: u64) -> Result<Vec<u8>, Fault> {
+    if content.len() as u64 >= size {
+        return Ok(content);
+    }
+    let message = format!("cut off after {} of {size} bytes", content.len());
+    Err(Fault::new(FaultKind::Malformed, message).hint("the archive is not whole: get it once more"))
 }
 
 /// What programs leave in archives without anybody having put it there.

@@ -33,6 +33,12 @@ pub(crate) fn read(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Document, Fa
     budget.doing("the table of objects");
     stream::check_tables(bytes, budget)?;
     let pdf = Pdf::new(bytes.to_vec()).map_err(|error| unopened(error, bytes))?;
+    if is_cut(bytes) {
+        // What is left of it may hold whole pages, but nobody knows how many there were.
+        let message = format!("cut off: it has no end, and {} pages are left of it", pdf.pages().len());
+        return Err(Fault::new(FaultKind::Malformed, message)
+            .hint("get it once more, or repair it with qpdf or mutool"));
+    }
     let pages = pdf.pages();
     budget.pages(pages.len(), "pages")?;
     let mut draft = Draft::new(budget.output_left());
@@ -72,12 +78,22 @@ fn unopened(error: LoadPdfError, bytes: &[u8]) -> Fault {
             fault.hint("save a copy without protection")
         }
         LoadPdfError::Decryption(_) => Fault::new(FaultKind::Malformed, "broken encryption"),
-        LoadPdfError::Invalid if memchr::memmem::find(bytes, b"%%EOF").is_none() => Fault::new(
-            FaultKind::Malformed,
-            "a PDF without an end, cut off perhaps, in which no page was found",
-        ),
+        LoadPdfError::Invalid if is_cut(bytes) => {
+            Fault::new(FaultKind::Malformed, "cut off: it has no end, and no page was found")
+        }
         LoadPdfError::Invalid => Fault::new(FaultKind::Malformed, "no page was found"),
     }
+}
+
+/// Whether the end is missing. Files made for the web have one near their beginning too, and say how long they are.
+fn is_cut(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(1024)];
+    let said = memchr::memmem::find(head, b"/Linearized").and_then(|_| {
+        let at = memchr::memmem::find(head, b"/L ")? + 3;
+        let digits = head[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        std::str::from_utf8(&head[at..at + digits]).ok()?.parse::<usize>().ok()
+    });
+    said.is_some_and(|length| length > bytes.len()) || memchr::memmem::find(bytes, b"%%EOF").is_none()
 }
 
 /// What all pages together have.

@@ -151,3 +151,25 @@ fn names_with_the_wrong_slashes_and_capitals_are_found() {
     let docx = zip(&[("[Content_Types].xml", b"<Types/>"), ("Word\\Document.xml", document)]);
     assert_eq!(text("a.docx", &docx), "words");
 }
+
+#[test]
+fn what_ends_in_the_middle_is_not_taken_for_whole() {
+    let archive = tar(&[("a.txt", &b"first ".repeat(100)), ("b.txt", &b"second ".repeat(200))]);
+    let cut = &archive[..archive.len() - 2_048];
+    let (heard, result) = read_with("a.tar", cut, &Limits::default());
+    assert_eq!(paths(&heard.parts), [("a.txt", "text"), ("b.txt", "unknown")]);
+    assert_eq!(heard.parts[1].result.as_ref().unwrap_err().kind(), FaultKind::Malformed);
+    assert_eq!(result.unwrap_err().kind(), FaultKind::Malformed);
+    let whole = page(b"BT /F 12 Tf 50 700 Td (still read) Tj ET", "", &[]);
+    let cut = &whole[..whole.len() - 40];
+    let (_, result) = read_with("a.pdf", cut, &Limits::default());
+    let fault = result.unwrap_err();
+    assert_eq!(
+        (fault.kind(), fault.message()),
+        (FaultKind::Malformed, "cut off: it has no end, and 1 pages are left of it")
+    );
+    // The first of two ends of a file made for the web is not the end of it.
+    let said = format!("%PDF-1.7\n9 0 obj << /Linearized 1 /L {} >> endobj\n", whole.len() + 1_000);
+    let web = [said.as_bytes(), &whole[9..]].concat();
+    assert_eq!(crate::kit::fault("a.pdf", &web), FaultKind::Malformed);
+}

@@ -108,7 +108,11 @@ impl Exchange<'_> {
     }
 
     fn pass_on(&mut self, part: Part) -> Option<Outcome> {
-        self.job.answers.blocking_send(Ok(part)).is_err().then_some(Outcome::Cancelled)
+        let from = Instant::now();
+        let sent = self.job.answers.blocking_send(Ok(part));
+        // How long others take to make room is no fault of the document.
+        self.deadline += from.elapsed();
+        sent.is_err().then_some(Outcome::Cancelled)
     }
 
     /// After its last word a child must be silent.
