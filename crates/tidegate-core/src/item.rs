@@ -52,6 +52,8 @@ pub struct SourceItem {
     /// may ask whether anything changed since. Empty if it is stored, but would be worked on again whatever the
     /// answer; `None` if it is not stored.
     pub stored: Option<Version>,
+    /// The version in which it was put aside, filled in likewise: a fetcher may ask whether it is still as it was.
+    pub aside: Option<Version>,
 }
 
 impl SourceItem {
@@ -69,6 +71,7 @@ impl SourceItem {
             position: None,
             how: None,
             stored: None,
+            aside: None,
         }
     }
 }
@@ -100,7 +103,8 @@ pub struct ItemOutcome {
     pub content: Option<ContentHash>,
     /// What became of it. `Unchanged` here means: read, found equal, only the cheap version is new.
     pub outcome: Outcome,
-    /// Where and why it was put aside.
+    /// Where and why it was put aside; `None` for what was put aside before, was read, and found equal: only its cheap
+    /// version is new.
     pub failure: Option<Failure>,
     /// Documents in it that were put aside although the item was not; empty where it was put aside itself.
     pub asides: Vec<Aside>,

@@ -21,6 +21,9 @@ pub enum Verdict {
     Go {
         /// Hash of the content that is stored now.
         known: Option<ContentHash>,
+        /// Hash of the content that was put aside under this configuration, unless it is to be tried again: when the
+        /// content read is equal it would be put aside again, for the same reason.
+        aside: Option<ContentHash>,
     },
     /// The same key was already listed in this run, by a source that lists each key once. Working on it would
     /// silently overwrite the first; it is put aside as [`crate::FaultKind::Duplicate`] instead.
@@ -82,6 +85,15 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// Storage faults.
     async fn stored(&self, keys: &[Arc<str>]) -> Result<Vec<Option<Version>>, Fault> {
+        Ok(vec![None; keys.len()])
+    }
+
+    /// The version in which each key was put aside, as [`SourceItem::aside`] wants it, for those whose verdict has the
+    /// hash of what was put aside. A ledger that does not say has them all read anew.
+    ///
+    /// # Errors
+    /// Storage faults.
+    async fn put_aside(&self, keys: &[Arc<str>]) -> Result<Vec<Option<Version>>, Fault> {
         Ok(vec![None; keys.len()])
     }
 

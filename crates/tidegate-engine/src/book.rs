@@ -15,6 +15,7 @@ use tidegate_core::{
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
+use crate::intake::Known;
 use crate::mutant::planted;
 
 /// Word to the committer, in the order in which things settled.
@@ -81,7 +82,7 @@ struct State {
 
 struct Entry {
     item: Arc<SourceItem>,
-    known: Option<ContentHash>,
+    known: Known,
     content: Option<ContentHash>,
     outcome: Outcome,
     failure: Option<Failure>,
@@ -127,7 +128,7 @@ impl Settlement {
         self: &Arc<Self>,
         unit: UnitId,
         item: Arc<SourceItem>,
-        (known, slot, body): (Option<ContentHash>, Option<OwnedSemaphorePermit>, &Body),
+        (known, slot, body): (Known, Option<OwnedSemaphorePermit>, &Body),
     ) -> Tether {
         let exhibit = head(body);
         let content = item.content;
@@ -149,8 +150,8 @@ impl Settlement {
         Tether::open(unit, self.clone())
     }
 
-    /// The item of an open unit and the content hash known for it.
-    pub(crate) fn item(&self, unit: UnitId) -> Option<(Arc<SourceItem>, Option<ContentHash>)> {
+    /// The item of an open unit and what is known of its content.
+    pub(crate) fn item(&self, unit: UnitId) -> Option<(Arc<SourceItem>, Known)> {
         self.lock().open.get(&unit).map(|entry| (entry.item.clone(), entry.known))
     }
 

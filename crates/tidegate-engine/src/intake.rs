@@ -130,17 +130,23 @@ impl Intake {
         if keys.is_empty() {
             return Ok(items);
         }
-        let stored = loop {
-            match self.ledger.stored(&keys).await {
-                Ok(stored) => break stored,
+        let (stored, aside) = loop {
+            let found = match self.ledger.stored(&keys).await {
+                Ok(stored) => self.ledger.put_aside(&keys).await.map(|aside| (stored, aside)),
+                Err(fault) => Err(fault),
+            };
+            match found {
+                Ok(found) => break found,
                 Err(fault) => self.hold.wait_or_fail(&self.lane.cx, &self.lane.monitor, fault).await?,
             }
         };
         let asked = items.iter_mut().zip(verdicts);
         let asked =
             asked.filter(|(item, verdict)| item.how.is_some() && matches!(verdict, Verdict::Go { .. }));
-        for ((item, _), stored) in asked.zip(stored) {
+        for ((item, verdict), (stored, aside)) in asked.zip(stored.into_iter().zip(aside)) {
             item.stored = stored;
+            // Only what is known by its content can be found to be the same.
+            item.aside = aside.filter(|_| matches!(verdict, Verdict::Go { aside: Some(_), .. }));
         }
         Ok(items)
     }
@@ -165,9 +171,9 @@ impl Intake {
                         .hint("give every record an id of its own; the first one was kept");
                 item.key = format!("{} (again, item {})", item.key, self.next_ordinal).into();
                 item.fault = Some(fault);
-                self.open(item, None).await;
+                self.open(item, Known::default()).await;
             }
-            Verdict::Go { known } => self.open(item, known).await,
+            Verdict::Go { known, aside } => self.open(item, Known { stored: known, aside }).await,
         }
     }
 
@@ -177,7 +183,7 @@ impl Intake {
     }
 
     /// Waits for memory and a place in flight, then starts the item's record.
-    async fn open(&mut self, mut item: SourceItem, known: Option<tidegate_core::ContentHash>) {
+    async fn open(&mut self, mut item: SourceItem, known: Known) {
         let waiting = Instant::now();
         let size = if item.size == 0 && item.body.is_none() { UNKNOWN_SIZE } else { item.size };
         let starving = self.lane.book.starve();
@@ -195,8 +201,8 @@ impl Intake {
         if let Some(fault) = &item.fault {
             return self.lane.fail(&tether, fault);
         }
-        if same_content(&item, known) {
-            return self.lane.book.conclude(ordinal, Outcome::Unchanged);
+        if let Some(outcome) = item.content.and_then(|content| known.outcome_of(content)) {
+            return self.lane.book.conclude(ordinal, outcome);
         }
         let mut record = Record::new(item.key.clone(), ordinal, Body::Empty, (permit, tether));
         record.fields = item.fields.clone();
@@ -264,8 +270,23 @@ async fn admission(
     }
 }
 
-fn same_content(item: &SourceItem, known: Option<tidegate_core::ContentHash>) -> bool {
-    (item.content.is_some() && item.content == known) || (planted("unchanged by key only") && known.is_some())
+/// What the ledger has of an item's content.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Known {
+    /// Hash of what is stored.
+    pub(crate) stored: Option<ContentHash>,
+    /// Hash of what was put aside.
+    pub(crate) aside: Option<ContentHash>,
+}
+
+impl Known {
+    /// What becomes of an item whose content is `content`, if that needs no work.
+    fn outcome_of(self, content: ContentHash) -> Option<Outcome> {
+        if self.stored == Some(content) || (planted("unchanged by key only") && self.stored.is_some()) {
+            return Some(Outcome::Unchanged);
+        }
+        (self.aside == Some(content)).then_some(Outcome::Quarantined)
+    }
 }
 
 /// One reader of listed items.
@@ -292,8 +313,8 @@ async fn fetch_one(lane: &Lane, fetcher: &dyn Fetch, hold: &Hold, mut record: Re
     };
     lane.book.content(unit, hash, (version, &body));
     lane.monitor.read_bytes.add(body.weight());
-    if known == Some(hash) {
-        return lane.book.conclude(unit, Outcome::Unchanged);
+    if let Some(outcome) = known.outcome_of(hash) {
+        return lane.book.conclude(unit, outcome);
     }
     record.set_body(body);
     if !fields.is_empty() {
@@ -302,9 +323,13 @@ async fn fetch_one(lane: &Lane, fetcher: &dyn Fetch, hold: &Hold, mut record: Re
     lane.emit(record).await;
 }
 
-/// Concludes what was not read because it is still as it is stored.
-fn still(lane: &Lane, tether: &Tether, (unit, item, known): (u64, &SourceItem, Option<ContentHash>)) {
-    let (Some(hash), Some(version)) = (known, &item.stored) else {
+/// Concludes what was not read because it is still as it was put aside, or as it is stored.
+fn still(lane: &Lane, tether: &Tether, (unit, item, known): (u64, &SourceItem, Known)) {
+    if let (Some(hash), Some(version)) = (known.aside, &item.aside) {
+        lane.book.content(unit, hash, (Some(version.clone()), &Body::Empty));
+        return lane.book.conclude(unit, Outcome::Quarantined);
+    }
+    let (Some(hash), Some(version)) = (known.stored, &item.stored) else {
         // Saying "unchanged" of something that is not stored would lose it.
         let message = format!("{} is called unchanged but is not stored under this configuration", item.key);
         return lane.fail(tether, &Fault::new(FaultKind::Internal, message));

@@ -49,7 +49,9 @@ impl UrlFetch {
     }
 
     async fn follow(&self, cx: &Cx, item: &SourceItem, entry: &Entry) -> Result<Fetched, Fault> {
-        let known = item.stored.as_ref().and_then(|version| Mark::read(version, &entry.line));
+        // What was put aside is what was seen last.
+        let known = item.aside.as_ref().or(item.stored.as_ref());
+        let known = known.and_then(|version| Mark::read(version, &entry.line));
         let (mut url, mut headers) = (entry.url.clone(), entry.headers.clone());
         self.asked.fetch_add(1, Ordering::Relaxed);
         for _ in 0..=MOST_HOPS {

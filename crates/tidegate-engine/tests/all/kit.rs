@@ -143,7 +143,7 @@ impl Ledger for Store {
                     Verdict::StillQuarantined
                 }
                 Some((version, _)) if *version == item.version => Verdict::Unchanged,
-                _ => Verdict::Go { known: None },
+                _ => Verdict::Go { known: None, aside: None },
             }
         };
         Ok(items.iter().map(&mut assess).collect())

@@ -75,43 +75,87 @@ fn judge(conn: &Connection, terms: &Terms, item: &Listed) -> rusqlite::Result<(V
         )?
         .query_row(params![pipeline, key], known)
         .optional()?;
-    let aside = conn
-        .prepare_cached(
-            "SELECT version, fingerprint, class, stage FROM quarantine
-             WHERE pipeline = ?1 AND uri = ?2 AND parent IS NULL",
-        )?
-        .query_row(params![pipeline, key], |row| {
-            let text = |at| row.get::<_, String>(at);
-            Ok((text(0)?, text(1)?, text(2)?, text(3)?))
-        })
-        .optional()?;
+    let aside = aside(conn, pipeline, key)?;
     let same = |other: &str, fingerprint: &str| {
         fingerprint == terms.fingerprint && version.proves_unchanged(&Version(other.to_owned()))
     };
     let current = stored.as_ref().filter(|known| known.fingerprint == terms.fingerprint);
-    let go = Verdict::Go { known: current.and_then(|known| known.content).filter(|_| !terms.force) };
+    let go = |aside| Verdict::Go {
+        known: current.and_then(|known| known.content).filter(|_| !terms.force),
+        aside,
+    };
     if terms.force {
-        return Ok((go, false));
+        return Ok((go(None), false));
     }
     let put_aside = aside.is_some();
-    if let Some((other, fingerprint, class, stage)) = aside
-        && same(&other, &fingerprint)
+    if let Some(aside) = &aside
+        && same(&aside.version, &aside.fingerprint)
     {
         // The limit on sizes is no part of the fingerprint; where it was raised, the listing no longer objects. What a
         // parser found too large is another matter: it would find so again.
-        let fits_now = class == FaultKind::TooLarge.name() && stage == "fetch" && !faulty;
-        let again = fits_now || terms.retry.selects(key, &class);
-        return Ok((if again { go } else { Verdict::StillQuarantined }, false));
+        let fits_now = aside.class == FaultKind::TooLarge.name() && aside.stage == "fetch" && !faulty;
+        let again = fits_now || terms.retry.selects(key, &aside.class);
+        return Ok((if again { go(None) } else { Verdict::StillQuarantined }, false));
     }
     if terms.retry != RetrySelection::None
         && quarantine::parts(conn, pipeline, key)?.iter().any(|(key, class)| terms.retry.selects(key, class))
     {
-        return Ok((Verdict::Go { known: None }, put_aside)); // equal content is what is tried again
+        return Ok((Verdict::Go { known: None, aside: None }, put_aside)); // equal content is what is tried again
     }
     match stored {
         Some(known) if same(&known.version, &known.fingerprint) => Ok((Verdict::Unchanged, put_aside)),
-        _ => Ok((go, false)),
+        _ => Ok((go(aside.and_then(|aside| aside.stands(terms, key))), false)),
     }
+}
+
+/// What was put aside under one key.
+struct PutAside {
+    version: String,
+    fingerprint: String,
+    class: String,
+    stage: String,
+    content: Option<ContentHash>,
+}
+
+impl PutAside {
+    /// The hash of its content, if the same content would be put aside again.
+    fn stands(&self, terms: &Terms, key: &str) -> Option<ContentHash> {
+        let again = terms.force || terms.retry.selects(key, &self.class);
+        // What could not be fetched was not read: what is kept of it says nothing of its content.
+        self.content.filter(|_| !again && self.fingerprint == terms.fingerprint && self.stage != "fetch")
+    }
+}
+
+fn aside(conn: &Connection, pipeline: i64, key: &str) -> rusqlite::Result<Option<PutAside>> {
+    conn.prepare_cached(
+        "SELECT version, fingerprint, class, stage, payload_hash FROM quarantine
+         WHERE pipeline = ?1 AND uri = ?2 AND parent IS NULL",
+    )?
+    .query_row(params![pipeline, key], |row| {
+        let content = row.get_ref(4)?.as_blob_or_null()?.and_then(|bytes| bytes.try_into().ok());
+        Ok(PutAside {
+            version: row.get(0)?,
+            fingerprint: row.get(1)?,
+            class: row.get(2)?,
+            stage: row.get(3)?,
+            content: content.map(ContentHash),
+        })
+    })
+    .optional()
+}
+
+/// The version in which each of `keys` was put aside, for those that would be put aside again.
+pub(super) fn put_aside(
+    conn: &Connection,
+    terms: &Terms,
+    keys: &[Arc<str>],
+) -> Result<Vec<Option<Version>>, Fault> {
+    let version = |key: &Arc<str>| {
+        let aside = aside(conn, terms.lease.pipeline, key).doing("looking up what was put aside")?;
+        let stands = aside.filter(|aside| aside.stands(terms, key).is_some());
+        Ok(stands.map(|aside| Version(aside.version)))
+    };
+    keys.iter().map(version).collect()
 }
 
 /// The version in which each of `keys` is stored; an empty one where an equal version would prove nothing.

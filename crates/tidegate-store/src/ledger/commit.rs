@@ -50,6 +50,7 @@ fn write_unit(conn: &Connection, terms: &Terms, unit: &UnitRow) -> Result<(), Fa
         match item.outcome {
             Outcome::Stored => store(conn, terms, unit, at)?,
             Outcome::Unchanged => refresh(conn, terms, item)?,
+            Outcome::Quarantined if item.failure.is_none() => quarantine::refresh(conn, terms, item)?,
             Outcome::Quarantined => quarantine::put(conn, terms, item)?,
             Outcome::Deleted => {
                 remove_source(conn, pipeline, &item.key, None)?;

@@ -234,7 +234,7 @@ impl PipelineLedger {
 impl Ledger for PipelineLedger {
     async fn assess(&self, items: &[SourceItem]) -> Result<Vec<Verdict>, Fault> {
         if self.terms.outcomes_only && items.iter().all(|item| item.position.is_some()) {
-            return Ok(vec![Verdict::Go { known: None }; items.len()]); // what was done lies before the position
+            return Ok(vec![Verdict::Go { known: None, aside: None }; items.len()]); // what was done lies before the position
         }
         let items: Vec<_> = items.iter().map(assess::Listed::of).collect();
         let terms = self.terms.clone();
@@ -253,6 +253,11 @@ impl Ledger for PipelineLedger {
     async fn stored(&self, keys: &[Arc<str>]) -> Result<Vec<Option<Version>>, Fault> {
         let (keys, terms) = (keys.to_vec(), self.terms.clone());
         self.reader.call(move |conn| assess::stored(conn, &terms, &keys)).await
+    }
+
+    async fn put_aside(&self, keys: &[Arc<str>]) -> Result<Vec<Option<Version>>, Fault> {
+        let (keys, terms) = (keys.to_vec(), self.terms.clone());
+        self.reader.call(move |conn| assess::put_aside(conn, &terms, &keys)).await
     }
 
     async fn resume(&self) -> Result<Option<Position>, Fault> {

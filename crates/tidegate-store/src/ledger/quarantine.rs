@@ -1,7 +1,7 @@
 //! Items put aside with a reason. What was stored of them before stays searchable.
 
 use rusqlite::{Connection, params};
-use tidegate_core::{Body, ContentHash, Fault};
+use tidegate_core::{Body, ContentHash, Fault, FaultKind};
 
 use super::Terms;
 use super::rows::{FailureRow, ItemRow};
@@ -18,6 +18,35 @@ pub(super) fn put(conn: &Connection, terms: &Terms, item: &ItemRow) -> Result<()
     let Some(failure) = &item.failure else { return Ok(()) }; // `rows` refused it
     clear_parts(conn, terms.lease.pipeline, &item.key)?;
     put_one(conn, terms, (item, &item.key, failure))
+}
+
+/// The content was read and found equal to what was put aside: only the cheap version is new.
+pub(super) fn refresh(conn: &Connection, terms: &Terms, item: &ItemRow) -> Result<(), Fault> {
+    let content = item.content.as_ref().map(AsRef::as_ref);
+    let known = conn
+        .prepare_cached(
+            "UPDATE quarantine SET version = ?3, last_seen = ?4, run = ?5, ordinal = ?6
+             WHERE pipeline = ?1 AND uri = ?2 AND fingerprint = ?7 AND payload_hash = ?8",
+        )
+        .and_then(|mut update| {
+            update.execute(params![
+                terms.lease.pipeline,
+                item.key.as_ref(),
+                item.version,
+                now_ms(),
+                terms.run,
+                item.ordinal,
+                terms.fingerprint,
+                content as Option<&[u8]>
+            ])
+        })
+        .doing("putting an item aside")?;
+    if known > 0 {
+        return Ok(());
+    }
+    // Saying "still put aside" of something that is not would lose it.
+    let message = format!("{} is called put aside but is not, under this configuration", item.key);
+    Err(Fault::new(FaultKind::Internal, message))
 }
 
 /// Puts aside what of a stored item could not be stored, and forgets what of it was put aside before.
@@ -45,7 +74,8 @@ fn put_one(
     let exhibit = bytes(&failure.exhibit);
     let kept =
         exhibit.as_deref().map(|bytes| &bytes[..if bytes.len() <= WHOLE { bytes.len() } else { BEGINNING }]);
-    let hash = exhibit.as_deref().map(ContentHash::of);
+    // By it the same content is recognised; what is kept of a large one is only its beginning.
+    let hash = item.content.filter(|_| parent.is_none()).or_else(|| exhibit.as_deref().map(ContentHash::of));
     let chain = serde_json::Value::from(failure.fault.chain()).to_string();
     let mut upsert = conn
         .prepare_cached(

@@ -108,7 +108,7 @@ fn item(outcome: &ItemOutcome) -> Result<ItemRow, Fault> {
         exhibit: failure.exhibit.clone(),
     };
     let failure = outcome.failure.as_ref().map(row);
-    if outcome.outcome == Outcome::Quarantined && failure.is_none() {
+    if outcome.outcome == Outcome::Quarantined && failure.is_none() && outcome.content.is_none() {
         let message = format!("{} is to be quarantined without a reason", outcome.item.key);
         return Err(Fault::new(FaultKind::Internal, message));
     }

@@ -11,7 +11,7 @@ use super::world::*;
 use crate::{OpenMode, PipelineRun, Prune, RetrySelection, Store};
 
 pub(super) fn go(known: Option<&str>) -> Verdict {
-    Verdict::Go { known: known.map(|version| ContentHash::of(version.as_bytes())) }
+    Verdict::Go { known: known.map(|version| ContentHash::of(version.as_bytes())), aside: None }
 }
 
 #[tokio::test]
@@ -115,6 +115,39 @@ async fn the_quarantine_keeps_the_old_version_searchable() {
     let ledger = world.run("r4").await;
     assert_eq!(verdict(&ledger, "a", "v1").await, Verdict::Unchanged);
     assert!(world.store.quarantine_list().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_put_aside_is_known_by_its_content() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    ledger.commit(&commit(vec![quarantined("a", "v1", 0)])).await.unwrap();
+    let hash = |version: &str| Some(ContentHash::of(version.as_bytes()));
+    drop(ledger);
+    let ledger = world.run("r2").await;
+    let again = Verdict::Go { known: None, aside: hash("v1") };
+    assert_eq!(verdict(&ledger, "a", "").await, again);
+    let keys = ["a".into(), "b".into()];
+    let version = |text: &str| Some(tidegate_core::Version(text.to_owned()));
+    assert_eq!(ledger.put_aside(&keys).await.unwrap(), [version("v1"), None]);
+    // Read, and found equal: the row stays as it is but for the version.
+    let same = with_content(plain("a", "v2", 0, Outcome::Quarantined), "v1");
+    ledger.commit(&commit(vec![same])).await.unwrap();
+    let row = world.store.quarantine_list().unwrap().remove(0);
+    assert_eq!((row.attempts, row.class.as_str()), (1, "malformed"));
+    assert_eq!(ledger.put_aside(&keys).await.unwrap(), [version("v2"), None]);
+    let other = with_content(plain("a", "v3", 1, Outcome::Quarantined), "v3");
+    assert_eq!(ledger.commit(&commit(vec![other])).await.unwrap_err().kind(), FaultKind::Internal);
+    drop(ledger);
+    // Under another configuration, or where it is to be tried again, it says nothing.
+    let ledger = world.store.ledger(PipelineRun::new("p", "f2", "r3")).await.unwrap();
+    assert_eq!(verdict(&ledger, "a", "v2").await, go(None));
+    assert_eq!(ledger.put_aside(&keys).await.unwrap(), [None, None]);
+    drop(ledger);
+    let run = PipelineRun { retry_quarantined: RetrySelection::All, ..PipelineRun::new("p", "f1", "r4") };
+    let ledger = world.store.ledger(run).await.unwrap();
+    assert_eq!(verdict(&ledger, "a", "").await, go(None));
+    assert_eq!(ledger.put_aside(&keys).await.unwrap(), [None, None]);
 }
 
 #[tokio::test]

@@ -65,7 +65,9 @@ impl Model {
         match self.stored.get(&key) {
             Some((stored, ..)) if *stored == version => Verdict::Unchanged,
             stored => {
-                Verdict::Go { known: stored.map(|(_, content, _)| ContentHash::of(v(*content).as_bytes())) }
+                let hash = |version: u8| ContentHash::of(v(version).as_bytes());
+                let aside = self.aside.get(&key).map(|version| hash(*version));
+                Verdict::Go { known: stored.map(|(_, content, _)| hash(*content)), aside }
             }
         }
     }

@@ -111,7 +111,7 @@ async fn a_bad_one_is_tried_again_with_its_item() {
     ] {
         let run = PipelineRun { retry_quarantined: retry, ..PipelineRun::new("p", "f1", "r2") };
         let ledger = world.store.ledger(run).await.unwrap();
-        let expect = if again { Verdict::Go { known: None } } else { Verdict::Unchanged };
+        let expect = if again { Verdict::Go { known: None, aside: None } } else { Verdict::Unchanged };
         assert_eq!(verdict(&ledger, "a.zip", "v1").await, expect);
     }
     let ledger = world.run("r3").await;
@@ -148,7 +148,7 @@ async fn a_file_of_the_same_name_is_another_thing() {
     let ledger = world.run("r1").await;
     let file = || stored("a.zip!/two.md", "v1", 7, &["granite of a file"]);
     ledger.commit(&commit(vec![archive("v1", 0)])).await.unwrap();
-    assert_eq!(verdict(&ledger, "a.zip!/two.md", "v1").await, Verdict::Go { known: None });
+    assert_eq!(verdict(&ledger, "a.zip!/two.md", "v1").await, Verdict::Go { known: None, aside: None });
     ledger.commit(&commit(vec![file()])).await.unwrap();
     assert_eq!(world.found("file"), ["a.zip!/two.md"]);
     assert_eq!(world.found("third"), ["a.zip!/two.md (2)"]);

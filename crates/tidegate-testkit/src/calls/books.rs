@@ -143,7 +143,7 @@ impl Ledger for Reader {
     async fn assess(&self, items: &[SourceItem]) -> Result<Vec<Verdict>, Fault> {
         let rows = self.0.rows();
         let verdict = |item: &SourceItem| match rows.get(&*item.key) {
-            None => Verdict::Go { known: None },
+            None => Verdict::Go { known: None, aside: None },
             Some(Row { aside: None, .. }) => Verdict::Unchanged,
             Some(_) => Verdict::StillQuarantined,
         };

@@ -186,6 +186,17 @@ impl Durable {
                 }
                 self.rows.insert(key, row);
             }
+            Outcome::Quarantined if item.failure.is_none() => {
+                let old = self.rows.get(&key).filter(|old| old.hash == item.content);
+                let Some(aside) = old.and_then(|old| old.aside.clone()) else {
+                    return Err(format!(
+                        "{key} is said to be put aside still, but was {:?}",
+                        self.rows.get(&key)
+                    ));
+                };
+                self.run.quarantined += 1;
+                self.rows.insert(key, Row { aside: Some(aside), ..row });
+            }
             Outcome::Quarantined => {
                 let (aside, mate) = put_aside(item, unit, (world, plan))?;
                 self.run.quarantined += 1;

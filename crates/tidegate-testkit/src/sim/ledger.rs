@@ -39,8 +39,10 @@ fn assess(durable: &mut Durable, item: &SourceItem) -> Verdict {
         }
         row => {
             let known = row.filter(|row| row.aside.is_none()).and_then(|row| row.hash);
+            // What went aside for another's fault may be stored in other company.
+            let aside = row.filter(|row| row.aside.is_some() && !row.mate).and_then(|row| row.hash);
             durable.run.went.insert(key);
-            Verdict::Go { known }
+            Verdict::Go { known, aside }
         }
     }
 }
