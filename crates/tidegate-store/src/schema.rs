@@ -21,6 +21,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { to: 1, sql: VERSION_1 },
     Migration { to: 2, sql: VERSION_2 },
     Migration { to: 3, sql: VERSION_3 },
+    Migration { to: 4, sql: VERSION_4 },
 ];
 
 /// The version this program writes.
@@ -152,4 +153,10 @@ CREATE INDEX source_parent ON source(parent) WHERE parent IS NOT NULL;
 ALTER TABLE quarantine ADD COLUMN parent TEXT;
 CREATE INDEX quarantine_parent ON quarantine(pipeline, parent) WHERE parent IS NOT NULL;
 ALTER TABLE staging ADD COLUMN parent TEXT;
+";
+
+const VERSION_4: &str = "
+-- An archive of thousands of documents is taken out of staging document by document.
+DROP INDEX staging_unit;
+CREATE INDEX staging_unit ON staging(pipeline, unit, uri);
 ";

@@ -1,5 +1,7 @@
 //! Documents within an item: rows of their own below the item's, made and removed with it.
 
+use std::collections::{HashMap, HashSet};
+
 use rusqlite::{Connection, params};
 use tidegate_core::{Fault, Fields, UnitId};
 
@@ -25,12 +27,16 @@ pub(super) fn store(
     }
     // Chunks of one document stand together.
     let groups: Vec<&[&ChunkRow]> = chunks.chunk_by(|one, other| one.key == other.key).collect();
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(groups.len());
+    for (at, group) in groups.iter().enumerate() {
+        places.entry(&group[0].key).or_insert(at);
+    }
     for key in &keys {
-        let here = groups.iter().find(|group| *group[0].key == **key);
-        let chunks = here.map(|group| group.to_vec()).unwrap_or_default();
+        let chunks = places.get(key.as_str()).map(|at| groups[*at].to_vec()).unwrap_or_default();
         put(conn, terms, (item, doc), &Content { key, staged, chunks })?;
     }
-    for group in groups.iter().filter(|group| keys.iter().all(|key| **key != *group[0].key)) {
+    let staged_keys: HashSet<&str> = keys.iter().map(String::as_str).collect();
+    for group in groups.iter().filter(|group| !staged_keys.contains(&*group[0].key)) {
         put(conn, terms, (item, doc), &Content { key: &group[0].key, staged: &[], chunks: group.to_vec() })?;
     }
     Ok(())

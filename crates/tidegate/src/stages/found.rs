@@ -1,6 +1,6 @@
 //! What was found in one file: documents that go on, and those that are put aside alone.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::sync::Arc;
 
@@ -22,15 +22,16 @@ pub(super) struct Found<'a> {
     /// Records of documents within it, and of its own text first.
     good: Vec<Record>,
     bad: Vec<(Arc<str>, Fault)>,
-    /// Keys given out, so that each is given out once.
-    keys: HashSet<Arc<str>>,
+    /// Keys given out, so that each is given out once, and how often one was asked for: ten thousand attachments of
+    /// one name must not be numbered from the start each time.
+    keys: HashMap<Arc<str>, u64>,
     /// Why the file was not read to its end.
     ended: Option<Fault>,
 }
 
 impl<'a> Found<'a> {
     pub(super) fn new(record: &'a mut Record) -> Self {
-        Self { record, good: Vec::new(), bad: Vec::new(), keys: HashSet::new(), ended: None }
+        Self { record, good: Vec::new(), bad: Vec::new(), keys: HashMap::new(), ended: None }
     }
 
     /// Takes a document. It is a record from here on, whose memory is accounted for.
@@ -104,13 +105,20 @@ impl<'a> Found<'a> {
         let path: String = path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         let from = path.ceil_char_boundary(path.len().saturating_sub(PATH));
         let plain = format!("{}{INSIDE}{}", self.record.key, &path[from..]);
-        let mut key: Arc<str> = plain.as_str().into();
-        let mut number = 1;
-        while !self.keys.insert(key.clone()) {
+        let Some(mut number) = self.keys.get(plain.as_str()).copied() else {
+            let key: Arc<str> = plain.into();
+            self.keys.insert(key.clone(), 1);
+            return key;
+        };
+        loop {
             number += 1;
-            key = format!("{plain} ({number})").into();
+            let key: Arc<str> = format!("{plain} ({number})").into();
+            if !self.keys.contains_key(&key) {
+                self.keys.insert(key.clone(), 1);
+                self.keys.insert(plain.into(), number);
+                return key;
+            }
         }
-        key
     }
 }
 
@@ -187,6 +195,19 @@ mod tests {
             check(vec![bad(), part("x", Ok("one")), part("", Ok("own")), part("x", Ok("two"))], None);
         assert_eq!(good, pairs(&[("a.zip", "own"), ("a.zip!/x", "one"), ("a.zip!/x (2)", "two")]));
         assert_eq!(aside, ["a.zip!/b/bad.pdf: no good"]);
+    }
+
+    #[test]
+    fn many_documents_of_one_name_are_told_apart() {
+        let parts = (0..20_000).map(|_| part("x", Ok("one"))).chain([part("x (2)", Ok("two"))]).collect();
+        let (good, _) = check(parts, None);
+        let good = good.unwrap();
+        let keys: std::collections::HashSet<&str> = good.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(
+            (keys.len(), good[1].0.as_str(), good[19_999].0.as_str()),
+            (20_001, "a.zip!/x (2)", "a.zip!/x (20000)")
+        );
+        assert_eq!(good[20_000].0, "a.zip!/x (2) (2)");
     }
 
     #[test]
