@@ -57,28 +57,18 @@ fn zip(bytes: &[u8], depth: u32, budget: &mut Budget<'_>) -> Result<(), End> {
     }
     let count = package.len();
     for index in 0..count {
-        let entry = match package.member(index) {
-            Ok(entry) => entry,
-            Err(fault) => {
-                count_entry(budget)?;
-                member(&format!("member {}", index + 1), Err(fault), depth, budget)?;
-                continue;
-            }
+        let (name, ready) = match package.member(index) {
+            Ok(entry) if !entry.is_file || is_litter(&entry.name) => continue,
+            Ok(entry) if entry.encrypted => (entry.name, Err(needs_password())),
+            Ok(entry) => (entry.name, Ok(())),
+            Err(fault) => (format!("member {}", index + 1), Err(fault)),
         };
-        if !entry.is_file || is_litter(&entry.name) {
-            continue;
+        if budget.begin(&name, &format!("member {} of {count}, {name}", index + 1))? {
+            let content = ready.and_then(|()| package.unpack(index, budget));
+            member(&name, content, depth, budget)?;
         }
-        count_entry(budget)?;
-        budget.doing(&format!("member {} of {count}, {}", index + 1, entry.name));
-        let content = if entry.encrypted { Err(needs_password()) } else { package.unpack(index, budget) };
-        member(&entry.name, content, depth, budget)?;
     }
     Ok(())
-}
-
-/// A member more; its fault is that of the whole archive.
-fn count_entry(budget: &mut Budget<'_>) -> Result<(), End> {
-    budget.entry().map_err(End::Spent)
 }
 
 fn document_kind(package: &mut Package<'_>, budget: &mut Budget<'_>) -> Result<Option<Kind>, Fault> {
@@ -114,8 +104,9 @@ fn tar(bytes: &[u8], depth: u32, budget: &mut Budget<'_>) -> Result<(), End> {
         if !(kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse()) || is_litter(&name) {
             continue;
         }
-        count_entry(budget)?;
-        budget.doing(&format!("member {}, {name}", index + 1));
+        if !budget.begin(&name, &format!("member {}, {name}", index + 1))? {
+            continue;
+        }
         let packed = entry.header().entry_size().unwrap_or(0).min(bytes.len() as u64);
         let size = entry.size();
         let content = unpack(entry, packed, budget).and_then(|content| whole(content, size));

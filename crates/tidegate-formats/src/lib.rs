@@ -54,5 +54,5 @@ mod xml;
 
 pub use kind::{Kind, recognise};
 pub use limits::Limits;
-pub use parse::parse;
-pub use part::{Listener, Part};
+pub use parse::{parse, parse_from};
+pub use part::{Listener, Part, Resume};

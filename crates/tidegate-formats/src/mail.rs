@@ -15,22 +15,29 @@ pub(crate) fn read(bytes: &[u8], depth: u32, budget: &mut Budget<'_>) -> Result<
     check_nesting(bytes, budget)?;
     let broken = || Fault::new(FaultKind::Malformed, "no mail: it has no header");
     let mail = MessageParser::default().parse(bytes).ok_or_else(broken)?;
-    let result = body(&mail, budget);
     let attachments = mail.attachment_count();
-    // Who sends only a file has said nothing that could be missed.
-    let silent = result.as_ref().is_err_and(|fault| fault.kind() == FaultKind::Empty);
-    match result {
-        Err(_) if silent && attachments > 0 => {}
-        Err(fault) if attachments == 0 => return Err(fault.during("parsing mail").into()),
-        result => budget.part(Kind::Mail.name(), result.map_err(|fault| fault.during("parsing mail")))?,
+    if !budget.is_passed() {
+        own_text(&mail, attachments, budget)?;
     }
     for (index, part) in mail.attachments().enumerate().filter(|(_, part)| !is_no_document(part)) {
         let name = name_of(part, index);
-        budget.entry().map_err(End::Spent)?;
-        budget.doing(&format!("attachment {} of {attachments}, {name}", index + 1));
-        member(&name, Ok(part.contents().to_vec()), depth, budget)?;
+        if budget.begin(&name, &format!("attachment {} of {attachments}, {name}", index + 1))? {
+            member(&name, Ok(part.contents().to_vec()), depth, budget)?;
+        }
     }
     Ok(())
+}
+
+/// What the mail says itself.
+fn own_text(mail: &Message<'_>, attachments: usize, budget: &mut Budget<'_>) -> Result<(), End> {
+    let result = body(mail, budget);
+    // Who sends only a file has said nothing that could be missed.
+    let silent = result.as_ref().is_err_and(|fault| fault.kind() == FaultKind::Empty);
+    match result {
+        Err(_) if silent && attachments > 0 => Ok(()),
+        Err(fault) if attachments == 0 => Err(fault.during("parsing mail").into()),
+        result => budget.part(Kind::Mail.name(), result.map_err(|fault| fault.during("parsing mail"))),
+    }
 }
 
 /// Parts within parts take stack or time in every reader: their number is bounded first.

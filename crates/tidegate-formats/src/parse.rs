@@ -7,7 +7,7 @@ use crate::budget::{Budget, End};
 use crate::kind::{Kind, recognise};
 use crate::limits::Limits;
 use crate::package::needs_password;
-use crate::part::Listener;
+use crate::part::{Listener, Resume};
 use crate::{archive, docx, epub, mail, odf, pdf, pptx, rtf, xlsx};
 
 /// Reads all documents of a file. `name` is its file name or URL path, for its extension.
@@ -21,6 +21,20 @@ use crate::{archive, docx, epub, mail, odf, pdf, pptx, rtf, xlsx};
 /// [`FaultKind::TooDeep`], [`FaultKind::Empty`], [`FaultKind::Malformed`], [`FaultKind::Unsupported`],
 /// [`FaultKind::Encoding`], [`FaultKind::Unreadable`] (needs a password). Parts that were handed out before stay good.
 pub fn parse(name: &str, bytes: &[u8], limits: &Limits, listener: &mut dyn Listener) -> Result<(), Fault> {
+    parse_from(name, bytes, (limits, &Resume::default()), listener)
+}
+
+/// Like [`parse`], and goes on where the reader of the same file under the same limits was killed: members that came
+/// before are passed over, and so are those that killed it.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_from(
+    name: &str,
+    bytes: &[u8],
+    (limits, from): (&Limits, &Resume),
+    listener: &mut dyn Listener,
+) -> Result<(), Fault> {
     if bytes.len() as u64 > limits.max_bytes {
         let message = format!("{} bytes, the limit is {}", bytes.len(), limits.max_bytes);
         return Err(Fault::new(FaultKind::TooLarge, message).hint("split the file, or raise max_bytes"));
@@ -28,7 +42,7 @@ pub fn parse(name: &str, bytes: &[u8], limits: &Limits, listener: &mut dyn Liste
     if bytes.is_empty() {
         return Err(Fault::new(FaultKind::Empty, "the document has no bytes"));
     }
-    let mut budget = Budget::new(bytes.len() as u64, limits, listener);
+    let mut budget = Budget::new(bytes.len() as u64, (limits, from), listener);
     match item(name, bytes, 0, &mut budget) {
         Ok(()) if !budget.has_parts() => Err(Fault::new(FaultKind::Empty, "nothing to read in the file")),
         Ok(()) | Err(End::Stopped) => Ok(()),
@@ -38,7 +52,11 @@ pub fn parse(name: &str, bytes: &[u8], limits: &Limits, listener: &mut dyn Liste
 
 /// Reads a file or a member, `depth` containers deep. Its faults are the caller's to place.
 pub(crate) fn item(name: &str, bytes: &[u8], depth: u32, budget: &mut Budget<'_>) -> Result<(), End> {
-    let Some(kind) = recognise(name, bytes) else { return text(name, bytes, budget) };
+    let kind = recognise(name, bytes);
+    if budget.is_passed() && !kind.is_some_and(Kind::is_container) {
+        return Ok(());
+    }
+    let Some(kind) = kind else { return text(name, bytes, budget) };
     if kind.is_container() && depth >= budget.limits.max_depth {
         return Err(End::Fault(too_deep(budget.limits.max_depth)));
     }

@@ -23,6 +23,37 @@ pub trait Listener {
     /// `page 17 of 200`. Costs a call for each page and member: an implementation must be cheap.
     fn doing(&mut self, what: &str);
 
+    /// Called before each member of an archive and each attachment, `number` of all that there are in the file: what is
+    /// done from now on is done in what stands at `path`. The numbers of the same file under the same limits are the
+    /// same each time.
+    fn member(&mut self, number: u64, path: &str, what: &str) {
+        let _ = (number, path);
+        self.doing(what);
+    }
+
     /// Called with each document as soon as it is whole; `Break` ends the parse.
     fn part(&mut self, part: Part) -> ControlFlow<()>;
+}
+
+/// How far a file was read before, where its reader was killed in the middle. What was handed out then is not handed out
+/// again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resume {
+    /// The number of the last member that nothing is to be handed out of, as [`Listener::member`] counts them. 0 is the
+    /// file itself.
+    pub done: u64,
+    /// Whether what follows that member, in the archive that it is in, was handed out too.
+    pub after: bool,
+    /// Numbers of members that are passed over unread: they killed their reader.
+    pub lost: Vec<u64>,
+    /// Bytes of text that were handed out.
+    pub output: u64,
+}
+
+impl Resume {
+    /// Whether this is the beginning.
+    #[must_use]
+    pub fn is_start(&self) -> bool {
+        self.done == 0 && !self.after
+    }
 }

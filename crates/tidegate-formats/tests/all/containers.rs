@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use tidegate_core::FaultKind;
-use tidegate_formats::{Limits, Listener, Part, parse};
+use tidegate_formats::{Limits, Listener, Part, Resume, parse, parse_from};
 
 use crate::kit::{fault, files, read, read_with, text};
 use crate::made::{docx, gzip, page, tar, xlsx, zip};
@@ -172,4 +172,55 @@ fn what_ends_in_the_middle_is_not_taken_for_whole() {
     let said = format!("%PDF-1.7\n9 0 obj << /Linearized 1 /L {} >> endobj\n", whole.len() + 1_000);
     let web = [said.as_bytes(), &whole[9..]].concat();
     assert_eq!(crate::kit::fault("a.pdf", &web), FaultKind::Malformed);
+}
+
+/// An archive in which everything is within everything.
+fn nested() -> Vec<u8> {
+    let mail = "From: a@b.c\r\nSubject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\
+        Content-Type: text/plain\r\n\r\nits own text\r\n--x\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nfirst\
+        \r\n--x\r\nContent-Disposition: attachment; filename=b.txt\r\n\r\nsecond\r\n--x--\r\n";
+    let whole = tar(&[("a.txt", b"third"), ("m.eml", mail.as_bytes()), ("b.txt", &b"fourth ".repeat(300))]);
+    zip(&[
+        ("one.md", b"# One\n\nwords"),
+        ("nothing.txt", b""),
+        ("cut.tar", &whole[..whole.len() - 2_048]),
+        ("m.eml", mail.as_bytes()),
+        ("broken.pdf", b"%PDF-1.7\nnothing"),
+        ("deep.zip", &zip(&[("x.txt", b"fifth"), ("y.zip", &zip(&[("z.txt", b"sixth")]))])),
+        ("last.txt", b"seventh"),
+    ])
+}
+
+#[test]
+fn a_reader_that_was_killed_goes_on_after_what_killed_it() {
+    let archive = nested();
+    let (whole, result) = read_with("a.zip", &archive, &Limits::default());
+    result.unwrap();
+    let said = |parts: &[Part]| -> Vec<(String, bool)> {
+        parts.iter().map(|part| (part.path.clone(), part.result.is_ok())).collect()
+    };
+    assert_eq!((whole.parts.len(), whole.members.len()), (14, 17));
+    for (number, path, before) in &whole.members {
+        // Killed in this member, which is to be blamed; and killed there although another was to blame.
+        let blamed = Resume { done: *number, after: false, lost: vec![*number], output: 0 };
+        let again = Resume { done: *number - 1, after: true, ..Resume::default() };
+        for (from, least) in [(blamed, true), (again, false)] {
+            let mut heard = crate::kit::Heard::default();
+            parse_from("a.zip", &archive, (&Limits::default(), &from), &mut heard).unwrap();
+            let mut all = said(&whole.parts[..*before]);
+            all.extend(said(&heard.parts));
+            let mut expected = said(&whole.parts);
+            if least {
+                let within = format!("{path}!/");
+                let of = |(other, _): &(String, bool)| other == path || other.starts_with(&within);
+                let from = *before;
+                expected = expected[..from]
+                    .iter()
+                    .cloned()
+                    .chain(expected[from..].iter().filter(|part| !of(part)).cloned())
+                    .collect();
+            }
+            assert_eq!(all, expected, "after member {number}, {path}, {from:?}");
+        }
+    }
 }

@@ -12,11 +12,18 @@ use tidegate_formats::{Limits, Listener, Part, parse};
 pub(crate) struct Heard {
     pub(crate) parts: Vec<Part>,
     pub(crate) doing: Vec<String>,
+    /// Members, and how many parts there were when they began.
+    pub(crate) members: Vec<(u64, String, usize)>,
 }
 
 impl Listener for Heard {
     fn doing(&mut self, what: &str) {
         self.doing.push(what.to_owned());
+    }
+
+    fn member(&mut self, number: u64, path: &str, what: &str) {
+        self.members.push((number, path.to_owned(), self.parts.len()));
+        self.doing(what);
     }
 
     fn part(&mut self, part: Part) -> ControlFlow<()> {
