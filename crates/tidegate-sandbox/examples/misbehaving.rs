@@ -50,7 +50,19 @@ fn parent() {
 
 fn parse(request: &Request<'_>, listener: &mut dyn Listener) -> Result<(), Fault> {
     let text = String::from_utf8_lossy(request.bytes).into_owned();
+    let mut number = 0;
     for word in text.split_whitespace() {
+        // A member, which is passed over if it was read before.
+        if let Some(member) = word.strip_prefix("m:") {
+            number += 1;
+            if number > request.from.done {
+                listener.member(number, member, &format!("member {member}"));
+                if act(member, request, listener)?.is_break() {
+                    return Ok(());
+                }
+            }
+            continue;
+        }
         listener.doing(&format!("word {word}"));
         if act(word, request, listener)?.is_break() {
             return Ok(());

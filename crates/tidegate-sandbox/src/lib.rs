@@ -11,6 +11,8 @@
 //! - **By the kernel**: limits on memory, processor time, files and processes; no capabilities and no way to gain any;
 //!   and on Linux a filter that lets it read its input, write its output and manage its memory, and kills it for
 //!   anything else. All of it is in place before the first byte of a document is read.
+//! - **Member by member**: a file of many documents is handed to another child, which goes on behind the one that the
+//!   first died of; a few times.
 //! - **By its life**: it holds nothing of the parent's environment, works in `/`, dies with its parent, and is replaced
 //!   after a number of documents, when it has grown, and after anything that is not a plain answer.
 //!
@@ -28,6 +30,6 @@ mod wire;
 pub use child::{Protection, serve};
 pub use limits::Limits;
 pub use parent::{Job, Options, Pool, Program, Reply};
-pub use part::{Listener, Part, Request};
+pub use part::{Listener, Part, Request, Resume};
 /// The frames of the pipes, for whoever wants to feed them with bytes of their own.
 pub use wire::{fuzz_answers, fuzz_job, fuzz_seed};

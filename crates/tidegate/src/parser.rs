@@ -21,7 +21,13 @@ pub fn parser_child() -> Result<(), Fault> {
 fn parse(request: &Request<'_>, listener: &mut dyn Listener) -> Result<(), Fault> {
     let limits = serde_json::from_str(request.settings)
         .map_err(|error| Fault::new(FaultKind::Unsupported, "limits of another version").cause(error))?;
-    tidegate_formats::parse(request.name, request.bytes, &limits, &mut Told(listener))
+    let from = tidegate_formats::Resume {
+        done: request.from.done,
+        after: request.from.after,
+        lost: request.from.lost.clone(),
+        output: request.from.output,
+    };
+    tidegate_formats::parse_from(request.name, request.bytes, (&limits, &from), &mut Told(listener))
 }
 
 /// Passes on what a parser tells.
@@ -30,6 +36,10 @@ struct Told<'a>(&'a mut dyn Listener);
 impl tidegate_formats::Listener for Told<'_> {
     fn doing(&mut self, what: &str) {
         self.0.doing(what);
+    }
+
+    fn member(&mut self, number: u64, path: &str, what: &str) {
+        self.0.member(number, path, what);
     }
 
     fn part(&mut self, part: tidegate_formats::Part) -> ControlFlow<()> {

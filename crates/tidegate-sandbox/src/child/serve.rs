@@ -9,7 +9,7 @@ use tidegate_core::{Fault, FaultKind};
 
 use super::lock;
 use crate::part::{Listener, Part, Request};
-use crate::wire::{HEADER, Header, Kind, encode_fault, encode_part, read_header, send};
+use crate::wire::{HEADER, Header, Kind, encode_fault, encode_member, encode_part, read_header, send};
 
 /// Serves as a parser child: takes documents from standard input, has `parse` read them, and answers on standard output,
 /// until the parent closes the pipe or dies. Nothing else may use standard input and output, before or after, and the
@@ -30,7 +30,8 @@ pub fn serve(
         lock::limit(&header);
         let bytes = read_document(&mut input, &header)?;
         answers.send(Kind::Read, &[]);
-        let request = Request { name: &header.name, settings: &header.settings, bytes: &bytes };
+        let request =
+            Request { name: &header.name, settings: &header.settings, bytes: &bytes, from: &header.from };
         let parsed = catch_unwind(AssertUnwindSafe(|| parse(&request, &mut answers)));
         let (kind, fault) = match parsed {
             Ok(Ok(())) => {
@@ -108,6 +109,10 @@ impl Listener for Answers {
     fn doing(&mut self, what: &str) {
         // The parent holds texts to this length too.
         self.send(Kind::Doing, &what.as_bytes()[..what.floor_char_boundary(512)]);
+    }
+
+    fn member(&mut self, number: u64, path: &str, what: &str) {
+        self.send(Kind::Member, &encode_member(number, path, what));
     }
 
     fn part(&mut self, part: Part) -> ControlFlow<()> {

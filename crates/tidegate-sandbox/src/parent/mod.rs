@@ -2,6 +2,7 @@
 
 mod death;
 mod exchange;
+mod onward;
 mod pool;
 mod process;
 mod program;

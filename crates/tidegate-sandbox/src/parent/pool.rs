@@ -11,6 +11,7 @@ use tidegate_core::{Fault, FaultKind};
 use tokio::sync::mpsc;
 
 use super::exchange::{Outcome, exchange};
+use super::onward::Onward;
 use super::process::Process;
 use super::program::Program;
 use crate::child::Protection;
@@ -210,7 +211,8 @@ impl Shared {
             }
             let fault = match self.parse(&mut child, &job) {
                 Outcome::Done => None,
-                Outcome::Failed(fault) | Outcome::Lost(fault) | Outcome::Unread(fault) => Some(fault),
+                Outcome::Failed(fault) | Outcome::Unread(fault) => Some(fault),
+                Outcome::Lost(loss) => Some(loss.fault),
                 Outcome::Cancelled => continue,
             };
             if let Some(fault) = fault {
@@ -234,17 +236,31 @@ impl Shared {
         }
     }
 
-    /// Has a child parse a document; a second one, if the first died before it had read it.
+    /// Has a child parse a document; a second one, if the first died before it had read it, and others for what follows
+    /// a member that the first died of.
     fn parse(&self, child: &mut Option<Process>, job: &Queued) -> Outcome {
         let mut again = true;
+        let mut onward = Onward::new(job.job.limits, Instant::now());
         loop {
             let mut process = match child.take().map_or_else(|| self.start(), Ok) {
                 Ok(process) => process,
                 Err(fault) => return Outcome::Failed(fault),
             };
-            let outcome = exchange(&mut process, job);
+            let outcome = exchange(&mut process, job, &onward.from);
             match outcome {
                 Outcome::Unread(_) if again => again = false,
+                Outcome::Lost(loss) => {
+                    drop(process); // two children at once are more than there may be
+                    match onward.after(loss, Instant::now()) {
+                        Ok(None) => {}
+                        Ok(Some(part)) => {
+                            if job.answers.blocking_send(Ok(part)).is_err() {
+                                return Outcome::Cancelled;
+                            }
+                        }
+                        Err(fault) => return Outcome::Failed(fault),
+                    }
+                }
                 Outcome::Done | Outcome::Failed(_) => {
                     let options = &self.options;
                     if process.documents < options.documents && process.resident() <= options.resident {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use tidegate_core::Fault;
 
-use super::{Garbled, decode_fault, decode_part};
+use super::{Garbled, Member, decode_fault, decode_part, member};
 use crate::part::Part;
 
 /// Bytes before the content of a frame.
@@ -30,12 +30,14 @@ pub(crate) enum Kind {
     Failed = 7,
     /// The same, and the child does not trust itself any more.
     Last = 8,
+    /// It begins a member.
+    Member = 9,
 }
 
 impl Kind {
     fn of(byte: u8) -> Option<Self> {
         use Kind as K;
-        [K::Job, K::Hello, K::Read, K::Doing, K::Part, K::Done, K::Failed, K::Last]
+        [K::Job, K::Hello, K::Read, K::Doing, K::Part, K::Done, K::Failed, K::Last, K::Member]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }
@@ -47,6 +49,7 @@ impl Kind {
             Self::Hello => 64,
             Self::Read | Self::Done => 0,
             Self::Doing => 512,
+            Self::Member => member::MOST,
             Self::Part => usize::MAX,
             Self::Failed | Self::Last => 64 << 10,
         }
@@ -84,6 +87,7 @@ pub(crate) enum Answer {
     Hello(Vec<u8>),
     Read,
     Doing(String),
+    Member(Member),
     Part(Part),
     Done,
     Failed(Fault),
@@ -174,11 +178,20 @@ fn read(kind: Kind, content: Vec<u8>) -> Result<Answer, Garbled> {
         Kind::Read => Answer::Read,
         Kind::Doing => {
             let text = String::from_utf8(content).map_err(|_| Garbled::new("a text that is not UTF-8"))?;
-            Answer::Doing(text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect())
+            Answer::Doing(shown(&text))
+        }
+        Kind::Member => {
+            let member = member::decode(&content)?;
+            Answer::Member(Member { what: shown(&member.what), ..member })
         }
         Kind::Part => Answer::Part(decode_part(content)?),
         Kind::Done => Answer::Done,
         Kind::Failed => Answer::Failed(decode_fault(&content)?),
         Kind::Last => Answer::Last(decode_fault(&content)?),
     })
+}
+
+/// A text of a child that goes into messages.
+fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use super::Garbled;
 use super::cursor::{Cursor, put_number, put_text};
 use crate::limits::Limits;
+use crate::part::Resume;
 
 const NAME: usize = 8 << 10;
 /// Longest settings of a parser.
 const SETTINGS: usize = 64 << 10;
+/// Most members that are passed over.
+const LOST: usize = 1_000;
 
 /// What a child is told before the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,7 @@ pub(crate) struct Header {
     pub(crate) limits: Limits,
     /// How many bytes follow the frame.
     pub(crate) length: u64,
+    pub(crate) from: Resume,
 }
 
 impl Header {
@@ -32,6 +36,12 @@ impl Header {
         let from = self.name.ceil_char_boundary(self.name.len().saturating_sub(NAME));
         put_text(&mut out, &self.name[from..], NAME);
         put_text(&mut out, &self.settings, SETTINGS);
+        put_number(&mut out, self.from.done);
+        put_number(&mut out, u64::from(self.from.after));
+        put_number(&mut out, self.from.output);
+        let lost = &self.from.lost[..self.from.lost.len().min(LOST)];
+        put_number(&mut out, lost.len() as u64);
+        lost.iter().for_each(|number| put_number(&mut out, *number));
         out
     }
 
@@ -47,7 +57,13 @@ impl Header {
             output: cursor.number()?,
         };
         let (name, settings) = (cursor.text(NAME)?.to_owned(), cursor.text(SETTINGS)?.to_owned());
+        let (done, after, output) = (cursor.number()?, cursor.number()? != 0, cursor.number()?);
+        let count = cursor.count()?;
+        if count > LOST {
+            return Err(Garbled::new("too many members that are lost"));
+        }
+        let lost = (0..count).map(|_| cursor.number()).collect::<Result<_, _>>()?;
         cursor.end()?;
-        Ok(Self { name, settings, limits, length })
+        Ok(Self { name, settings, limits, length, from: Resume { done, after, lost, output } })
     }
 }

@@ -9,12 +9,14 @@ mod fault;
 mod frame;
 mod fuzz;
 mod job;
+mod member;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use frame::{Answer, HEADER, Inbox, Kind, read_header, send};
 pub use fuzz::{fuzz_answers, fuzz_job, fuzz_seed};
 pub(crate) use job::Header;
+pub(crate) use member::{Member, encode as encode_member};
 
 pub(crate) use document::{decode as decode_part, encode as encode_part};
 pub(crate) use fault::{decode as decode_fault, encode as encode_fault};

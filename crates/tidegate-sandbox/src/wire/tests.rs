@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use tidegate_core::{Advice, Block, BlockKind, Document, Fault, FaultKind, Page, advise};
 
 use super::frame::send;
-use super::{Answer, Garbled, Header, Inbox, Kind, encode_fault, encode_part};
+use super::{Answer, Garbled, Header, Inbox, Kind, encode_fault, encode_member, encode_part};
 use crate::limits::Limits;
-use crate::part::Part;
+use crate::part::{Part, Resume};
 
 fn kinds() -> impl Strategy<Value = BlockKind> {
     prop_oneof![
@@ -70,14 +70,15 @@ proptest! {
     }
 
     #[test]
-    fn a_header_arrives_as_it_was_sent(name in ".{0,40}", settings in ".{0,40}", n in any::<[u32; 5]>()) {
+    fn a_header_arrives_as_it_was_sent(name in ".{0,40}", settings in ".{0,40}", n in any::<[u32; 5]>(), lost in any::<Vec<u64>>()) {
         let limits = Limits {
             memory: n[0].into(),
             cpu: Duration::from_millis(n[1].into()),
             wall: Duration::from_millis(n[2].into()),
             output: n[3].into(),
         };
-        let header = Header { name, settings, limits, length: n[4].into() };
+        let from = Resume { done: n[0].into(), after: n[1] % 2 == 1, lost: lost.clone(), output: n[2].into() };
+        let header = Header { name, settings, limits, length: n[4].into(), from };
         prop_assert_eq!(Header::decode(&header.encode()).unwrap(), header);
     }
 
@@ -128,6 +129,7 @@ fn conversation() -> Vec<u8> {
         frame(Kind::Hello, &[1, 1]),
         frame(Kind::Read, b""),
         frame(Kind::Doing, "página 1".as_bytes()),
+        frame(Kind::Member, &encode_member(300, "a/b.pdf", "member 300 of 301")),
         frame(Kind::Part, &part("a", Ok(document))),
         frame(Kind::Part, &part("b", Err(fault))),
         frame(Kind::Failed, &failed),
@@ -140,7 +142,7 @@ fn conversation() -> Vec<u8> {
 #[test]
 fn ten_thousand_mutations_do_no_harm() {
     let whole = conversation();
-    assert_eq!(answers(&whole, 7).unwrap().len(), 8);
+    assert_eq!(answers(&whole, 7).unwrap().len(), 9);
     let mut dice = Dice(0x7469_6465);
     let (mut refused, mut understood) = (0, 0);
     for _ in 0..10_000 {
@@ -190,6 +192,7 @@ fn check(answer: &Answer) {
                 at = page.start;
             }
         }
+        Answer::Member(member) => assert!(!member.what.contains(char::is_control)),
         Answer::Hello(_) | Answer::Read | Answer::Doing(_) | Answer::Done => {}
     }
 }
@@ -209,7 +212,13 @@ fn a_claim_costs_no_memory() {
 #[test]
 fn the_end_of_a_long_name_is_kept() {
     let name = format!("{}report.pdf", "ä/".repeat(20_000));
-    let header = Header { name, settings: String::new(), limits: Limits::default(), length: 1 };
+    let header = Header {
+        name,
+        settings: String::new(),
+        limits: Limits::default(),
+        length: 1,
+        from: Resume::default(),
+    };
     let got = Header::decode(&header.encode()).unwrap().name;
     assert!(got.ends_with("/report.pdf") && got.len() <= 8 << 10);
 }

@@ -147,3 +147,40 @@ async fn a_hang_holds_nobody_else_up() {
     drop(pool);
     assert!(started.elapsed() < Duration::from_secs(20), "nobody waited for the one that hangs");
 }
+
+/// What was said of each part, and of the whole.
+async fn members(words: &str, limits: Limits) -> (Vec<String>, Option<String>) {
+    let (parts, fault) = ask(&pool(1), job(words, limits)).await;
+    let said = |part: &tidegate_sandbox::Part| match &part.result {
+        Ok(document) => document.text.clone(),
+        Err(fault) => format!("{}: {fault}", part.path),
+    };
+    (parts.iter().map(said).collect(), fault.map(|fault| fault.to_string()))
+}
+
+#[tokio::test]
+async fn what_follows_a_member_that_killed_its_child_is_read() {
+    let (said, fault) = members("m:one m:abort m:two m:eat m:crash m:three", limits()).await;
+    let aborted = "abort: parsing test: the parser gave up (it aborted) at member abort";
+    let ate = "eat: parsing test: out of memory at member eat (limit 64 MiB)";
+    let crashed = "crash: parsing test: the parser crashed: an illegal instruction at member crash";
+    assert_eq!(said, ["one", aborted, "two", ate, crashed, "three"]);
+    assert_eq!(fault, None);
+    let (said, fault) = members("m:one m:spin m:two", short()).await;
+    assert_eq!(said, ["one", "spin: parsing test: took longer than 400 ms at member spin", "two"]);
+    assert_eq!(fault, None);
+    let (said, _) = members("m:one m:panic m:two", limits()).await;
+    assert_eq!((said.len(), said[2].as_str()), (3, "two"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_file_kills_only_so_many_children() {
+    let (said, fault) = members(&"m:abort ".repeat(100), limits()).await;
+    assert_eq!(said.len(), 16);
+    let last =
+        "after 16 that ended their parsers: parsing test: the parser gave up (it aborted) at member abort";
+    assert_eq!(fault.as_deref(), Some(last));
+    // Who answers nonsense is not believed about where it was.
+    let (said, fault) = members("m:one m:garbage m:two", limits()).await;
+    assert_eq!((said.len(), fault.is_some()), (1, true));
+}

@@ -5,12 +5,14 @@ use super::made::{
     Entry, Packed, blanks, deflated, gzip, seal, stored, tar, tar_content, tar_header, zip, zip_end, zip_of,
     zstd_blanks,
 };
+use super::paper::pdf_of;
 
 const TOO_LARGE: &[&str] = &["too_large"];
 const TOO_DEEP: &[&str] = &["too_deep"];
 
 pub(super) fn write(folder: &mut Folder) {
     bombs(folder);
+    endless(folder);
     nested(folder);
     members(folder);
     overlap(folder);
@@ -31,6 +33,27 @@ fn bombs(folder: &mut Folder) {
     let path = folder.file("bomb-and-text.zip", &mixed, Fate::Stored);
     folder.expect_within(&path, "bomb.csv", Fate::Aside(TOO_LARGE, "unpack"));
     folder.expect_within(&path, "good.txt", Fate::Found(word));
+}
+
+/// A member that its parser does not come back from, between two good ones.
+fn endless(folder: &mut Folder) {
+    if !folder.full {
+        return; // it takes as long as a parser has
+    }
+    let object = format!("<< /Type /Catalog /Pages 2 0 R /Deep {}", "<< /A ".repeat(1_000_000));
+    let pdf = pdf_of(&[object.into_bytes()], "");
+    let words = [folder.word(), folder.word()];
+    let texts = words.each_ref().map(|word| format!("A text that says {word}."));
+    let members = [
+        ("before.txt", texts[0].as_bytes()),
+        ("endless.pdf", pdf.as_slice()),
+        ("after.txt", texts[1].as_bytes()),
+    ];
+    let path = folder.file("endless.zip", &zip(&members), Fate::Stored);
+    folder.expect_within(&path, "endless.pdf", Fate::Aside(&["too_slow", "too_deep", "malformed"], ""));
+    for (name, word) in ["before.txt", "after.txt"].into_iter().zip(words) {
+        folder.expect_within(&path, name, Fate::Found(word));
+    }
 }
 
 fn nested(folder: &mut Folder) {
