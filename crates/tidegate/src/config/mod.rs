@@ -10,6 +10,7 @@
 
 mod ask;
 mod asked;
+mod bounds;
 mod catalogue;
 mod check;
 mod enrich;

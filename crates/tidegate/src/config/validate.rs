@@ -24,6 +24,7 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), Fault> 
     rules.asked()?;
     rules.sink()?;
     rules.store()?;
+    rules.sandbox()?;
     rules.limits()
 }
 

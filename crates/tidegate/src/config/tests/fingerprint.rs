@@ -167,7 +167,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         Kind::Integer => ["1".into(), "2".into()],
         Kind::Number => ["0.1".into(), "0.2".into()],
         Kind::Bool => ["true".into(), "false".into()],
-        Kind::Size => ["\"5MB\"".into(), "\"6MB\"".into()],
+        Kind::Size => ["\"50MB\"".into(), "\"60MB\"".into()],
         Kind::Period => ["\"5s\"".into(), "\"6s\"".into()],
         Kind::Model => ["\"a:b\"".into(), "\"a:c\"".into()],
         Kind::Secret => ["{ env = \"A\" }".into(), "{ env = \"B\" }".into()],

@@ -45,6 +45,37 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
             "pipeline.toml:2:1: limits.max_hold must be a length of time such as \"30s\", not a whole number",
             "",
         ),
+        (
+            "[sandbox]\nmemory = 0",
+            "pipeline.toml:2:1: sandbox.memory (0B) must be from 16MiB to 1TiB",
+            "512MiB is usual",
+        ),
+        (
+            "[sandbox]\ncpu = \"200ms\"",
+            "pipeline.toml:2:1: sandbox.cpu (200ms) must be from 1s to 1d",
+            "30s is usual; seconds count whole",
+        ),
+        (
+            "[sandbox]\nmax_depth = 400",
+            "pipeline.toml:2:1: sandbox.max_depth (400) must be from 1 to 32",
+            "4 is usual",
+        ),
+        ("[sandbox]\nmax_pages = -5", "pipeline.toml:2:1: sandbox.max_pages: cannot be negative", ""),
+        (
+            "[formats.pdf]\ntimeout = \"30d\"",
+            "pipeline.toml:2:1: formats.pdf.timeout (30d) must be from 50ms to 1d",
+            "60s is usual",
+        ),
+        (
+            "[formats.zip]\nmax_output_bytes = \"2TB\"",
+            "pipeline.toml:2:1: formats.zip.max_output_bytes (2TB) must be from 1B to 1GiB",
+            "leave it out for the usual",
+        ),
+        (
+            "[formats.zip]\nmax_entries = 0",
+            "pipeline.toml:2:1: formats.zip.max_entries (0) must be from 1 to 10000000",
+            "leave it out for the usual",
+        ),
         ("[limits]\nfetches = -1", "pipeline.toml:2:1: limits.fetches: cannot be negative", ""),
         ("[source]\npaths = [\".\"]", "pipeline.toml:1:2: [source] has no type", "add type = \"files\""),
         (
