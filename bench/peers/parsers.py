@@ -89,7 +89,9 @@ def one(read, path):
         line["chars"] = len(text)
         if not any(char.isalnum() for char in text):
             line["fault"] = "no text, and no fault"
-    except Exception as error:  # whatever it is: the file was not read
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever it is, also a panic of Rust: the file was not read
         line["fault"] = f"{type(error).__name__}: {str(error).splitlines()[0][:80] if str(error) else ''}"
     line.update(cpu_s=cpu() - before, wall_s=time.perf_counter() - wall, peak=peak())
     faulthandler.cancel_dump_traceback_later()

@@ -9,7 +9,6 @@ use self::numbers::Numbers;
 use crate::budget::Budget;
 use crate::draft::Draft;
 use crate::grid::Grid;
-use crate::kind::Kind;
 use crate::package::Package;
 use crate::xml::{Node, Tag, Xml, text_of};
 use crate::{props, rels};
@@ -59,7 +58,7 @@ pub(crate) fn read(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Document, Fa
         sheet.read(&text, budget.limits.max_nesting)?;
         draft.drop_lone_heading(before);
     }
-    draft.finish(Kind::Xlsx)
+    draft.finish(crate::kind::Kind::Xlsx)
 }
 
 /// What the workbook says of its sheets.
@@ -145,9 +144,15 @@ impl Sheet<'_> {
     }
 
     fn cell(&mut self, tag: &Tag<'_>, xml: &mut Xml<'_>) -> Result<(), Fault> {
-        let column = tag.attr("r").and_then(|place| column(&place)).unwrap_or(self.column);
+        let (mut place, mut kind, mut style) = (None, Kind::Number, 0);
+        tag.each_attr(|name, value| match name {
+            "r" => place = column(value),
+            "t" => kind = Kind::of(value),
+            "s" => style = value.trim().parse().unwrap_or(0),
+            _ => {}
+        });
+        let column = place.unwrap_or(self.column);
         self.column = column.saturating_add(1);
-        let (kind, style) = (tag.attr("t").unwrap_or_default(), tag.number("s").unwrap_or(0));
         let mut value = String::new();
         while let Some(node) = xml.next()? {
             match node {
@@ -158,14 +163,36 @@ impl Sheet<'_> {
                 _ => {}
             }
         }
-        match kind.as_str() {
-            "s" => {
+        match kind {
+            Kind::Shared => {
                 let text = value.trim().parse::<usize>().ok().and_then(|index| self.strings.get(index));
                 self.grid.cell(column, text.map_or("", String::as_str))
             }
-            "b" => self.grid.cell(column, if value.trim() == "0" { "FALSE" } else { "TRUE" }),
-            "str" | "inlineStr" | "e" | "d" => self.grid.cell(column, &value),
-            _ => self.grid.cell(column, &self.numbers.show(value.trim(), style)),
+            Kind::Truth => self.grid.cell(column, if value.trim() == "0" { "FALSE" } else { "TRUE" }),
+            Kind::Text => self.grid.cell(column, &value),
+            Kind::Number => self.grid.cell(column, &self.numbers.show(value.trim(), style)),
+        }
+    }
+}
+
+/// What the value of a cell is.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// The number of a shared string.
+    Shared,
+    Truth,
+    /// Text, an error, or a date as it is written.
+    Text,
+    Number,
+}
+
+impl Kind {
+    fn of(name: &str) -> Self {
+        match name {
+            "s" => Self::Shared,
+            "b" => Self::Truth,
+            "str" | "inlineStr" | "e" | "d" => Self::Text,
+            _ => Self::Number,
         }
     }
 }

@@ -72,6 +72,11 @@ impl Numbers {
 
 /// Fifteen digits are what Excel itself shows of a number.
 fn plain(number: f64) -> String {
+    // The shortest text that is this number has no more digits than that as a rule, and rounding changes nothing.
+    let shortest = number.to_string();
+    if shortest.len() <= 15 && (number == 0.0 || f64::abs(number) >= 1e-7) {
+        return shortest;
+    }
     let rounded = format!("{number:.14e}").parse().unwrap_or(number);
     if rounded != 0.0 && !(1e-7..1e21).contains(&f64::abs(rounded)) {
         format!("{rounded:e}")
@@ -143,6 +148,11 @@ mod tests {
         let check = |value: &str, style: usize, expect: &str| assert_eq!(numbers.show(value, style), expect);
         check("0.30000000000000004", 0, "0.3");
         check("42", 0, "42");
+        check("-1234.5", 0, "-1234.5");
+        check("0.0000001", 0, "0.0000001");
+        check("0.00000001", 0, "1e-8");
+        check("123456789012345", 0, "123456789012345");
+        check("1234567890123456789", 0, "1234567890123460000");
         check("1E+300", 0, "1e300");
         check("0.285", 1, "28.5%");
         check("45000", 2, "2023-03-15");
