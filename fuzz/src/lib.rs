@@ -11,6 +11,7 @@
 pub mod damage;
 pub mod dice;
 pub mod document;
+pub mod json;
 pub mod pdf;
 pub mod seed;
 pub mod target;

@@ -8,9 +8,9 @@ use tidegate_formats::{Limits, Listener, Part};
 
 use crate::damage::damage;
 use crate::dice::Dice;
-use crate::pdf;
 use crate::target::Target;
 use crate::zipped::Members;
+use crate::{json, pdf};
 
 /// An input to begin with, taken apart as far as its format allows.
 pub struct Seed {
@@ -166,6 +166,12 @@ pub fn input(target: &Target, seeds: &[Seed], seed: u64, index: u64) -> Vec<u8> 
         };
         let content = damage(&members.0[at].1, other, target.name, dice);
         return members.packed(at, &content, dice.one_in(20));
+    }
+    if matches!(target.name, "json" | "lines")
+        && dice.one_in(2)
+        && let Some(content) = json::damage(&chosen.bytes, dice)
+    {
+        return content;
     }
     if !chosen.streams.is_empty() && !dice.one_in(3) {
         let (place, content) = dice.pick(&chosen.streams);

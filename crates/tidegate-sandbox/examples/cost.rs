@@ -8,7 +8,6 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -76,7 +75,6 @@ fn measure(list: &str, rounds: usize, inside: bool, width: usize) -> io::Result<
     }
     let pool = if inside { None } else { Some(pool(width)?) };
     let (found, next, most) = (Found::default(), AtomicUsize::new(0), files.len() * rounds);
-    let longest = Mutex::new(0.0_f64);
     let (wall, before) = (Instant::now(), ticks()?);
     // Two documents more than there are children, so that none of them waits for this process.
     let threads = if inside { width } else { width + 2 };
@@ -85,10 +83,7 @@ fn measure(list: &str, rounds: usize, inside: bool, width: usize) -> io::Result<
             scope.spawn(|| {
                 while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < most) {
                     let (name, bytes) = &files[at % files.len()];
-                    let begun = Instant::now();
                     one(pool.as_ref(), name, bytes, &found);
-                    let mut longest = longest.lock().expect("no thread panics with the lock");
-                    *longest = longest.max(begun.elapsed().as_secs_f64());
                 }
             });
         }
@@ -99,7 +94,6 @@ fn measure(list: &str, rounds: usize, inside: bool, width: usize) -> io::Result<
     let line = json!({
         "files": most, "bytes": bytes * rounds, "documents": found.documents.into_inner(), "text": found.text.into_inner(),
         "wall_seconds": wall.elapsed().as_secs_f64(), "cpu_seconds": (ticks()? - before) as f64 / 100.0,
-        "longest_seconds": longest.into_inner().unwrap_or(0.0),
     });
     println!("{line}");
     Ok(())

@@ -78,15 +78,11 @@ fn show(figures: &[Value]) {
                     format!("{:.3} x", number(figure, "cpu_seconds") / base),
                     format!("{:.0} us", (number(figure, "cpu_seconds") - base) / files * 1e6),
                     format!("{:.0}", files / number(figure, "wall_seconds")),
-                    format!("{:.1} ms", number(figure, "longest_seconds") * 1e3),
                     mb(figure["line"]["peak"].as_u64().unwrap_or(0)),
                     figure["of"].as_str().unwrap_or_default().to_owned(),
                 ],
             ));
         }
     }
-    table(
-        &["parsed", "CPU s", "of the first", "more a file", "files/s", "longest", "parent's peak", "of"],
-        &rows,
-    );
+    table(&["parsed", "CPU s", "of the first", "more a file", "files/s", "parent's peak", "of"], &rows);
 }
