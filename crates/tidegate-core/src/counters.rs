@@ -113,6 +113,8 @@ pub struct StageCounters {
     pub emitted: Counter,
     /// Records put aside here.
     pub failed: Counter,
+    /// Records left out here on purpose.
+    pub dropped: Counter,
     /// Records waiting in its queue now.
     pub queued: Counter,
     /// Bytes waiting in its queue now.

@@ -167,6 +167,9 @@ pub struct StageReport {
     pub emitted: u64,
     /// Records put aside.
     pub failed: u64,
+    /// Records left out on purpose.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped: u64,
     /// Seconds its workers waited for input.
     pub wait_input_s: f64,
     /// Seconds its workers waited for room downstream.

@@ -47,7 +47,7 @@ pub(crate) async fn work(lane: Lane, stage: Arc<dyn Cpu>) {
 
 async fn settle(lane: &Lane, result: Result<Emit, Fault>, keeper: &Tether, urgency: u64) {
     match result {
-        Ok(Emit::None) => {}
+        Ok(Emit::None) => lane.counters().dropped.add(1),
         Ok(Emit::One(record)) => lane.emit(record).await,
         Ok(Emit::Many(records)) => expand(lane, records, (keeper, urgency)).await,
         Err(fault) if planted("panic settles as stored") && fault.kind() == FaultKind::Panic => {}

@@ -58,7 +58,7 @@ async fn one(lane: &Lane, stage: &dyn Each, hold: &Hold, mut record: Record) {
 async fn emit(lane: &Lane, record: Record, emitted: Emitted) {
     match emitted {
         Emitted::Keep => lane.emit(record).await,
-        Emitted::Drop => {}
+        Emitted::Drop => lane.counters().dropped.add(1),
         Emitted::Replace(records) => {
             for record in records {
                 lane.emit(record).await;

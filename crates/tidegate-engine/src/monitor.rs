@@ -156,6 +156,7 @@ fn stage_report(stage: &StageView) -> StageReport {
         taken: counters.taken.get(),
         emitted: counters.emitted.get(),
         failed: counters.failed.get(),
+        dropped: counters.dropped.get(),
         wait_input_s: counters.wait_input.sum().as_secs_f64(),
         wait_output_s: counters.wait_output.sum().as_secs_f64(),
         wait_limit_s: counters.wait_limit.sum().as_secs_f64(),

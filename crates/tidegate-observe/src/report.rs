@@ -35,6 +35,7 @@ pub fn summary(summary: Summary<'_>, paint: Paint) -> String {
         }
     };
     row("documents", documents(summary, paint));
+    row("dropped", dropped(report));
     row("left out", left_out(summary.left_out, summary.leaving_links));
     row("chunks", chunks(report));
     row("embedded", embedded(report));
@@ -87,6 +88,15 @@ fn documents(summary: Summary<'_>, paint: Paint) -> String {
         (seen, true) => format!("{} seen", count(seen)),
         (seen, false) => format!("{} seen: {}", count(seen), parts.join(", ")),
     }
+}
+
+/// What stages left out on purpose: "12 by validate".
+fn dropped(report: &Report) -> String {
+    let stages = report.stages.iter().filter(|stage| stage.dropped > 0);
+    stages
+        .map(|stage| format!("{} by {}", count(stage.dropped), clean(&stage.name)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// What was passed over, of which so many were links that lead out of the given paths: "6 files or folders: hidden,

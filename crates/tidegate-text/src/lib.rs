@@ -1,4 +1,5 @@
-//! Turns the bytes of a document into text with structure, and that into chunks under a token budget.
+//! Turns the bytes of a document into text with structure, says whether that is worth keeping, and cuts it into chunks
+//! under a token budget.
 //!
 //! This crate must not contain I/O, threads, async code, or parsers for formats that can only be trusted in a
 //! child process (PDF, Office, e-mail, EPUB, archives): it refuses those by name.
@@ -26,6 +27,7 @@ mod parse;
 mod plain;
 mod rows;
 mod sentence;
+mod validate;
 
 pub use chunk::{
     ByteEstimate, ChunkOptions, ChunkPlan, Chunks, chunk, chunk_estimated, embed_text, with_heading,
@@ -34,3 +36,4 @@ pub use decode::{Decoded, decode};
 pub use format::{Format, Lang, sniff};
 pub use parse::{ParseOptions, parse};
 pub use sentence::sentences;
+pub use validate::{Rules, Schema, Subject, is_language, languages};

@@ -14,7 +14,7 @@ use crate::parser;
 use crate::services::Services;
 use crate::stages::{
     ChunkStage, EmbedCounts, EmbedStage, EnrichStage, FILES_AT_ONCE, HttpStage, ParseFiles, ParseStage,
-    RemoteEmbedStage,
+    RemoteEmbedStage, ValidateStage,
 };
 
 /// Stages in their order.
@@ -42,7 +42,12 @@ pub(crate) fn build(
     with: (&Services, &Store, &Embedding),
 ) -> Result<Built, Fault> {
     let mut built = Built::default();
+    let mut validate = ValidateStage::new(config)?.map(|stage| Work::Cpu(Arc::new(stage)));
     for stage in &config.stages {
+        // What is judged is the text, before anything is asked or paid about it.
+        if !matches!(stage, Stage::Parse(_)) {
+            built.add("validate", validate.take());
+        }
         let work = match stage {
             Stage::Parse(parse) => Some(parse_stage(config, parse, parser.cloned())),
             Stage::Chunk(chunk) => Some(Work::Cpu(chunk_stage(chunk, with.2))),
@@ -55,12 +60,17 @@ pub(crate) fn build(
             Stage::Enrich(enrich) => Some(enrich_stage(config, (stage.name(), enrich), with)?),
             Stage::Http(http) => Some(http_stage((stage.name(), http), with)?),
         };
-        built.stages.extend(work.map(|work| (stage.name().to_owned(), work)));
+        built.add(stage.name(), work);
     }
+    built.add("validate", validate.take());
     Ok(built)
 }
 
 impl Built {
+    fn add(&mut self, name: &str, work: Option<Work>) {
+        self.stages.extend(work.map(|work| (name.to_owned(), work)));
+    }
+
     /// `flow` with the stages, and what the embed stage counts.
     pub(crate) fn add_to(self, mut flow: Flow) -> (Flow, Option<Arc<EmbedCounts>>) {
         for (name, work) in self.stages {

@@ -24,6 +24,7 @@ mod stopping;
 mod stores;
 mod urls;
 mod usage;
+mod validating;
 mod watching;
 mod whole_or_old;
 mod world;

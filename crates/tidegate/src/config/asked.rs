@@ -16,7 +16,7 @@ use crate::stages::{NAMES, VECTOR};
 use crate::template::Template;
 
 /// What no stage can be called: other parts of a run have these names in reports.
-const TAKEN: [&str; 5] = ["parse", "chunk", "embed", "fetch", "store"];
+const TAKEN: [&str; 6] = ["parse", "validate", "chunk", "embed", "fetch", "store"];
 /// More of one kind at once than any service bears.
 const MOST_AT_ONCE: usize = 4_096;
 

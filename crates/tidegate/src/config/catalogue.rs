@@ -51,10 +51,11 @@ pub(super) enum Kind {
 }
 
 /// The order of sections in a file; a schema knows none. A test holds it against the schema.
-pub(super) const SECTIONS: [&str; 11] = [
+pub(super) const SECTIONS: [&str; 12] = [
     "pipeline",
     "source",
     "stage",
+    "validate",
     "sink",
     "providers",
     "ask",

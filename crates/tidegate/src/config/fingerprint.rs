@@ -10,6 +10,7 @@ use super::model_ref::ModelRef;
 use super::sink::{Sink, Vectors};
 use super::source::{RowFormat, Source};
 use super::stage::{Precision, Stage};
+use super::validation::Validate;
 
 /// Raised whenever parsing or chunking gives other text for the same bytes, so that documents are worked on again.
 pub const TEXT_VERSION: u32 = 2;
@@ -31,6 +32,9 @@ struct Decisive<'a> {
     document_prefix: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     precision: Option<Precision>,
+    /// Absent without rules, so that documents stored before there were any stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validate: Option<&'a Validate>,
     output: Option<(&'a [String], Vectors)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     asked: Vec<Asked<'a>>,
@@ -124,6 +128,7 @@ impl Config {
                 .map(|embed| &*embed.document_prefix)
                 .filter(|prefix| !prefix.is_empty()),
             precision: self.embed().map(|embed| embed.precision).filter(|own| *own != Precision::default()),
+            validate: Some(&self.validate).filter(|rules| rules.is_on()),
             output: match &self.sink {
                 Sink::Store => None,
                 Sink::Jsonl(sink) => Some((&sink.fields, sink.vectors)),

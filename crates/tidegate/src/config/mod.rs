@@ -40,6 +40,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod validation;
 
 pub use ask::Ask;
 pub use enrich::{Enrich, Into};
@@ -64,3 +65,4 @@ pub use sink::{JsonlSink, Sink, Vectors, WebhookSink};
 pub use size::Size;
 pub use source::{Files, Jsonl, RowFormat, Source, SourceType, Stdin, Tail, Urls};
 pub use stage::{Chunk, Embed, Parse, Precision, Stage};
+pub use validation::{OnFailure, Validate};

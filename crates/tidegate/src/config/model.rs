@@ -13,6 +13,7 @@ use super::sandbox::{Format, Sandbox};
 use super::sink::Sink;
 use super::source::Source;
 use super::stage::{Chunk, Embed, Parse, Stage};
+use super::validation::Validate;
 
 /// The configuration of a pipeline.
 // The order of the fields is their order in what `init` and `config --effective` print.
@@ -27,6 +28,8 @@ pub struct Config {
     /// once; of enrich and http there may be several, told apart by their names.
     #[serde(rename = "stage")]
     pub stages: Vec<Stage>,
+    /// What documents must be like to go on from parsing. Without any rule all do.
+    pub validate: Validate,
     /// Where records go.
     pub sink: Sink,
     /// How questions are answered from what was found.
@@ -56,6 +59,7 @@ impl Default for Config {
             pipeline: Pipeline::default(),
             source: Source::default(),
             stages: Stage::defaults(),
+            validate: Validate::default(),
             sink: Sink::default(),
             store: Store::default(),
             limits: Limits::default(),

@@ -194,6 +194,9 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
             *path = joined(folder, path);
         }
     }
+    let schema =
+        config.validate.schema.as_mut().filter(|schema| !is_inline(schema) && ours("validate.schema"));
+    schema.into_iter().for_each(|path| *path = joined(folder, path));
     if let Some(path) = config.limits.prices.as_mut().filter(|_| ours("limits.prices")) {
         *path = joined(folder, path);
     }
@@ -216,13 +219,15 @@ fn is_inline(schema: &str) -> bool {
 /// Puts the text of schemas in the place of the names of their files: what is in them decides what is stored, so a
 /// configuration that is remembered, or told from another by its fingerprint, must hold it.
 fn read_schemas(config: &mut Config, origins: &Origins) -> Result<(), Fault> {
-    for stage in &mut config.stages {
+    let enriching = config.stages.iter_mut().filter_map(|stage| {
         let key = Place::Stage(stage.name().to_owned()).path("schema");
-        let Stage::Enrich(enrich) = stage else { continue };
-        if let Some(schema) = enrich.schema.as_mut().filter(|schema| !is_inline(schema)) {
-            let text = file::load_schema(Path::new(schema.as_str()));
-            *schema = text.map_err(|fault| check::placed(fault.during(&*key), origins.of(&key)))?;
-        }
+        let Stage::Enrich(enrich) = stage else { return None };
+        Some((key, enrich.schema.as_mut()?))
+    });
+    let validating = config.validate.schema.as_mut().map(|schema| ("validate.schema".to_owned(), schema));
+    for (key, schema) in enriching.chain(validating).filter(|(_, schema)| !is_inline(schema)) {
+        let text = file::load_schema(Path::new(schema.as_str()));
+        *schema = text.map_err(|fault| check::placed(fault.during(&*key), origins.of(&key)))?;
     }
     Ok(())
 }

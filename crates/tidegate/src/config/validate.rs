@@ -21,6 +21,7 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), Fault> 
     rules.source()?;
     rules.order()?;
     rules.chunk()?;
+    rules.worth()?;
     rules.asked()?;
     rules.sink()?;
     rules.store()?;
@@ -174,6 +175,23 @@ impl Rules<'_> {
             self.need(embed.concurrency <= MOST_CORES, "stage.embed.concurrency", &must, "")?;
         }
         Ok(())
+    }
+
+    /// What documents must be like: rules that something can follow.
+    fn worth(&self) -> Result<(), Fault> {
+        let rules = &self.config.validate;
+        rules.rules().map_err(|fault| self.at("validate.schema", fault))?;
+        for code in &rules.languages {
+            let must =
+                format!("has \"{}\", which is no language that is told from others", code.escape_debug());
+            let known = format!("they are {}", tidegate_text::languages().join(", "));
+            self.need(tidegate_text::is_language(code), "validate.languages", &must, &known)?;
+        }
+        let named = rules.require.iter().all(|name| !name.is_empty());
+        self.need(named, "validate.require", "has an empty name", "name the fields that must be there")?;
+        let (least, most) = (rules.min_text, rules.max_text);
+        let must = format!("({least}) must be at most validate.max_text ({most})");
+        self.need(most == 0 || least <= most, "validate.min_text", &must, "no text could be both")
     }
 
     fn less(&self, key: &str, value: usize, max: usize) -> Result<(), Fault> {

@@ -8,6 +8,7 @@ mod found;
 mod http;
 mod parse;
 mod remote;
+mod validate;
 mod values;
 
 pub use chunk::ChunkStage;
@@ -18,4 +19,5 @@ pub(crate) use files::WIDTH as FILES_AT_ONCE;
 pub(crate) use http::HttpStage;
 pub use parse::ParseStage;
 pub(crate) use remote::RemoteEmbedStage;
+pub(crate) use validate::ValidateStage;
 pub(crate) use values::{NAMES, VECTOR};

@@ -144,6 +144,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         }
         (_, Some(kind)) => format!("[{section}]\ntype = \"{kind}\"\nKEY\nPATHS\n"),
         ("providers", None) => "[providers.p]\nKEY\n".to_owned(),
+        ("validate", None) if key.name == "on_failure" => "[validate]\nmin_words = 1\nKEY\n".to_owned(),
         ("formats", None) => "[formats.pdf]\nKEY\n".to_owned(),
         (_, None) => format!("[{section}]\nKEY\n"),
     };
@@ -162,6 +163,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         Kind::Text if key.name == "schema" => ["'{\"const\": 1}'".into(), "'{\"const\": 2}'".into()],
         Kind::Text => ["\"a\"".into(), "\"b\"".into()],
         Kind::Texts if key.name == "urls" => ["[\"http://h/a\"]".into(), "[\"http://h/b\"]".into()],
+        Kind::Texts if key.name == "languages" => ["[\"en\"]".into(), "[\"de\"]".into()],
         Kind::Texts => ["[\"a\"]".into(), "[\"b\"]".into()],
         Kind::Integer if section == "stage" => ["40".into(), "41".into()],
         Kind::Integer => ["1".into(), "2".into()],

@@ -28,7 +28,7 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "name = \"x\"",
             "pipeline.toml:1:1: `name` stands outside any section",
-            "the sections are pipeline, source, stage, sink, providers, ask, store, limits, sandbox, formats, sweep",
+            "the sections are pipeline, source, stage, validate, sink, providers, ask, store, limits, sandbox, formats, sweep",
         ),
         (
             "[limits]\nmemory = \"10 potatoes\"",
