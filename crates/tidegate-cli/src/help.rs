@@ -27,6 +27,7 @@ Examples:
   journalctl -o cat | tidegate index - --name journal
   tidegate index https://www.rfc-editor.org/rfc/rfc9110.txt
   tidegate index urls.jsonl --urls --name web
+  tidegate index s3://bucket/docs --include '*.pdf' --region eu-central-1
   tidegate index ~/notes --watch
 
 Running it again works only on what changed. The first Ctrl-C finishes what is in flight, the

@@ -9,7 +9,8 @@ use tidegate_core::{Fault, FaultKind};
 /// `tidegate index`.
 #[derive(Debug, Default, Args)]
 pub struct IndexArgs {
-    /// Files and folders, JSON Lines files (.jsonl, .ndjson, also .gz or .zst), URLs, or - for standard input
+    /// Files and folders, JSON Lines files (.jsonl, .ndjson, also .gz or .zst), URLs, buckets (s3://, gs://, az://), or
+    /// - for standard input
     #[arg(value_name = "PATH", required_unless_present = "config")]
     pub paths: Vec<PathBuf>,
 
@@ -47,6 +48,13 @@ pub struct IndexArgs {
     /// A variable with a secret that lines may send in a header; may be given several times
     #[arg(long, value_name = "NAME", help_heading = "Documents behind URLs")]
     pub secret: Vec<String>,
+
+    /// Where the objects are, if not at the provider's own address, such as https://minio.example.org:9000
+    #[arg(long, value_name = "URL", help_heading = "Objects in buckets")]
+    pub endpoint: Option<String>,
+    /// The region of the bucket [default: AWS_REGION, or the profile's]
+    #[arg(long, value_name = "REGION", help_heading = "Objects in buckets")]
+    pub region: Option<String>,
 
     /// Keep navigation, footers and sidebars of HTML pages
     #[arg(long, help_heading = "What to make of it")]
@@ -105,18 +113,26 @@ impl IndexArgs {
     /// Paths that cannot be read together.
     pub fn overrides(&self) -> Result<Overrides, Fault> {
         let source = self.source()?;
-        let is_url = |path: &&PathBuf| source == Some(SourceType::Urls) && holds_url(path).is_some();
-        let paths: Vec<PathBuf> = self.paths.iter().filter(|path| !is_url(path)).cloned().collect();
-        let urls: Vec<String> = self.paths.iter().filter(is_url).filter_map(|path| holds_url(path)).collect();
-        let takes_paths = !self.paths.is_empty() && source != Some(SourceType::Stdin);
+        let url = |path: &PathBuf| match source {
+            Some(SourceType::Urls) => holds_url(path),
+            Some(SourceType::Objects) => holds_place(path),
+            _ => None,
+        };
+        let paths: Vec<PathBuf> = self.paths.iter().filter(|path| url(path).is_none()).cloned().collect();
+        let urls: Vec<String> = self.paths.iter().filter_map(url).collect();
+        let takes_paths =
+            !self.paths.is_empty() && !matches!(source, Some(SourceType::Stdin | SourceType::Objects));
         // What a configuration file lists is not added to what the command line names.
-        let takes_urls = takes_paths && source == Some(SourceType::Urls);
+        let takes_urls =
+            !self.paths.is_empty() && matches!(source, Some(SourceType::Urls | SourceType::Objects));
         let list = |values: &[String]| (!values.is_empty()).then(|| values.to_vec());
         Ok(Overrides {
             name: self.name.clone(),
             source,
             paths: takes_paths.then_some(paths),
             urls: takes_urls.then_some(urls),
+            endpoint: self.endpoint.clone(),
+            region: self.region.clone(),
             allow_private: self.allow_private.then_some(true),
             secrets: list(&self.secret),
             include: list(&self.include),
@@ -163,6 +179,13 @@ impl IndexArgs {
         if self.paths.is_empty() {
             return Ok(None);
         }
+        let places = self.paths.iter().filter(|path| holds_place(path).is_some()).count();
+        if places > 0 && places < self.paths.len() {
+            return refuse("buckets and other paths cannot be read together", "index them one after another");
+        }
+        if places > 0 {
+            return Ok(Some(SourceType::Objects));
+        }
         let urls = self.paths.iter().filter(|path| holds_url(path).is_some()).count();
         if urls > 0 && urls < self.paths.len() && !self.urls {
             return refuse(
@@ -198,6 +221,11 @@ fn holds_url(path: &Path) -> Option<String> {
     ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)).then(|| text.to_owned())
 }
 
+/// The place in a bucket that a path is.
+fn holds_place(path: &Path) -> Option<String> {
+    path.to_str().filter(|text| tidegate::Place::is_one(text)).map(str::to_owned)
+}
+
 /// Whether a path's name says that each of its lines is a document.
 fn holds_rows(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
@@ -217,6 +245,7 @@ mod tests {
             (&["rows.txt"], Some("body"), Some(SourceType::Jsonl)),
             (&["-"], None, Some(SourceType::Stdin)),
             (&[], None, None),
+            (&["s3://bucket/a", "gs://bucket", "AZ://c/b"], None, Some(SourceType::Objects)),
             (&["https://example.org/a", "HTTP://example.org/b"], None, Some(SourceType::Urls)),
         ] {
             let args = IndexArgs {
@@ -235,7 +264,9 @@ mod tests {
         assert_eq!(overrides.source, Some(SourceType::Urls));
         assert_eq!(overrides.paths.unwrap(), [PathBuf::from("a.jsonl")]);
         assert_eq!(overrides.urls.unwrap(), ["https://example.org/a"]);
-        for paths in [["-", "docs"], ["a.jsonl", "docs"], ["https://example.org/a", "docs"]] {
+        for paths in
+            [["-", "docs"], ["a.jsonl", "docs"], ["https://example.org/a", "docs"], ["s3://b", "docs"]]
+        {
             let args = IndexArgs { paths: paths.map(PathBuf::from).to_vec(), ..IndexArgs::default() };
             assert_eq!(args.overrides().unwrap_err().kind(), FaultKind::Config, "{paths:?}");
         }

@@ -1,4 +1,5 @@
-//! Where records come from and go to: files, rows of JSON Lines, standard input, growing files, URLs; JSON Lines out.
+//! Where records come from and go to: files, rows of JSON Lines, standard input, growing files, URLs, objects in buckets; JSON
+//! Lines out.
 //!
 //! This crate must not contain parsing of documents, SQL, retries or flow logic: a source lists and reads, a sink
 //! writes, and what happens when one of them fails is decided elsewhere.
@@ -18,6 +19,7 @@ mod key;
 mod lines;
 mod manifest;
 mod nearest;
+mod objects;
 mod open;
 mod output;
 mod plan;
@@ -44,6 +46,7 @@ pub use jsonl::{Jsonl, RowOptions};
 pub use jsonl_sink::{JsonlOptions, JsonlSink};
 pub use key::{decode_key, encode_key};
 pub use manifest::{LaneOf, Manifest, ManifestOptions};
+pub use objects::{Objects, ObjectsOptions, Place, Service, Storage};
 pub use output::{Committed, OUTPUT, OUTPUT_TAIL};
 pub use plan::{FilesOptions, FilesStats};
 pub use row::{RowFields, content_hash_of};

@@ -101,6 +101,11 @@ impl Globs {
         self.exclude.matched(relative, folder).is_ignore()
     }
 
+    /// The same for a file, or for any folder that it is in.
+    pub(crate) fn excludes_below(&self, relative: &Path) -> bool {
+        self.exclude.matched_path_or_any_parents(relative, false).is_ignore()
+    }
+
     pub(crate) fn includes_file(&self, relative: &Path) -> bool {
         self.include
             .as_ref()

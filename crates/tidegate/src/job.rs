@@ -319,6 +319,7 @@ fn engine_options(config: &Config) -> Options {
         in_flight: limits.in_flight,
         fetches: match &config.source {
             config::Source::Urls(urls) => urls.downloads,
+            config::Source::Objects(objects) => objects.downloads,
             _ => limits.fetches,
         },
         max_hold: limits.max_hold.duration(),

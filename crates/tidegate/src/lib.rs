@@ -43,7 +43,7 @@ pub use job::{Finished, Job, JobOptions, remembered_configs};
 pub use parser::parser_child;
 pub use source::watch;
 pub use template::Template;
-pub use tidegate_connect::Watch;
+pub use tidegate_connect::{Place, Watch};
 pub use tidegate_core as core;
 pub use tidegate_engine::{Monitor, StopHandle};
 pub use tidegate_sandbox::Program;

@@ -93,7 +93,10 @@ fn parse_stage(config: &Config, parse: &config::Parse, parser: Option<Program>) 
     match &config.source {
         // Rows are text; nobody waits for a child with them, and they go to the pool by the dozen.
         config::Source::Jsonl(_) | config::Source::Tail(_) => Work::Cpu(Arc::new(ParseStage::new(options))),
-        config::Source::Files(_) | config::Source::Urls(_) | config::Source::Stdin(_) => {
+        config::Source::Files(_)
+        | config::Source::Urls(_)
+        | config::Source::Objects(_)
+        | config::Source::Stdin(_) => {
             let children = parser::children(config, parser);
             Work::Each(FILES_AT_ONCE, Arc::new(ParseFiles::new(options, children, config.clone())))
         }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tidegate_connect::{
-    Files, FilesOptions, FilesStats, Jsonl, Manifest, RowFields, RowFormat, RowOptions, StdinRows, Tail,
-    TailOptions, Watch, WatchOptions,
+    Files, FilesOptions, FilesStats, Jsonl, Manifest, Objects, Place, RowFields, RowFormat, RowOptions,
+    StdinRows, Tail, TailOptions, Watch, WatchOptions,
 };
 use tidegate_core::{Fault, FaultKind, Ledger as _, Source};
 use tidegate_store::PipelineLedger;
@@ -64,6 +64,18 @@ impl Opened {
                 let documents = services.documents(urls, config.sweep.policy())?;
                 let source = Manifest::open(&paths(&urls.paths), urls.urls.clone(), documents)?;
                 Ok(Self { source: Kind::Plain(Box::new(source)), files: None, stream: false, relists: false })
+            }
+            config::Source::Objects(objects) => {
+                let places: Result<Vec<Place>, Fault> =
+                    objects.urls.iter().map(|url| Place::parse(url)).collect();
+                let source = Objects::open(&places?, services.objects(objects, config.sweep.policy()))?;
+                let stats = source.stats();
+                Ok(Self {
+                    source: Kind::Plain(Box::new(source)),
+                    files: Some(stats),
+                    stream: false,
+                    relists: false,
+                })
             }
         }
     }

@@ -22,4 +22,6 @@ mod unpack;
 
 pub(crate) use entry::fuzz_line;
 pub use list::Manifest;
+pub(crate) use name::kind_name;
 pub use options::{LaneOf, ManifestOptions};
+pub(crate) use unpack::unpack;

@@ -45,7 +45,15 @@ pub(super) fn file_name(url: &Url, content_type: Option<&str>, disposition: Opti
         return name;
     }
     let path = url.path_and_query().split('?').next().unwrap_or_default();
-    let own = plain(&decoded(path.rsplit('/').next().unwrap_or_default()));
+    with_kind(plain(&decoded(path.rsplit('/').next().unwrap_or_default())), content_type)
+}
+
+/// The last part of `path`, which is taken as it stands, with an extension.
+pub(crate) fn kind_name(path: &str, content_type: Option<&str>) -> String {
+    with_kind(plain(path.rsplit('/').next().unwrap_or_default()), content_type)
+}
+
+fn with_kind(own: String, content_type: Option<&str>) -> String {
     if tells(&own) {
         return own;
     }

@@ -21,7 +21,7 @@ const MOST: usize = 2;
 /// # Errors
 /// [`FaultKind::Unsupported`] for a coding that was not asked for, [`FaultKind::TooLarge`] for what unpacks to more than
 /// a document may be, [`FaultKind::Malformed`] for damaged bytes.
-pub(super) fn unpack(mut body: Vec<u8>, codings: &str, limit: u64) -> Result<Vec<u8>, Fault> {
+pub(crate) fn unpack(mut body: Vec<u8>, codings: &str, limit: u64) -> Result<Vec<u8>, Fault> {
     let codings: Vec<String> = codings
         .split(',')
         .map(|name| name.trim().to_ascii_lowercase())

@@ -37,7 +37,7 @@ impl Rules<'_> {
             }
         }
         let parses = self.config.parse().is_some()
-            || !matches!(self.config.source, Source::Files(_) | Source::Urls(_));
+            || !matches!(self.config.source, Source::Files(_) | Source::Urls(_) | Source::Objects(_));
         let hint = "add [[stage]] with type = \"parse\" as the first stage";
         let must = format!("is {}, whose text must be parsed", self.config.source.kind().name());
         self.need(parses, "source.type", &must, hint)

@@ -103,7 +103,7 @@ impl Config {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let (format, text, id) = match &self.source {
-            Source::Files(_) | Source::Urls(_) => (None, "", None),
+            Source::Files(_) | Source::Urls(_) | Source::Objects(_) => (None, "", None),
             Source::Jsonl(rows) => {
                 (Some(RowFormat::Jsonl), rows.text_field.as_str(), rows.id_field.as_deref())
             }

@@ -63,6 +63,6 @@ pub use schema::schema;
 pub use secret::SecretRef;
 pub use sink::{JsonlSink, Sink, Vectors, WebhookSink};
 pub use size::Size;
-pub use source::{Files, Jsonl, RowFormat, Source, SourceType, Stdin, Tail, Urls};
+pub use source::{Files, Jsonl, Objects, RowFormat, Source, SourceType, Stdin, Tail, Urls};
 pub use stage::{Chunk, Embed, Parse, Precision, Stage};
 pub use validation::{OnFailure, Validate};

@@ -25,6 +25,10 @@ pub struct Overrides {
     pub paths: Option<Vec<PathBuf>>,
     /// URLs among `PATH…`.
     pub urls: Option<Vec<String>>,
+    /// `--endpoint`.
+    pub endpoint: Option<String>,
+    /// `--region`.
+    pub region: Option<String>,
     /// `--allow-private`.
     pub allow_private: Option<bool>,
     /// `--secret`.
@@ -102,6 +106,8 @@ impl Overrides {
             ("source", "type", "PATH", self.source.map(|kind| kind.name().into())),
             ("source", "paths", "PATH", texts(paths)),
             ("source", "urls", "URL", texts(self.urls)),
+            ("source", "endpoint", "--endpoint", text(self.endpoint)),
+            ("source", "region", "--region", text(self.region)),
             ("source", "allow_private", "--allow-private", flag(self.allow_private)),
             ("source", "secrets", "--secret", texts(self.secrets)),
             ("source", "format", "--text-field", format),

@@ -164,7 +164,7 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
         Source::Jsonl(rows) => &mut rows.paths,
         Source::Tail(rows) => &mut rows.paths,
         Source::Urls(urls) => &mut urls.paths,
-        Source::Stdin(_) => &mut [],
+        Source::Stdin(_) | Source::Objects(_) => &mut [],
     };
     if ours("source.paths") {
         paths.iter_mut().for_each(|path| *path = joined(folder, path));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::period::Period;
 use super::size::Size;
 
-/// What is read. `type` is one of `files`, `jsonl`, `stdin`, `tail`, `urls`; the other keys depend on it.
+/// What is read. `type` is one of `files`, `jsonl`, `stdin`, `tail`, `urls`, `objects`; the other keys depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Source {
@@ -20,6 +20,8 @@ pub enum Source {
     Tail(Tail),
     /// Documents behind URLs; each URL is a document.
     Urls(Urls),
+    /// Objects in buckets (S3 and what speaks as it does, Google Cloud Storage, Azure); each object is a document.
+    Objects(Objects),
 }
 
 /// The kinds of [`Source`].
@@ -35,6 +37,8 @@ pub enum SourceType {
     Tail,
     /// [`Source::Urls`].
     Urls,
+    /// [`Source::Objects`].
+    Objects,
 }
 
 impl SourceType {
@@ -47,6 +51,7 @@ impl SourceType {
             Self::Stdin => "stdin",
             Self::Tail => "tail",
             Self::Urls => "urls",
+            Self::Objects => "objects",
         }
     }
 }
@@ -61,10 +66,11 @@ impl Source {
             Self::Stdin(_) => SourceType::Stdin,
             Self::Tail(_) => SourceType::Tail,
             Self::Urls(_) => SourceType::Urls,
+            Self::Objects(_) => SourceType::Objects,
         }
     }
 
-    /// The paths that are read; none for standard input.
+    /// The paths that are read, or the places in buckets; none for standard input.
     #[must_use]
     pub fn paths(&self) -> &[String] {
         match self {
@@ -72,6 +78,7 @@ impl Source {
             Self::Jsonl(jsonl) => &jsonl.paths,
             Self::Tail(tail) => &tail.paths,
             Self::Urls(urls) => &urls.paths,
+            Self::Objects(objects) => &objects.urls,
             Self::Stdin(_) => &[],
         }
     }
@@ -85,7 +92,7 @@ impl Source {
             Self::Jsonl(jsonl) => &mut jsonl.paths,
             Self::Tail(tail) => &mut tail.paths,
             Self::Urls(urls) => &mut urls.paths,
-            Self::Stdin(_) => return,
+            Self::Stdin(_) | Self::Objects(_) => return,
         };
         for path in paths {
             if let Some(absolute) =
@@ -277,6 +284,65 @@ impl Default for Urls {
             timeout: Period::from_millis(30_000),
             patience: Period::from_millis(60_000),
             max_line: Size::from_bytes(1 << 20), // a URL and what is said of it
+        }
+    }
+}
+
+/// Objects in buckets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Objects {
+    /// What to read: "s3://bucket/prefix", "gs://bucket/prefix" or "az://container/prefix". Credentials come from where
+    /// the tools of each service look for them.
+    pub urls: Vec<String>,
+    /// Where the service is, if not at the provider's own address, such as "https://minio.example.org:9000".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"https://minio.example.org:9000")]
+    pub endpoint: Option<String>,
+    /// The region of the bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"eu-central-1")]
+    pub region: Option<String>,
+    /// The account of Azure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"myaccount")]
+    pub account: Option<String>,
+    /// Ask without credentials, as public buckets allow.
+    pub anonymous: bool,
+    /// Also speak to the endpoint without TLS.
+    pub allow_http: bool,
+    /// Also read from endpoints on this machine and in private networks, with and without TLS.
+    pub allow_private: bool,
+    /// Read only objects that match one of these globs, such as "*.md"; all if empty.
+    pub include: Vec<String>,
+    /// Leave out objects that match one of these globs, such as "drafts/".
+    pub exclude: Vec<String>,
+    /// Also read names that begin with a dot.
+    pub hidden: bool,
+    /// Put larger objects aside without reading them.
+    pub max_file_size: Size,
+    /// Objects read at once.
+    pub downloads: usize,
+    /// How long to wait for the first byte of an answer, and for more of it.
+    pub timeout: Period,
+}
+
+impl Default for Objects {
+    fn default() -> Self {
+        Self {
+            urls: Vec::new(),
+            endpoint: None,
+            region: None,
+            account: None,
+            anonymous: false,
+            allow_http: false,
+            allow_private: false,
+            include: Vec::new(),
+            exclude: Vec::new(),
+            hidden: false,
+            max_file_size: Files::default().max_file_size,
+            downloads: 16,
+            timeout: Period::from_millis(30_000),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Rules across keys: what each value alone cannot show.
 
+use tidegate_connect::Place;
 use tidegate_connect::guard::Url;
 use tidegate_core::{Fault, FaultKind};
 
@@ -8,7 +9,7 @@ use super::model::Config;
 use super::model_ref::ModelRef;
 use super::origin::{Origin, Origins};
 use super::sink::{Sink, Vectors};
-use super::source::{Source, Urls};
+use super::source::{Objects, Source, Urls};
 use super::stage::Precision;
 
 /// Checks every rule.
@@ -75,15 +76,17 @@ impl Rules<'_> {
 
     fn source(&self) -> Result<(), Fault> {
         let source = &self.config.source;
-        if let Source::Urls(urls) = source {
-            return self.urls(urls);
+        match source {
+            Source::Urls(urls) => return self.urls(urls),
+            Source::Objects(objects) => return self.objects(objects),
+            _ => {}
         }
         let some = matches!(source, Source::Stdin(_)) || !source.paths().is_empty();
         self.need(some, "source.paths", "is empty", "name the files to read, such as paths = [\"docs\"]")?;
         let named = source.paths().iter().all(|path| !path.is_empty() && !path.contains('\0'));
         self.need(named, "source.paths", "has an empty path", "write \".\" for the folder itself")?;
         let (line, text, id) = match source {
-            Source::Files(_) | Source::Urls(_) => return Ok(()),
+            Source::Files(_) | Source::Urls(_) | Source::Objects(_) => return Ok(()),
             Source::Jsonl(rows) => (rows.max_line, &rows.text_field, &rows.id_field),
             Source::Stdin(rows) => (rows.max_line, &rows.text_field, &rows.id_field),
             Source::Tail(rows) => (rows.max_line, &rows.text_field, &rows.id_field),
@@ -123,6 +126,28 @@ impl Rules<'_> {
         self.need(!urls.timeout.duration().is_zero(), "source.timeout", &must, "")?;
         let must = format!("({}) must be at least {LEAST_LINE}B", urls.max_line);
         self.need(urls.max_line.bytes() >= LEAST_LINE, "source.max_line", &must, "")
+    }
+
+    fn objects(&self, objects: &Objects) -> Result<(), Fault> {
+        let hint = "name what to read, such as urls = [\"s3://bucket/prefix\"]";
+        self.need(!objects.urls.is_empty(), "source.urls", "is empty", hint)?;
+        for url in &objects.urls {
+            let Err(fault) = Place::parse(url) else { continue };
+            let must = format!("has one that cannot be read: {fault}");
+            self.need(false, "source.urls", &must, fault.hint_text().unwrap_or_default())?;
+        }
+        let some = |text: &Option<String>| text.as_ref().is_none_or(|text| !text.is_empty());
+        for (key, ok) in [
+            ("endpoint", some(&objects.endpoint)),
+            ("region", some(&objects.region)),
+            ("account", some(&objects.account)),
+        ] {
+            self.need(ok, &format!("source.{key}"), "is empty", "leave it out for the usual one")?;
+        }
+        let must = format!("({}) must be from 1 to 1024", objects.downloads);
+        self.need((1..=1_024).contains(&objects.downloads), "source.downloads", &must, "")?;
+        let must = format!("({}) must be at least 1ms", objects.timeout);
+        self.need(!objects.timeout.duration().is_zero(), "source.timeout", &must, "")
     }
 
     fn chunk(&self) -> Result<(), Fault> {

@@ -8,6 +8,7 @@ mod chat;
 mod documents;
 mod key;
 mod limits;
+mod objects;
 mod remote;
 mod report;
 mod web;

@@ -25,6 +25,11 @@ fn every_key_either_changes_the_fingerprint_or_is_known_not_to() {
         "source.requests_per_minute",
         "source.timeout",
         "source.patience",
+        "source.endpoint",
+        "source.region",
+        "source.account",
+        "source.anonymous",
+        "source.allow_http",
         "stage.embed.batch",
         // It goes before questions, which nobody stores.
         "stage.embed.query_prefix",
@@ -142,6 +147,9 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         (_, Some(kind @ ("stdin" | "tail"))) if rows => {
             format!("[{section}]\ntype = \"{kind}\"\nformat = \"jsonl\"\nKEY\nPATHS\n")
         }
+        (_, Some("objects")) if key.name != "urls" => {
+            "[source]\ntype = \"objects\"\nurls = [\"s3://b\"]\nKEY\n".to_owned()
+        }
         (_, Some(kind)) => format!("[{section}]\ntype = \"{kind}\"\nKEY\nPATHS\n"),
         ("providers", None) => "[providers.p]\nKEY\n".to_owned(),
         ("validate", None) if key.name == "on_failure" => "[validate]\nmin_words = 1\nKEY\n".to_owned(),
@@ -162,6 +170,9 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         }
         Kind::Text if key.name == "schema" => ["'{\"const\": 1}'".into(), "'{\"const\": 2}'".into()],
         Kind::Text => ["\"a\"".into(), "\"b\"".into()],
+        Kind::Texts if key.name == "urls" && variant.kind.as_deref() == Some("objects") => {
+            ["[\"s3://b/a\"]".into(), "[\"gs://b/b\"]".into()]
+        }
         Kind::Texts if key.name == "urls" => ["[\"http://h/a\"]".into(), "[\"http://h/b\"]".into()],
         Kind::Texts if key.name == "languages" => ["[\"en\"]".into(), "[\"de\"]".into()],
         Kind::Texts => ["[\"a\"]".into(), "[\"b\"]".into()],

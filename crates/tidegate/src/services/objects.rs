@@ -1,0 +1,43 @@
+//! Services that keep objects: where they may be, and what carries requests to them.
+
+use std::sync::Arc;
+
+use tidegate_call::{Http, HttpSettings, SystemNames};
+use tidegate_connect::guard::{GuardedNames, Policy};
+use tidegate_connect::{ObjectsOptions, Storage};
+use tidegate_core::SweepPolicy;
+
+use super::Services;
+use crate::config;
+
+/// Connections kept that nobody reads from just now.
+const MOST_IDLE: usize = 64;
+
+impl Services {
+    /// How the objects of buckets are listed and read.
+    pub(crate) fn objects(&self, objects: &config::Objects, sweep: SweepPolicy) -> ObjectsOptions {
+        // Endpoints have any port; what they may not have is an address that only this network reaches.
+        let policy = Policy { private: objects.allow_private, any_port: true };
+        // The length of an object is watched by whoever takes it. No proxy: it would resolve names behind the guard.
+        let http = HttpSettings { max_body: u64::MAX, max_idle: MOST_IDLE, ..HttpSettings::default() };
+        let names = GuardedNames::new(Arc::new(SystemNames), policy);
+        ObjectsOptions {
+            storage: Storage {
+                endpoint: objects.endpoint.clone(),
+                region: objects.region.clone(),
+                account: objects.account.clone(),
+                anonymous: objects.anonymous,
+                allow_http: objects.allow_http,
+                policy,
+                timeout: objects.timeout.duration(),
+                storage: Arc::new(Http::resolving(http, Arc::new(names))),
+                keys: self.transport(),
+            },
+            include: objects.include.clone(),
+            exclude: objects.exclude.clone(),
+            hidden: objects.hidden,
+            max_file_size: objects.max_file_size.bytes(),
+            sweep,
+        }
+    }
+}
