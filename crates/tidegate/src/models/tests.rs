@@ -167,7 +167,7 @@ impl Models {
                 match entry.path() {
                     path if path.is_dir() => folders.push(path),
                     path => {
-                        found.push(path.strip_prefix(self.0.path()).unwrap().to_string_lossy().into_owned())
+                        found.push(path.strip_prefix(self.0.path()).unwrap().to_string_lossy().into_owned());
                     }
                 }
             }
