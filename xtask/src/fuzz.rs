@@ -90,14 +90,17 @@ fn build() -> Result<PathBuf, String> {
 
 /// Feeds one target until its time is over, past the inputs that end the worker.
 fn try_target(worker: &Path, name: &str, wish: &Wish) -> Result<String, String> {
-    let folder = target().join("fuzz").join(name);
-    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    try_in(&target().join("fuzz").join(name), worker, name, wish)
+}
+
+fn try_in(folder: &Path, worker: &Path, name: &str, wish: &Wish) -> Result<String, String> {
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut tally = Tally::default();
     let mut next = 0;
     let start = Instant::now();
     while tally.crashes.len() < CRASHES {
         let (seconds, inputs) = (wish.seconds.saturating_sub(tally.seconds_lost), wish.inputs - next);
-        let feed = Feed { worker, name, folder: &folder, wish, from: next };
+        let feed = Feed { worker, name, folder, wish, from: next };
         match feed.run(seconds, &inputs.to_string())? {
             Ended::Whole(line) => {
                 tally.count(&line);
@@ -113,7 +116,7 @@ fn try_target(worker: &Path, name: &str, wish: &Wish) -> Result<String, String> 
             }
         }
     }
-    tally.verdict(&folder)
+    tally.verdict(folder)
 }
 
 /// One start of the worker.
@@ -232,5 +235,20 @@ mod tests {
         assert!(tally.verdict(Path::new("x")).is_ok());
         tally.count(&serde_json::json!({"inputs": 1, "panics": [{"at": "a.rs:1", "count": 2, "first": 7}]}));
         assert!(tally.verdict(Path::new("x")).is_err_and(|words| words.contains("input 7: a.rs:1")));
+    }
+    #[test]
+    fn a_crash_is_told_kept_and_passed() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        // FOLDER SEED FROM SECONDS INPUTS: dies of its input 7, and is well from then on.
+        let words = "[ \"$5\" = save ] && exec touch \"$1/kept-$3\"\n\
+                     [ \"$3\" = 8 ] && exec echo '{\"inputs\": 5, \"read\": 5, \"cpu_seconds\": 1.0}'\n\
+                     echo 00007 > \"$1/at\"; echo stack overflow >&2; kill -ABRT $$\n";
+        std::fs::write(&script, words).unwrap();
+        let script = script.to_str().unwrap();
+        let wish = Wish { seconds: 1, seed: 1, inputs: u64::MAX, from: None };
+        let told = try_in(folder.path(), Path::new("/bin/sh"), script, &wish).unwrap_err();
+        assert!(told.contains("12 inputs") && told.contains("input 7: signal: 6"), "{told}");
+        assert!(told.contains("stack overflow") && folder.path().join("kept-7").exists(), "{told}");
     }
 }
