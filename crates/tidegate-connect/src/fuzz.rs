@@ -31,3 +31,14 @@ pub fn fuzz_lines(bytes: &[u8]) -> usize {
     }
     read
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_counted_each_way_they_can_be_read() {
+        let lines = "https://example.org/a\n{\"url\": \"https://example.org/b\", \"text\": \"a\", \"id\": 1}\nnothing";
+        // Each is a row of text; the object is also a row, with and without an id; two are documents.
+        assert_eq!(super::fuzz_lines(lines.as_bytes()), 3 + 2 + 2);
+        assert_eq!(super::fuzz_lines(b"\xff\xfe\n{"), 1);
+    }
+}

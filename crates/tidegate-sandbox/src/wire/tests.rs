@@ -222,3 +222,20 @@ fn the_end_of_a_long_name_is_kept() {
     let got = Header::decode(&header.encode()).unwrap().name;
     assert!(got.ends_with("/report.pdf") && got.len() <= 8 << 10);
 }
+
+#[test]
+fn what_fuzzing_begins_with_is_read_to_its_end() {
+    let document = Document {
+        text: "words".to_owned(),
+        blocks: vec![Block { kind: BlockKind::Paragraph, span: 0..5 }],
+        ..Document::default()
+    };
+    let part = |result| Part { path: "a".to_owned(), format: "test".to_owned(), result };
+    let parts = [part(Ok(document)), part(Err(Fault::new(FaultKind::Empty, "nothing")))];
+    for (end, frames) in [(None, 7), (Some(Fault::new(FaultKind::Malformed, "broken")), 7)] {
+        let seed = super::fuzz_seed(&parts, end.as_ref());
+        assert_eq!(super::fuzz_answers(&seed, 3), frames);
+        assert_eq!(super::fuzz_answers(&seed[..seed.len() - 1], usize::MAX), frames - 1);
+    }
+    assert!(!super::fuzz_job(b"no header"));
+}
