@@ -26,6 +26,13 @@ const NEEDS: &[Need] = &[
         package: "python3-minimal libpython3-stdlib",
         why: "the crash checker is written in Python",
     },
+    Need {
+        program: "tesseract",
+        probe: "--version",
+        package: "tesseract-ocr tesseract-ocr-eng",
+        why: "a test reads a scanned page",
+    },
+    Need { program: "pdftoppm", probe: "-v", package: "poppler-utils", why: "a test reads a scanned page" },
 ];
 
 /// Makes sure that everything is there; returns what was found.

@@ -22,6 +22,9 @@ pub struct FilesOptions {
     /// Only files that one of these globs matches, written as in `.gitignore`; all if empty. A glob that names an
     /// extension (`*.svg`) also brings back files that are passed over because they hold no text.
     pub include: Vec<String>,
+    /// Extensions of files that are listed although what is known of them is that they hold no text: somebody reads
+    /// them all the same.
+    pub also: Vec<String>,
     /// Files and folders that one of these globs matches are left out.
     pub exclude: Vec<String>,
     /// Whether names that begin with a dot are listed.
@@ -46,6 +49,7 @@ impl Default for FilesOptions {
     fn default() -> Self {
         Self {
             include: Vec::new(),
+            also: Vec::new(),
             exclude: Vec::new(),
             hidden: false,
             gitignore: true,
@@ -157,7 +161,7 @@ impl Plan {
         let mut roots = paths.iter().map(|path| Root::new(path)).collect::<Result<Vec<_>, _>>()?;
         roots.sort_by(|a, b| a.path.cmp(&b.path));
         roots.dedup_by(|a, b| a.path == b.path);
-        let globs = Globs::new(&options.include, &options.exclude)?;
+        let globs = Globs::new(&options.include, &options.exclude)?.also(&options.also);
         let own = options.own.iter().filter_map(|path| as_walked(path)).collect();
         Ok(Self { roots, options, globs, stats: Arc::default(), own })
     }

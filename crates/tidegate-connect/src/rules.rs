@@ -85,6 +85,8 @@ pub(crate) struct Globs {
     /// The includes whose last part names an extension: they bring back files that hold no text.
     by_extension: Gitignore,
     exclude: Gitignore,
+    /// Extensions that bring back files too, in lower case.
+    also: Vec<String>,
 }
 
 impl Globs {
@@ -94,7 +96,14 @@ impl Globs {
             include: if include.is_empty() { None } else { Some(compile(include)?) },
             by_extension: compile(&named)?,
             exclude: compile(exclude)?,
+            also: Vec::new(),
         })
+    }
+
+    /// These, which bring back files with these extensions too.
+    pub(crate) fn also(mut self, extensions: &[String]) -> Self {
+        self.also = extensions.iter().map(|extension| extension.to_lowercase()).collect();
+        self
     }
 
     pub(crate) fn excludes(&self, relative: &Path, folder: bool) -> bool {
@@ -113,7 +122,9 @@ impl Globs {
     }
 
     pub(crate) fn names_file(&self, relative: &Path) -> bool {
-        self.by_extension.matched(relative, false).is_ignore()
+        let extension = relative.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        let known = extension.is_some_and(|extension| self.also.contains(&extension));
+        known || self.by_extension.matched(relative, false).is_ignore()
     }
 }
 

@@ -121,6 +121,12 @@ impl Draft {
         Ok(Document { text, blocks, pages, title, meta })
     }
 
+    /// The document without any text.
+    pub(crate) fn blank(mut self, kind: Kind) -> Document {
+        self.meta.insert("format".to_owned(), kind.name().into());
+        Document { title: self.title, meta: self.meta, ..Document::default() }
+    }
+
     fn first_heading(&self) -> Option<String> {
         let heading = self.blocks.iter().find(|block| matches!(block.kind, BlockKind::Heading(_)))?;
         Some(self.text[heading.span.clone()].to_owned())

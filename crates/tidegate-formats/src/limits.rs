@@ -27,6 +27,8 @@ pub struct Limits {
     pub max_depth: u32,
     /// Most open elements of XML, groups of RTF, forms of PDF, parts of a mail within each other.
     pub max_nesting: u32,
+    /// Whether a PDF without text is a document without text, for somebody who reads its pictures, and no fault.
+    pub keep_blank: bool,
 }
 
 impl Default for Limits {
@@ -41,6 +43,7 @@ impl Default for Limits {
             max_entries: 10_000,
             max_depth: 4,
             max_nesting: 256,
+            keep_blank: false,
         }
     }
 }

@@ -14,6 +14,7 @@ fn main() {
         Some("parser-child") => {
             let _ = serve(parse);
         }
+        Some("launcher") => drop(tidegate_sandbox::launch()),
         Some("greets-wrongly") => print!("hello, world"),
         Some("never-greets") => std::thread::park(),
         Some("environment") => {

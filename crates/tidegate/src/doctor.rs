@@ -10,10 +10,11 @@ use tidegate_model::{Chat, ChatParams, Text, is_another_model};
 use tidegate_sandbox::{Program, Protection};
 use tidegate_store::{OpenMode, Store};
 
-use crate::config::{Config, Embed, ModelRef, Stage};
+use crate::config::{Config, Embed, ModelRef, Ocr, Stage};
 use crate::job::remembered_configs;
 use crate::models;
 use crate::parser;
+use crate::readers::Readers;
 use crate::services::{Reached, RemoteChat, RemoteEmbedding, Services, UNKNOWN};
 
 /// How long a service has to answer one word.
@@ -73,6 +74,7 @@ pub async fn doctor(config: &Config, parser: Option<Program>) -> Vec<Checked> {
             checked.push(one);
         }
     }
+    checked.extend(readers(config, parser.as_ref()));
     checked.push(sandbox(config, parser));
     checked
 }
@@ -132,6 +134,23 @@ fn embed_here(embed: &Embed, facts: &mut Facts) -> Result<(), Fault> {
     model.embed(&["tidegate"], Task::Query)?;
     facts.push(("answered in", format!("{:.1} ms", started.elapsed().as_secs_f64() * 1e3)));
     Ok(())
+}
+
+/// Looks for the programs that read documents in the place of the parsers inside.
+fn readers(config: &Config, program: Option<&Program>) -> Option<Checked> {
+    let mut facts: Facts = Vec::new();
+    for (name, format) in &config.formats {
+        facts.extend(format.parser.as_ref().map(|parser| ("parser", format!("{name} by {parser}"))));
+        if format.ocr != Ocr::Off {
+            let found = match crate::readers::needed() {
+                lacking if lacking.is_empty() => "the programs are there".to_owned(),
+                lacking => format!("not on PATH: {}; such files are put aside", lacking.join(", ")),
+            };
+            facts.push(("ocr", format!("{name}: {found}")));
+        }
+    }
+    let fault = Readers::open(config, program).err();
+    (!facts.is_empty()).then_some(Checked { subject: "parsers".to_owned(), facts, fault })
 }
 
 /// Starts a parser child, to see how it is held.

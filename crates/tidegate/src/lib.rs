@@ -30,6 +30,7 @@ pub mod models;
 mod parser;
 mod pipeline;
 mod questions;
+mod readers;
 pub mod services;
 mod source;
 pub mod stages;

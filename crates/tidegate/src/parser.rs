@@ -4,17 +4,19 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tidegate_core::{Fault, FaultKind};
-use tidegate_formats::Kind;
 use tidegate_sandbox::{Limits, Listener, Options, Part, Pool, Program, Request};
 
-use crate::config::Config;
+use crate::config::{Config, Ocr};
 
-/// Serves as a parser child of another tidegate: this is all that a program does that was started for it. The process
+/// Serves as a parser child of another tidegate, or becomes the program that parses for it: this is all that a program does that was started for it. The process
 /// must have one thread, and must not have used standard input or output.
 ///
 /// # Errors
 /// It was not started by a parent that speaks to it.
 pub fn parser_child() -> Result<(), Fault> {
+    if let Some(fault) = tidegate_sandbox::launch() {
+        return Err(fault);
+    }
     tidegate_sandbox::serve(parse)
 }
 
@@ -50,21 +52,28 @@ impl tidegate_formats::Listener for Told<'_> {
 /// The children that `config` allows, running `program`; none where either is missing.
 pub(crate) fn children(config: &Config, program: Option<Program>) -> Option<Arc<Pool>> {
     let sandbox = &config.sandbox;
-    let defaults = Options::default();
-    let cores = if config.limits.cores == 0 { defaults.children } else { config.limits.cores };
     let options = Options {
-        children: if sandbox.children == 0 { cores } else { sandbox.children },
+        children: width(config),
         documents: sandbox.documents,
         resident: sandbox.memory.bytes() / 2,
-        ..defaults
+        ..Options::default()
     };
     program.filter(|_| sandbox.enabled).map(|program| Arc::new(Pool::new(program, options)))
 }
 
-/// What a file of `kind` may cost: to the child, and to the parser in its own words.
-pub(crate) fn limits(config: &Config, kind: Kind) -> (Limits, String) {
+/// Files that are parsed by other processes at once.
+pub(crate) fn width(config: &Config) -> usize {
+    match (config.sandbox.children, config.limits.cores) {
+        (0, 0) => Options::default().children,
+        (0, cores) => cores,
+        (children, _) => children,
+    }
+}
+
+/// What a file of `format` may cost: to the child, and to the parser in its own words.
+pub(crate) fn limits(config: &Config, format: &str) -> (Limits, String) {
     let general = &config.sandbox;
-    let own = config.formats.get(kind.name()).cloned().unwrap_or_default();
+    let own = config.formats.get(format).cloned().unwrap_or_default();
     let limits = Limits {
         memory: own.memory.unwrap_or(general.memory).bytes(),
         cpu: own.cpu.unwrap_or(general.cpu).duration(),
@@ -81,6 +90,7 @@ pub(crate) fn limits(config: &Config, kind: Kind) -> (Limits, String) {
         max_entries: own.max_entries.unwrap_or(general.max_entries),
         max_depth: general.max_depth,
         max_nesting: general.max_nesting,
+        keep_blank: own.ocr != Ocr::Off,
         ..tidegate_formats::Limits::default()
     };
     let settings = serde_json::to_string(&parser).expect("a struct of numbers is always JSON");

@@ -11,6 +11,7 @@ use tidegate_text::{ChunkOptions, ParseOptions};
 use crate::config::{self, Config, ModelRef, Stage};
 use crate::embedding::Embedding;
 use crate::parser;
+use crate::readers::Readers;
 use crate::services::Services;
 use crate::stages::{
     ChunkStage, EmbedCounts, EmbedStage, EnrichStage, FILES_AT_ONCE, HttpStage, ParseFiles, ParseStage,
@@ -49,7 +50,7 @@ pub(crate) fn build(
             built.add("validate", validate.take());
         }
         let work = match stage {
-            Stage::Parse(parse) => Some(parse_stage(config, parse, parser.cloned())),
+            Stage::Parse(parse) => Some(parse_stage(config, parse, parser.cloned())?),
             Stage::Chunk(chunk) => Some(Work::Cpu(chunk_stage(chunk, with.2))),
             Stage::Embed(embed) if embed.model == ModelRef::None => None,
             Stage::Embed(embed) => {
@@ -84,23 +85,25 @@ impl Built {
     }
 }
 
-fn parse_stage(config: &Config, parse: &config::Parse, parser: Option<Program>) -> Work {
+fn parse_stage(config: &Config, parse: &config::Parse, parser: Option<Program>) -> Result<Work, Fault> {
     let options = ParseOptions {
         max_depth: parse.max_depth,
         keep_boilerplate: parse.boilerplate,
         ..ParseOptions::default()
     };
-    match &config.source {
+    Ok(match &config.source {
         // Rows are text; nobody waits for a child with them, and they go to the pool by the dozen.
         config::Source::Jsonl(_) | config::Source::Tail(_) => Work::Cpu(Arc::new(ParseStage::new(options))),
         config::Source::Files(_)
         | config::Source::Urls(_)
         | config::Source::Objects(_)
         | config::Source::Stdin(_) => {
+            let readers = Readers::open(config, parser.as_ref())?;
             let children = parser::children(config, parser);
-            Work::Each(FILES_AT_ONCE, Arc::new(ParseFiles::new(options, children, config.clone())))
+            let stage = ParseFiles::new(options, (children, readers), config.clone());
+            Work::Each(FILES_AT_ONCE, Arc::new(stage))
         }
-    }
+    })
 }
 
 fn chunk_stage(chunk: &config::Chunk, embedding: &Embedding) -> Arc<dyn Cpu> {

@@ -11,6 +11,7 @@ use tidegate_core::{Fault, FaultKind, Ledger as _, Source};
 use tidegate_store::PipelineLedger;
 
 use crate::config::{self, Config, RowFormat as ConfigRows};
+use crate::readers;
 use crate::services::Services;
 
 /// A source as configured, before it is told where to resume.
@@ -44,7 +45,7 @@ impl Opened {
             return Ok(Self { source, files: Some(watch.stats()), stream: false, relists: true });
         }
         match &config.source {
-            config::Source::Files(files) => Self::files(files, own_files(config)),
+            config::Source::Files(files) => Self::files(files, config),
             config::Source::Jsonl(jsonl) => {
                 let format = rows(ConfigRows::Jsonl, (&jsonl.text_field, jsonl.id_field.as_ref()));
                 let options = RowOptions { format, max_line: size(jsonl.max_line), prefix: None, stream };
@@ -80,8 +81,8 @@ impl Opened {
         }
     }
 
-    fn files(files: &config::Files, own: Vec<PathBuf>) -> Result<Self, Fault> {
-        let source = Files::open(&paths(&files.paths), files_options(files, own))?;
+    fn files(files: &config::Files, config: &Config) -> Result<Self, Fault> {
+        let source = Files::open(&paths(&files.paths), files_options(files, config))?;
         let stats = source.stats();
         Ok(Self { source: Kind::Plain(Box::new(source)), files: Some(stats), stream: false, relists: false })
     }
@@ -127,8 +128,7 @@ impl Kind {
 pub fn watch(config: &Config) -> Result<Option<Watch>, Fault> {
     match &config.source {
         config::Source::Files(files) if files.watch => {
-            let options =
-                WatchOptions { files: files_options(files, own_files(config)), ..WatchOptions::default() };
+            let options = WatchOptions { files: files_options(files, config), ..WatchOptions::default() };
             Ok(Some(Watch::open(&paths(&files.paths), options)?))
         }
         _ => Ok(None),
@@ -147,15 +147,17 @@ fn own_files(config: &Config) -> Vec<PathBuf> {
     own
 }
 
-fn files_options(files: &config::Files, own: Vec<PathBuf>) -> FilesOptions {
+fn files_options(files: &config::Files, config: &Config) -> FilesOptions {
+    let read = config.formats.iter().flat_map(|(name, format)| readers::extensions(name, format));
     FilesOptions {
         include: files.include.clone(),
+        also: read.collect(),
         exclude: files.exclude.clone(),
         hidden: files.hidden,
         gitignore: files.gitignore,
         links: files.links,
         max_file_size: files.max_file_size.bytes(),
-        own,
+        own: own_files(config),
         ..FilesOptions::default()
     }
 }

@@ -16,6 +16,7 @@ mod nothing_twice;
 mod outputs;
 mod pages;
 mod parsing;
+mod readers;
 mod remote;
 mod rows;
 mod searching;

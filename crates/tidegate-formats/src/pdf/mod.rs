@@ -57,7 +57,9 @@ pub(crate) fn read(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Document, Fa
         tally.count(&ink, lines.is_empty());
         all.push(lines);
     }
-    tally.judge(pages.len())?;
+    if !budget.limits.keep_blank {
+        tally.judge(pages.len())?;
+    }
     let sizes = Sizes::of(all.iter().flatten());
     for (number, lines) in (1_u32..).zip(&all) {
         draft.page(number, None);
@@ -66,6 +68,9 @@ pub(crate) fn read(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Document, Fa
     draft.meta.insert("pages".to_owned(), pages.len().into());
     if tally.blank > 0 {
         draft.meta.insert("pages_without_text".to_owned(), tally.blank.into());
+    }
+    if draft.len() == 0 && budget.limits.keep_blank {
+        return Ok(draft.blank(Kind::Pdf));
     }
     draft.finish(Kind::Pdf)
 }

@@ -10,3 +10,4 @@ mod tail;
 
 pub use pool::{Job, Options, Pool, Reply};
 pub use program::Program;
+pub(crate) use tail::Tail;

@@ -46,11 +46,17 @@ impl Program {
         &self.path
     }
 
+    /// The program with its arguments, and nothing decided about its surroundings.
+    pub(crate) fn bare(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(&self.arguments);
+        command
+    }
+
     /// What starts it. Nothing of the environment goes along: keys live there.
     pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(&self.path);
+        let mut command = self.bare();
         command
-            .args(&self.arguments)
             .env_clear()
             .env(PARENT, std::process::id().to_string())
             .current_dir("/")

@@ -6,3 +6,4 @@ mod kit;
 mod lives;
 mod misdeeds;
 mod starting;
+mod tools;

@@ -15,6 +15,7 @@ use super::origin::Origin;
 use super::raw::{Listed, NAMED, Place, Raw, Setting, Stages};
 use super::stage::SEVERAL;
 use super::suggest::nearest;
+use crate::readers::IMAGE;
 
 /// Reads the text of a configuration file. Keys and values are checked later, when it is known which of them apply.
 ///
@@ -128,10 +129,14 @@ impl Reader<'_> {
                 return Err(fault.hint(format!("write [{section}.{example}], for instance, above its keys")));
             };
             let shown = name.escape_debug();
-            if section == "formats" && tidegate_formats::Kind::from_name(name).is_none() {
+            let known = tidegate_formats::Kind::from_name(name).is_some() || name == IMAGE;
+            if section == "formats" && !known && !values.contains_key("parser") {
                 let known: Vec<&str> = tidegate_formats::Kind::ALL.iter().map(|kind| kind.name()).collect();
-                let fault = refuse(&origin, format!("`{shown}` is no format that the sandbox parses"));
-                return Err(fault.hint(format!("the formats are {}", known.join(", "))));
+                let fault = refuse(&origin, format!("`{shown}` is no format that is parsed inside"));
+                return Err(fault.hint(format!(
+                    "the formats are {}, {IMAGE}; any other needs a parser",
+                    known.join(", ")
+                )));
             }
             if !is_name(name) {
                 let fault = refuse(&origin, format!("`{shown}` cannot name {one}"));

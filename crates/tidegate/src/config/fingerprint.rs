@@ -7,6 +7,7 @@ use super::enrich::Into;
 use super::http::Method;
 use super::model::Config;
 use super::model_ref::ModelRef;
+use super::sandbox::{Format, Ocr};
 use super::sink::{Sink, Vectors};
 use super::source::{RowFormat, Source};
 use super::stage::{Precision, Stage};
@@ -37,9 +38,28 @@ struct Decisive<'a> {
     validate: Option<&'a Validate>,
     output: Option<(&'a [String], Vectors)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    read: Vec<Read<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     asked: Vec<Asked<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
+}
+
+/// What decides how files of a format are read, where that is not as usual.
+#[derive(Serialize)]
+struct Read<'a> {
+    format: &'a str,
+    parser: Option<&'a str>,
+    extensions: &'a [String],
+    ocr: Option<(Ocr, &'a [String])>,
+}
+
+impl<'a> Read<'a> {
+    fn of((format, set): (&'a String, &'a Format)) -> Option<Self> {
+        let ocr = (set.ocr != Ocr::Off).then_some((set.ocr, &*set.ocr_languages));
+        let unusual = set.parser.is_some() || ocr.is_some();
+        unusual.then_some(Self { format, parser: set.parser.as_deref(), extensions: &set.extensions, ocr })
+    }
 }
 
 /// What decides the answers that enrich and http stages bring, in order. The address of a provider does not.
@@ -134,6 +154,7 @@ impl Config {
                 Sink::Jsonl(sink) => Some((&sink.fields, sink.vectors)),
                 Sink::Webhook(sink) => Some((&sink.fields, sink.vectors)),
             },
+            read: self.formats.iter().filter_map(Read::of).collect(),
             asked: self.stages.iter().filter_map(Asked::of).collect(),
             // Another service has none of the records yet.
             to: match &self.sink {

@@ -42,7 +42,7 @@ pub struct Config {
     /// without files or network, which is killed when it exceeds any of these; the file is then put aside with the
     /// reason.
     pub sandbox: Sandbox,
-    /// What files of one format may cost, where it differs from [sandbox].
+    /// How files of one format are read, and what they may cost where it differs from [sandbox].
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub formats: BTreeMap<String, Format>,
     /// Services that models run at.

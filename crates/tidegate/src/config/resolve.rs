@@ -197,6 +197,13 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
     let schema =
         config.validate.schema.as_mut().filter(|schema| !is_inline(schema) && ours("validate.schema"));
     schema.into_iter().for_each(|path| *path = joined(folder, path));
+    for (name, format) in &mut config.formats {
+        if let Some(line) = format.parser.as_mut().filter(|_| ours(&format!("formats.{name}.parser")))
+            && let Some(command) = line.strip_prefix("cmd:")
+        {
+            *line = format!("cmd:{}", based(folder, command));
+        }
+    }
     if let Some(path) = config.limits.prices.as_mut().filter(|_| ours("limits.prices")) {
         *path = joined(folder, path);
     }
@@ -230,6 +237,25 @@ fn read_schemas(config: &mut Config, origins: &Origins) -> Result<(), Fault> {
         *schema = text.map_err(|fault| check::placed(fault.during(&*key), origins.of(&key)))?;
     }
     Ok(())
+}
+
+/// A command whose program has a path: relative to the folder, which is made whole, because the program is started
+/// somewhere else.
+fn based(folder: &str, command: &str) -> String {
+    let command = command.trim_start();
+    let program = command.split(char::is_whitespace).next().unwrap_or_default();
+    if !program.contains('/') || program.starts_with(['/', '"', '\'']) {
+        return command.to_owned();
+    }
+    let whole = std::path::absolute(Path::new(folder).join(program)).unwrap_or_else(|_| program.into());
+    let quoted: String = whole.to_string_lossy().chars().flat_map(quoted).collect();
+    format!("{quoted}{}", &command[program.len()..])
+}
+
+/// A character as it stands for itself in a command.
+fn quoted(c: char) -> impl Iterator<Item = char> {
+    let special = matches!(c, ' ' | '\t' | '\\' | '"' | '\'');
+    special.then_some('\\').into_iter().chain([c])
 }
 
 fn joined(folder: &str, path: &str) -> String {

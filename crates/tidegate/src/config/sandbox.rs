@@ -1,4 +1,4 @@
-//! `[sandbox]` and `[formats.NAME]`: what parsing a file that cannot be trusted may cost.
+//! `[sandbox]` and `[formats.NAME]`: what parsing a file that cannot be trusted may cost, and what does it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,11 +62,48 @@ impl Default for Sandbox {
     }
 }
 
-/// What files of one format may cost, where it differs from [sandbox]. NAME is pdf, docx, pptx, xlsx, odt, odp, ods,
-/// epub, mail, rtf, zip, tar, gzip or zstd.
+/// Whether pictures of text are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ocr {
+    /// Never.
+    #[default]
+    Off,
+    /// Where there is no text.
+    Auto,
+    /// Also where there is text, which then does not count.
+    Always,
+}
+
+impl Ocr {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    fn is_off(&self) -> bool {
+        *self == Self::Off
+    }
+}
+
+/// How files of one format are read, and what they may cost where it differs from [sandbox]. NAME is pdf, docx, pptx,
+/// xlsx, odt, odp, ods, epub, mail, rtf, zip, tar, gzip or zstd; image; or with a parser any name, such as dwg.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Format {
+    /// What reads the files instead: "cmd:PROGRAM ARGUMENTS" runs a program. It gets the file on standard input, or
+    /// under the name that stands for {file}, and writes text, Markdown, or JSON with text, title, metadata and pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"cmd:pdftotext -layout {file} -")]
+    pub parser: Option<String>,
+    /// Extensions of the files, where content does not tell the format; without any the name is the extension.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = ["dwg"])]
+    pub extensions: Vec<String>,
+    /// Of pdf and image: whether pictures of text are read by the program tesseract. "auto" reads pages without text,
+    /// "always" all pages.
+    #[serde(skip_serializing_if = "Ocr::is_off")]
+    pub ocr: Ocr,
+    /// Languages of pictures of text, as tesseract calls them; English without any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = ["eng", "deu"])]
+    pub ocr_languages: Vec<String>,
     /// The longest that one file may take.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"120s")]

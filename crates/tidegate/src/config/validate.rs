@@ -8,9 +8,11 @@ use super::check::placed;
 use super::model::Config;
 use super::model_ref::ModelRef;
 use super::origin::{Origin, Origins};
+use super::sandbox::Ocr;
 use super::sink::{Sink, Vectors};
 use super::source::{Objects, Source, Urls};
 use super::stage::Precision;
+use crate::readers::{IMAGE, check_command};
 
 /// Checks every rule.
 ///
@@ -23,6 +25,7 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), Fault> 
     rules.order()?;
     rules.chunk()?;
     rules.worth()?;
+    rules.formats()?;
     rules.asked()?;
     rules.sink()?;
     rules.store()?;
@@ -217,6 +220,43 @@ impl Rules<'_> {
         let (least, most) = (rules.min_text, rules.max_text);
         let must = format!("({least}) must be at most validate.max_text ({most})");
         self.need(most == 0 || least <= most, "validate.min_text", &must, "no text could be both")
+    }
+
+    /// What reads files of a format is something that can.
+    fn formats(&self) -> Result<(), Fault> {
+        for (name, format) in &self.config.formats {
+            let key = |key: &str| format!("formats.{name}.{key}");
+            if let Some(parser) = &format.parser {
+                let hint = "write it as \"cmd:PROGRAM ARGUMENTS\"";
+                let line = parser.strip_prefix("cmd:");
+                self.need(line.is_some(), &key("parser"), "names no program", hint)?;
+                let wrong = line.map(check_command).and_then(Result::err).unwrap_or_default();
+                self.need(wrong.is_empty(), &key("parser"), &wrong, hint)?;
+            }
+            let read = format.parser.is_some() || format.ocr != Ocr::Off;
+            let must = "are of a format that nothing reads";
+            self.need(format.extensions.is_empty() || read, &key("extensions"), must, "name its parser")?;
+            let plain = |text: &String| !text.is_empty() && !text.contains(['/', '\\', '\0', '+', ' ']);
+            let must = "has one that is none";
+            self.need(
+                format.extensions.iter().all(plain),
+                &key("extensions"),
+                must,
+                "write them as \"dwg\"",
+            )?;
+            let hint = "`tesseract --list-langs` prints those that are installed, such as eng and deu";
+            self.need(format.ocr_languages.iter().all(plain), &key("ocr_languages"), must, hint)?;
+            let pictures = format.ocr == Ocr::Off || ["pdf", IMAGE].contains(&&**name);
+            self.need(pictures, &key("ocr"), "is for pdf and image", "leave it out")?;
+            let one = format.ocr == Ocr::Off || format.parser.is_none();
+            self.need(
+                one,
+                &key("ocr"),
+                "stands beside a parser, which reads everything",
+                "leave one of them out",
+            )?;
+        }
+        Ok(())
     }
 
     fn less(&self, key: &str, value: usize, max: usize) -> Result<(), Fault> {

@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tidegate_core::{Body, Cx, Each, Emitted, Fault, FaultKind, Record};
+use tidegate_core::{Body, Cx, Document, Each, Emitted, Fault, FaultKind, Record};
 use tidegate_formats::Kind;
-use tidegate_sandbox::{Job, Pool};
+use tidegate_sandbox::{Job, Part, Pool};
 use tidegate_text::ParseOptions;
 
 use super::found::Found;
 use super::parse::{hold, name, read};
 use crate::config::Config;
 use crate::parser;
+use crate::readers::{Asked, IMAGE, Readers};
 
 /// Files worked on at once: more than there are children, so that texts pass those that wait for one.
 pub(crate) const WIDTH: usize = 64;
@@ -28,14 +29,21 @@ pub struct ParseFiles {
     options: ParseOptions,
     /// Absent where nobody said which program parses, or the sandbox was turned off.
     children: Option<Arc<Pool>>,
+    /// What reads in their place.
+    readers: Readers,
     config: Config,
 }
 
 impl ParseFiles {
-    /// A stage that parses texts with `options` and leaves the rest to `children`, under the limits of `config`.
+    /// A stage that parses texts with `options` and leaves the rest to `children` and `readers`, under the limits of
+    /// `config`.
     #[must_use]
-    pub fn new(options: ParseOptions, children: Option<Arc<Pool>>, config: Config) -> Self {
-        Self { options, children, config }
+    pub(crate) fn new(
+        options: ParseOptions,
+        (children, readers): (Option<Arc<Pool>>, Readers),
+        config: Config,
+    ) -> Self {
+        Self { options, children, readers, config }
     }
 
     async fn text(&self, cx: &Cx, record: &mut Record) -> Result<Emitted, Fault> {
@@ -46,17 +54,40 @@ impl ParseFiles {
         Ok(Emitted::Keep)
     }
 
+    /// What a program or a service of the user's makes of the file, if one is to read it.
+    async fn elsewhere(
+        &self,
+        cx: &Cx,
+        record: &Record,
+        (kind, bytes): (Option<Kind>, &Bytes),
+    ) -> Option<Result<Document, Fault>> {
+        let name = name(record);
+        let format = self.readers.format_of(name).or(kind.map(Kind::name))?;
+        let asked = Asked { name, format, bytes: bytes.clone(), options: &self.options };
+        if let Some(reader) = self.readers.of(format) {
+            return Some(reader.read(cx, &asked).await);
+        }
+        let ocr = self.readers.ocr().filter(|ocr| format == IMAGE && ocr.reads_images())?;
+        Some(ocr.image(&asked).await)
+    }
+
     async fn untrusted(&self, record: &mut Record, (kind, bytes): (Kind, Bytes)) -> Result<Emitted, Fault> {
         let Some(children) = &self.children else { return Err(no_sandbox(kind)) };
-        let (limits, settings) = parser::limits(&self.config, kind);
+        let (limits, settings) = parser::limits(&self.config, kind.name());
+        let scan = bytes.clone();
         let job =
             Job { name: name(record).to_owned(), format: kind.name().to_owned(), settings, bytes, limits };
         let mut reply = children.submit(job);
+        let ocr = self.readers.ocr().filter(|ocr| kind == Kind::Pdf && ocr.reads_pdf());
         let mut found = Found::new(record);
         while let Some(answer) = reply.next().await {
-            match answer {
-                Ok(part) => found.take(part),
-                Err(fault) => found.end(fault),
+            match (answer, ocr) {
+                (Ok(Part { path, format, result: Ok(document) }), Some(ocr)) => {
+                    let result = ocr.pdf(document, &scan).await;
+                    found.take(Part { path, format, result });
+                }
+                (Ok(part), _) => found.take(part),
+                (Err(fault), _) => found.end(fault),
             }
         }
         found.settle()
@@ -69,7 +100,13 @@ impl Each for ParseFiles {
         let kind = match &record.body {
             Body::Document(_) => return Ok(Emitted::Keep),
             Body::Bytes(bytes) => {
-                tidegate_formats::recognise(name(record), bytes).map(|kind| (kind, bytes.clone()))
+                let bytes = bytes.clone();
+                let kind = tidegate_formats::recognise(name(record), &bytes);
+                if let Some(document) = self.elsewhere(cx, record, (kind, &bytes)).await {
+                    hold(record, document?);
+                    return Ok(Emitted::Keep);
+                }
+                kind.map(|kind| (kind, bytes))
             }
             _ => None,
         };

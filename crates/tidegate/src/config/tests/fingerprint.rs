@@ -153,6 +153,10 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         (_, Some(kind)) => format!("[{section}]\ntype = \"{kind}\"\nKEY\nPATHS\n"),
         ("providers", None) => "[providers.p]\nKEY\n".to_owned(),
         ("validate", None) if key.name == "on_failure" => "[validate]\nmin_words = 1\nKEY\n".to_owned(),
+        ("formats", None) if key.name == "extensions" => {
+            "[formats.pdf]\nparser = \"cmd:a\"\nKEY\n".to_owned()
+        }
+        ("formats", None) if key.name == "ocr_languages" => "[formats.pdf]\nocr = \"auto\"\nKEY\n".to_owned(),
         ("formats", None) => "[formats.pdf]\nKEY\n".to_owned(),
         (_, None) => format!("[{section}]\nKEY\n"),
     };
@@ -169,6 +173,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
             ["\"a {{ text }}\"".into(), "\"b {{ text }}\"".into()]
         }
         Kind::Text if key.name == "schema" => ["'{\"const\": 1}'".into(), "'{\"const\": 2}'".into()],
+        Kind::Text if key.name == "parser" => ["\"cmd:a\"".into(), "\"cmd:b\"".into()],
         Kind::Text => ["\"a\"".into(), "\"b\"".into()],
         Kind::Texts if key.name == "urls" && variant.kind.as_deref() == Some("objects") => {
             ["[\"s3://b/a\"]".into(), "[\"gs://b/b\"]".into()]
