@@ -149,7 +149,7 @@ fn readers(config: &Config, program: Option<&Program>) -> Option<Checked> {
             facts.push(("ocr", format!("{name}: {found}")));
         }
     }
-    let fault = Readers::open(config, program).err();
+    let fault = Readers::open(config, program, None).err();
     (!facts.is_empty()).then_some(Checked { subject: "parsers".to_owned(), facts, fault })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_core::{Batch, Cpu, Each, Fault};
+use tidegate_core::{Batch, Cpu, Each, Fault, Replies};
 use tidegate_engine::Flow;
 use tidegate_sandbox::Program;
 use tidegate_store::Store;
@@ -50,7 +50,7 @@ pub(crate) fn build(
             built.add("validate", validate.take());
         }
         let work = match stage {
-            Stage::Parse(parse) => Some(parse_stage(config, parse, parser.cloned())?),
+            Stage::Parse(parse) => Some(parse_stage(config, (parse, parser.cloned()), (with.0, with.1))?),
             Stage::Chunk(chunk) => Some(Work::Cpu(chunk_stage(chunk, with.2))),
             Stage::Embed(embed) if embed.model == ModelRef::None => None,
             Stage::Embed(embed) => {
@@ -85,7 +85,11 @@ impl Built {
     }
 }
 
-fn parse_stage(config: &Config, parse: &config::Parse, parser: Option<Program>) -> Result<Work, Fault> {
+fn parse_stage(
+    config: &Config,
+    (parse, parser): (&config::Parse, Option<Program>),
+    (services, store): (&Services, &Store),
+) -> Result<Work, Fault> {
     let options = ParseOptions {
         max_depth: parse.max_depth,
         keep_boilerplate: parse.boilerplate,
@@ -98,7 +102,8 @@ fn parse_stage(config: &Config, parse: &config::Parse, parser: Option<Program>) 
         | config::Source::Urls(_)
         | config::Source::Objects(_)
         | config::Source::Stdin(_) => {
-            let readers = Readers::open(config, parser.as_ref())?;
+            let journal: Arc<dyn Replies> = Arc::new(store.clone());
+            let readers = Readers::open(config, parser.as_ref(), Some((services, &journal)))?;
             let children = parser::children(config, parser);
             let stage = ParseFiles::new(options, (children, readers), config.clone());
             Work::Each(FILES_AT_ONCE, Arc::new(stage))

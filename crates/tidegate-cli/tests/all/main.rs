@@ -15,6 +15,7 @@ mod loopback;
 mod nothing_twice;
 mod outputs;
 mod pages;
+mod parser_services;
 mod parsing;
 mod readers;
 mod remote;

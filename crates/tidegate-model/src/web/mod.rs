@@ -2,6 +2,7 @@
 //! records. Its requests are paced, repeated and kept as those of models are.
 
 mod ask;
+mod file;
 mod path;
 mod post;
 mod site;
@@ -9,6 +10,7 @@ mod site;
 mod tests;
 
 pub use ask::{WebAsk, WebCall};
+pub use file::{FileApi, FileCall, WebFile};
 pub use path::AnswerPath;
 pub use post::WebPost;
 pub use site::Site;

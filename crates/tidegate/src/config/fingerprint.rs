@@ -7,7 +7,7 @@ use super::enrich::Into;
 use super::http::Method;
 use super::model::Config;
 use super::model_ref::ModelRef;
-use super::sandbox::{Format, Ocr};
+use super::sandbox::{Format, Ocr, ParserApi};
 use super::sink::{Sink, Vectors};
 use super::source::{RowFormat, Source};
 use super::stage::{Precision, Stage};
@@ -50,6 +50,8 @@ struct Decisive<'a> {
 struct Read<'a> {
     format: &'a str,
     parser: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<ParserApi>,
     extensions: &'a [String],
     ocr: Option<(Ocr, &'a [String])>,
 }
@@ -58,7 +60,14 @@ impl<'a> Read<'a> {
     fn of((format, set): (&'a String, &'a Format)) -> Option<Self> {
         let ocr = (set.ocr != Ocr::Off).then_some((set.ocr, &*set.ocr_languages));
         let unusual = set.parser.is_some() || ocr.is_some();
-        unusual.then_some(Self { format, parser: set.parser.as_deref(), extensions: &set.extensions, ocr })
+        let api = set.service().map(|_| set.api);
+        unusual.then_some(Self {
+            format,
+            parser: set.parser.as_deref(),
+            api,
+            extensions: &set.extensions,
+            ocr,
+        })
     }
 }
 

@@ -58,7 +58,7 @@ pub use print::init_template;
 pub use provider::{Hedge, Provider};
 pub use raw::Raw;
 pub use resolve::{ConfigFile, Layers, Resolved, load, resolve};
-pub use sandbox::{Format, Ocr, Sandbox};
+pub use sandbox::{Format, Ocr, ParserApi, Sandbox};
 pub use schema::schema;
 pub use secret::SecretRef;
 pub use sink::{JsonlSink, Sink, Vectors, WebhookSink};

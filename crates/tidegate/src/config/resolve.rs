@@ -198,6 +198,7 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
         config.validate.schema.as_mut().filter(|schema| !is_inline(schema) && ours("validate.schema"));
     schema.into_iter().for_each(|path| *path = joined(folder, path));
     for (name, format) in &mut config.formats {
+        format.headers.files().for_each(|path| *path = joined(folder, path));
         if let Some(line) = format.parser.as_mut().filter(|_| ours(&format!("formats.{name}.parser")))
             && let Some(command) = line.strip_prefix("cmd:")
         {

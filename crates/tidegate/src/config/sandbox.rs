@@ -2,7 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tidegate_connect::guard::Policy;
 
+use super::headers::Headers;
 use super::period::Period;
 use super::size::Size;
 
@@ -62,6 +64,55 @@ impl Default for Sandbox {
     }
 }
 
+impl Format {
+    /// The address of the service that reads the files, if one does.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        self.parser
+            .as_deref()
+            .filter(|parser| parser.starts_with("http://") || parser.starts_with("https://"))
+    }
+
+    /// Where the service may be. Its port was chosen by whoever wrote the configuration.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy { private: self.allow_private, any_port: true }
+    }
+}
+
+fn no_headers(headers: &Headers) -> bool {
+    headers.0.is_empty()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_none(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What a service that reads files speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ParserApi {
+    /// As docling-serve does.
+    #[default]
+    Docling,
+    /// As the unstructured API does.
+    Unstructured,
+    /// Bytes there, text back.
+    Text,
+}
+
+impl ParserApi {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    fn is_usual(&self) -> bool {
+        *self == Self::Docling
+    }
+}
+
 /// Whether pictures of text are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -89,9 +140,30 @@ impl Ocr {
 pub struct Format {
     /// What reads the files instead: "cmd:PROGRAM ARGUMENTS" runs a program. It gets the file on standard input, or
     /// under the name that stands for {file}, and writes text, Markdown, or JSON with text, title, metadata and pages.
+    /// "http://…" or "https://…" posts them to a service.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"cmd:pdftotext -layout {file} -")]
     pub parser: Option<String>,
+    /// What the service speaks: "docling" (docling-serve), "unstructured" (its API), or "text", which posts the bytes and
+    /// takes as answer what a program may write.
+    #[serde(skip_serializing_if = "ParserApi::is_usual")]
+    #[schemars(example = &"docling")]
+    pub api: ParserApi,
+    /// Headers for the service: texts, or secrets as { env = "NAME" } or { file = "PATH" }.
+    #[serde(skip_serializing_if = "no_headers")]
+    pub headers: Headers,
+    /// Whether the service may be on this machine or in a private network.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(example = true)]
+    pub allow_private: bool,
+    /// The most requests to the service in a minute; 0 if not known.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(example = 60)]
+    pub requests_per_minute: u64,
+    /// Requests to the service in flight; 0 finds out how many it bears.
+    #[serde(skip_serializing_if = "is_none")]
+    #[schemars(example = 2)]
+    pub concurrency: u32,
     /// Extensions of the files, where content does not tell the format; without any the name is the extension.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(example = ["dwg"])]
@@ -99,6 +171,7 @@ pub struct Format {
     /// Of pdf and image: whether pictures of text are read by the program tesseract. "auto" reads pages without text,
     /// "always" all pages.
     #[serde(skip_serializing_if = "Ocr::is_off")]
+    #[schemars(example = &"auto")]
     pub ocr: Ocr,
     /// Languages of pictures of text, as tesseract calls them; English without any.
     #[serde(skip_serializing_if = "Vec::is_empty")]

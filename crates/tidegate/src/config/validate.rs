@@ -8,7 +8,7 @@ use super::check::placed;
 use super::model::Config;
 use super::model_ref::ModelRef;
 use super::origin::{Origin, Origins};
-use super::sandbox::Ocr;
+use super::sandbox::{Format, Ocr};
 use super::sink::{Sink, Vectors};
 use super::source::{Objects, Source, Urls};
 use super::stage::Precision;
@@ -227,11 +227,7 @@ impl Rules<'_> {
         for (name, format) in &self.config.formats {
             let key = |key: &str| format!("formats.{name}.{key}");
             if let Some(parser) = &format.parser {
-                let hint = "write it as \"cmd:PROGRAM ARGUMENTS\"";
-                let line = parser.strip_prefix("cmd:");
-                self.need(line.is_some(), &key("parser"), "names no program", hint)?;
-                let wrong = line.map(check_command).and_then(Result::err).unwrap_or_default();
-                self.need(wrong.is_empty(), &key("parser"), &wrong, hint)?;
+                self.parser(&key("parser"), parser, format)?;
             }
             let read = format.parser.is_some() || format.ocr != Ocr::Off;
             let must = "are of a format that nothing reads";
@@ -257,6 +253,23 @@ impl Rules<'_> {
             )?;
         }
         Ok(())
+    }
+
+    /// A command that reads, or the address of a service that may be called.
+    fn parser(&self, key: &str, parser: &str, format: &Format) -> Result<(), Fault> {
+        let hint = "write it as \"cmd:PROGRAM ARGUMENTS\" or \"https://HOST\"";
+        if let Some(url) = format.service() {
+            let Err(fault) = Url::parse(url, format.policy()) else { return Ok(()) };
+            let hint = match format.allow_private {
+                true => fault.hint_text().unwrap_or(hint),
+                false => "write allow_private = true below it, if it is a service of your own",
+            };
+            return self.need(false, key, &format!("cannot be called: {fault}"), hint);
+        }
+        let line = parser.strip_prefix("cmd:");
+        self.need(line.is_some(), key, "names no program and no service", hint)?;
+        let wrong = line.map(check_command).and_then(Result::err).unwrap_or_default();
+        self.need(wrong.is_empty(), key, &wrong, hint)
     }
 
     fn less(&self, key: &str, value: usize, max: usize) -> Result<(), Fault> {

@@ -1,4 +1,4 @@
-//! What reads documents in the place of the parsers inside: programs of the user's own, and OCR.
+//! What reads documents in the place of the parsers inside: programs and services of the user's own, and OCR.
 //!
 //! A parser child may start nothing; so what starts programs is the parent, with limits for each run. Documents inside
 //! of archives and mails are read by the parsers inside, whatever is set for their format: the child that unpacks them
@@ -7,17 +7,19 @@
 mod command;
 mod ocr;
 mod output;
+mod service;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tidegate_core::{Cx, Document, Fault};
+use tidegate_core::{Cx, Document, Fault, Replies, TraceId};
 use tidegate_sandbox::{Program, Tools};
 use tidegate_text::ParseOptions;
 
 use crate::config::{Config, Format, Ocr as Mode};
 use crate::parser;
+use crate::services::Services;
 
 pub(crate) use command::check as check_command;
 pub(crate) use ocr::{IMAGES, Ocr, needed};
@@ -41,6 +43,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) format: &'a str,
     pub(crate) bytes: Bytes,
     pub(crate) options: &'a ParseOptions,
+    pub(crate) trace: TraceId,
 }
 
 /// Reads documents of one format.
@@ -51,11 +54,16 @@ pub(crate) trait Reader: Send + Sync {
 }
 
 impl Readers {
-    /// What `config` names, run by way of `launcher`.
+    /// What `config` names: programs run by way of `launcher`, and services, whose answers
+    /// a journal keeps; without `called` services are left out.
     ///
     /// # Errors
     /// [`tidegate_core::FaultKind::Config`]: a program that is not there, or nothing to run it by.
-    pub(crate) fn open(config: &Config, launcher: Option<&Program>) -> Result<Self, Fault> {
+    pub(crate) fn open(
+        config: &Config,
+        launcher: Option<&Program>,
+        called: Option<(&Services, &Arc<dyn Replies>)>,
+    ) -> Result<Self, Fault> {
         let mut all = Self::default();
         let width = parser::width(config);
         let tools = launcher.map(|launcher| Arc::new(Tools::new(launcher.clone(), width)));
@@ -65,6 +73,11 @@ impl Readers {
                 let command = command::Command::open(line, (tools.clone(), limits));
                 let command = command.map_err(|fault| fault.during(format!("formats.{name}.parser")))?;
                 all.readers.insert(name.clone(), Arc::new(command));
+            }
+            if let (Some(url), Some((services, journal))) = (format.service(), called) {
+                let caller = services.web_file((name, format), (url, limits), journal.clone());
+                let caller = caller.map_err(|fault| fault.during(format!("formats.{name}.parser")))?;
+                all.readers.insert(name.clone(), Arc::new(service::Service::new(caller, limits.output)));
             }
             for extension in extensions(name, format) {
                 all.extensions.insert(extension, name.clone());

@@ -20,6 +20,16 @@ pub(super) struct Told {
     pub(super) pages: Vec<PageText>,
 }
 
+impl Told {
+    /// Bytes of text.
+    pub(super) fn bytes(&self) -> u64 {
+        let of_page = |page: &PageText| match page {
+            PageText::Text(text) | PageText::Numbered { text, .. } => text.len() as u64,
+        };
+        self.text.as_ref().map_or(0, |text| text.len() as u64) + self.pages.iter().map(of_page).sum::<u64>()
+    }
+}
+
 /// One page: its text, or its text and number.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use tidegate_call::{CallSettings, Caller, LaneName, Paid, Parts, Replied, Timeouts, Unpaid};
-use tidegate_core::{Codec, Fault, FaultKind, Replies};
+use tidegate_call::{
+    CallSettings, Caller, Http, HttpSettings, LaneName, Paid, Parts, Replied, SystemNames, Timeouts, Unpaid,
+};
+use tidegate_connect::guard::GuardedNames;
+use tidegate_core::{Codec, Fault, FaultKind, Replies, Transport};
 use tidegate_model::Secret;
-use tidegate_model::web::{AnswerPath, Site, WebAsk, WebPost};
+use tidegate_model::web::{AnswerPath, FileApi, Site, WebAsk, WebFile, WebPost};
 
 use super::{Services, key, limits};
 use crate::address::Address;
@@ -76,11 +79,57 @@ impl Services {
         Ok(self.web(codec, (lane, &pace), (Arc::new(Unpaid), CallSettings::default())))
     }
 
+    /// What has files of a format called `name` read by the service at `url`; its answers are kept in `journal`.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`]: a secret that is not where the configuration says.
+    pub(crate) fn web_file(
+        &self,
+        (name, format): (&str, &config::Format),
+        (url, limits): (&str, tidegate_sandbox::Limits),
+        journal: Arc<dyn Replies>,
+    ) -> Result<Caller<WebFile>, Fault> {
+        let site = site(&format.headers)?;
+        let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let host = host.split(['/', '?']).next().unwrap_or_default().to_owned();
+        let lane = LaneName { provider: host, model: format!("parser {name}"), key: site.fingerprint() };
+        let api = match format.api {
+            config::ParserApi::Docling => FileApi::Docling,
+            config::ParserApi::Unstructured => FileApi::Unstructured,
+            config::ParserApi::Text => FileApi::Text,
+        };
+        let codec = WebFile::new((site, api), url, literal(&format.headers)?);
+        let pace = Pace {
+            requests_per_minute: format.requests_per_minute,
+            concurrency: format.concurrency,
+            timeout: limits.wall,
+        };
+        // A name may lead somewhere else than yesterday: the guard looks at every address that is connected to. No proxy,
+        // because it would resolve names behind the guard.
+        let names = GuardedNames::new(Arc::new(SystemNames), format.policy());
+        let max_body = limits.output.saturating_mul(2).saturating_add(1 << 20);
+        let http = Http::resolving(HttpSettings { max_body, ..HttpSettings::default() }, Arc::new(names));
+        // Reading a file changes nothing, so it may be asked for again.
+        let settings = CallSettings { hedge: false, repeat: true, ..CallSettings::default() };
+        let paid: (Arc<dyn Paid<_>>, _) = (Arc::new(Replied(journal)), settings);
+        Ok(self.web_over(codec, (lane, &pace), paid, Arc::new(http)))
+    }
+
     fn web<C: Codec>(
+        &self,
+        codec: C,
+        called: (LaneName, &Pace),
+        paid: (Arc<dyn Paid<C::Answer>>, CallSettings),
+    ) -> Caller<C> {
+        self.web_over(codec, called, paid, self.transport())
+    }
+
+    fn web_over<C: Codec>(
         &self,
         codec: C,
         (lane, pace): (LaneName, &Pace),
         (paid, settings): (Arc<dyn Paid<C::Answer>>, CallSettings),
+        transport: Arc<dyn Transport>,
     ) -> Caller<C> {
         let mut timeouts = Timeouts::EMBED;
         if pace.timeout > Duration::ZERO {
@@ -94,7 +143,7 @@ impl Services {
             key_hint: Some("check the secret that `headers` names".to_owned()),
             ..settings
         };
-        let parts = Parts { lane: self.lane_of(&lane, limits), transport: self.transport(), paid, settings };
+        let parts = Parts { lane: self.lane_of(&lane, limits), transport, paid, settings };
         Caller::new(Arc::new(codec), parts)
     }
 }

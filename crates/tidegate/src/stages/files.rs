@@ -63,7 +63,7 @@ impl ParseFiles {
     ) -> Option<Result<Document, Fault>> {
         let name = name(record);
         let format = self.readers.format_of(name).or(kind.map(Kind::name))?;
-        let asked = Asked { name, format, bytes: bytes.clone(), options: &self.options };
+        let asked = Asked { name, format, bytes: bytes.clone(), options: &self.options, trace: record.trace };
         if let Some(reader) = self.readers.of(format) {
             return Some(reader.read(cx, &asked).await);
         }

@@ -99,6 +99,10 @@ fn every_key_either_changes_the_fingerprint_or_is_known_not_to() {
         "sandbox.max_entries",
         "sandbox.max_depth",
         "sandbox.max_nesting",
+        "formats.headers",
+        "formats.allow_private",
+        "formats.requests_per_minute",
+        "formats.concurrency",
         "formats.timeout",
         "formats.cpu",
         "formats.memory",
@@ -153,6 +157,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         (_, Some(kind)) => format!("[{section}]\ntype = \"{kind}\"\nKEY\nPATHS\n"),
         ("providers", None) => "[providers.p]\nKEY\n".to_owned(),
         ("validate", None) if key.name == "on_failure" => "[validate]\nmin_words = 1\nKEY\n".to_owned(),
+        ("formats", None) if key.name == "api" => "[formats.pdf]\nparser = \"http://h/\"\nKEY\n".to_owned(),
         ("formats", None) if key.name == "extensions" => {
             "[formats.pdf]\nparser = \"cmd:a\"\nKEY\n".to_owned()
         }
