@@ -13,6 +13,7 @@ mod args;
 mod bench;
 mod corpus;
 mod demo;
+mod emulators;
 mod fuzz;
 mod measure;
 mod need;

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::emulators;
 use crate::shell::{exists, output, run};
 
 /// A program a task needs, the argument that makes it answer, and the Debian package that brings it.
@@ -33,6 +34,11 @@ const NEEDS: &[Need] = &[
         why: "a test reads a scanned page",
     },
     Need { program: "pdftoppm", probe: "-v", package: "poppler-utils", why: "a test reads a scanned page" },
+        program: "npm",
+        probe: "--version",
+        package: "npm",
+        why: "the stand-in for Azure Blob Storage runs on Node.js",
+    },
 ];
 
 /// Makes sure that everything is there; returns what was found.
@@ -49,6 +55,8 @@ pub(crate) fn everything() -> Result<String, String> {
         found.push(component.to_owned());
     }
     python_has_sqlite()?;
+    emulators::installed()?;
+    found.extend(["moto".to_owned(), "azurite".to_owned()]);
     Ok(format!("found {}", found.join(", ")))
 }
 

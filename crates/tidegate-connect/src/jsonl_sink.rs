@@ -245,7 +245,7 @@ fn name_of(unit: &Unit) -> Option<u64> {
     unit.items.first().map(|item| item.ordinal)
 }
 
-fn is_stored(unit: &Unit) -> bool {
+pub(crate) fn is_stored(unit: &Unit) -> bool {
     unit.items.iter().all(|item| item.outcome == Outcome::Stored)
 }
 

@@ -46,7 +46,7 @@ pub use jsonl::{Jsonl, RowOptions};
 pub use jsonl_sink::{JsonlOptions, JsonlSink};
 pub use key::{decode_key, encode_key};
 pub use manifest::{LaneOf, Manifest, ManifestOptions};
-pub use objects::{Objects, ObjectsOptions, Place, Service, Storage};
+pub use objects::{Objects, ObjectsOptions, ObjectsSink, Place, Service, Storage};
 pub use output::{Committed, OUTPUT, OUTPUT_TAIL};
 pub use plan::{FilesOptions, FilesStats};
 pub use row::{RowFields, content_hash_of};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidegate_connect::{
-    Committed, FieldSelection, FilesStats, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_TAIL, VectorFormat, Watch,
-    WebhookOptions, WebhookSink,
+    Committed, FieldSelection, FilesStats, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_TAIL, ObjectsSink,
+    VectorFormat, Watch, WebhookOptions, WebhookSink,
 };
 use tidegate_core::report::{Chunks, EmbeddedCounts, Report, RunState};
 use tidegate_core::{ContentHash, Coverage, Fault, FaultKind, Ledger, Sink, Sweep, SweepPolicy, Task};
@@ -369,6 +369,11 @@ async fn open_sink(
     let length = ledger.length(OUTPUT).await?;
     let tail = ledger.length(OUTPUT_TAIL).await?;
     let committed = length.map(|length| Committed { length, tail });
+    if let Some(place) = jsonl.place() {
+        let options = JsonlOptions { grouping: ObjectsSink::GROUPING, ..options };
+        let sink = ObjectsSink::open((&place?, &services.output(jsonl)), committed, shared, options).await?;
+        return Ok(Box::new(sink));
+    }
     Ok(Box::new(JsonlSink::open(Path::new(&jsonl.path), committed, shared, options)?))
 }
 

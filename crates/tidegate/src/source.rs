@@ -141,6 +141,7 @@ fn own_files(config: &Config) -> Vec<PathBuf> {
     let mut own = vec![PathBuf::from(url.strip_prefix("sqlite:").unwrap_or(url))];
     if let config::Sink::Jsonl(sink) = &config.sink
         && sink.path != "-"
+        && sink.place().is_none()
     {
         own.push(PathBuf::from(&sink.path));
     }

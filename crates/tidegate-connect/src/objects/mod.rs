@@ -12,7 +12,9 @@ mod list;
 mod mark;
 mod names;
 mod options;
+mod parts;
 mod place;
+mod sink;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -20,3 +22,4 @@ mod wire;
 pub use list::Objects;
 pub use options::{ObjectsOptions, Storage};
 pub use place::{Place, Service};
+pub use sink::ObjectsSink;

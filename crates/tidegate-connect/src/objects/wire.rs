@@ -227,13 +227,14 @@ fn lost(fault: WireFault, keys: bool) -> HttpError {
 
 /// Statuses that pass by themselves are called what the library repeats; what an object is in stays.
 fn refused(status: u16, headers: &HeaderMap, said: &[u8]) -> HttpError {
-    let kind = match status {
-        408 | 429 | 500.. => HttpErrorKind::Request,
-        _ => HttpErrorKind::Unknown,
-    };
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let code = text("x-ms-error-code").map(str::to_owned).unwrap_or_else(|| code_of(said));
     let code: String = code.chars().filter(char::is_ascii_alphanumeric).take(80).collect();
+    let kind = match status {
+        408 | 429 | 500.. => HttpErrorKind::Request,
+        409 if code == "ConditionalRequestConflict" => HttpErrorKind::Request,
+        _ => HttpErrorKind::Unknown,
+    };
     let wait = text(RETRY_AFTER.as_str()).and_then(|seconds| seconds.trim().parse().ok());
     HttpError::new(kind, Refused { status, code, wait: wait.map(Duration::from_secs) })
 }

@@ -16,7 +16,7 @@ use crate::{Committed, FieldSelection, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_T
 
 /// What the ledger does when it is next asked to commit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Plan {
+pub(crate) enum Plan {
     Take,
     Refuse(FaultKind),
     /// Takes the commit, but the answer is lost.
@@ -25,14 +25,14 @@ pub(super) enum Plan {
 
 /// A ledger that remembers lengths and which units it has.
 #[derive(Default)]
-pub(super) struct Account {
-    pub(super) plan: Mutex<Option<Plan>>,
+pub(crate) struct Account {
+    pub(crate) plan: Mutex<Option<Plan>>,
     lengths: Mutex<Vec<(String, u64)>>,
-    pub(super) units: Mutex<Vec<u64>>,
+    pub(crate) units: Mutex<Vec<u64>>,
 }
 
 impl Account {
-    fn committed(&self) -> Option<Committed> {
+    pub(crate) fn committed(&self) -> Option<Committed> {
         let lengths = self.lengths.lock().unwrap();
         let find = |name: &str| lengths.iter().find(|(known, _)| known == name).map(|(_, length)| *length);
         find(OUTPUT).map(|length| Committed { length, tail: find(OUTPUT_TAIL) })
@@ -73,7 +73,7 @@ pub(super) fn record(ordinal: u64, text: &str) -> Record {
     Record::new(format!("k{ordinal}").into(), ordinal, Body::Text(text.into()), (permit, Tether::none()))
 }
 
-pub(super) fn unit(ordinal: u64, texts: &[&str]) -> Unit {
+pub(crate) fn unit(ordinal: u64, texts: &[&str]) -> Unit {
     let item = ItemOutcome {
         item: Arc::new(SourceItem::new(format!("k{ordinal}"), Version::default(), 0)),
         ordinal,
@@ -86,7 +86,7 @@ pub(super) fn unit(ordinal: u64, texts: &[&str]) -> Unit {
     Unit { items: vec![item], records: texts.iter().map(|text| record(ordinal, text)).collect(), staged: 0 }
 }
 
-pub(super) fn commit(units: Vec<Unit>) -> Commit {
+pub(crate) fn commit(units: Vec<Unit>) -> Commit {
     Commit { units, ..Commit::default() }
 }
 

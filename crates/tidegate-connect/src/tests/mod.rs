@@ -1,7 +1,7 @@
 pub(crate) mod doubles;
 mod files;
 mod jsonl;
-mod jsonl_sink;
+pub(crate) mod jsonl_sink;
 mod key;
 mod stdin;
 mod tail;

@@ -2,6 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tidegate_connect::Place;
+use tidegate_core::Fault;
 
 use super::headers::Headers;
 use super::period::Period;
@@ -24,7 +26,7 @@ impl Sink {
     /// Makes the path of an output absolute, as seen from the current folder.
     pub fn make_absolute(&mut self) {
         let Self::Jsonl(sink) = self else { return };
-        if sink.path == "-" {
+        if sink.path == "-" || sink.place().is_some() {
             return;
         }
         // The file need not exist yet, so links on the way to it stay.
@@ -49,12 +51,29 @@ pub enum Vectors {
     Base64,
 }
 
-/// A file of JSON Lines.
+/// A file of JSON Lines, or parts of one in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct JsonlSink {
-    /// The file to write, relative to the folder of this file; "-" is standard output.
+    /// The file to write, relative to the folder of this file; "-" is standard output; "s3://bucket/prefix/" (or gs://,
+    /// az://) writes parts below a prefix, and a manifest.json that names those that count.
     pub path: String,
+    /// For a bucket: where the service is, if not at the provider's own address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"https://minio.example.org:9000")]
+    pub endpoint: Option<String>,
+    /// For a bucket: its region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"eu-central-1")]
+    pub region: Option<String>,
+    /// For a bucket: the account of Azure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"myaccount")]
+    pub account: Option<String>,
+    /// For a bucket: also speak to the endpoint without TLS.
+    pub allow_http: bool,
+    /// For a bucket: also write to endpoints on this machine and in private networks, with and without TLS.
+    pub allow_private: bool,
     /// The values to write, in this order, such as "key", "text", "heading"; all if empty.
     pub fields: Vec<String>,
     /// Whether and how to write vectors: "none", "float" or "base64".
@@ -65,10 +84,23 @@ pub struct JsonlSink {
     pub overwrite: bool,
 }
 
+impl JsonlSink {
+    /// The bucket that is written to, if it is one.
+    #[must_use]
+    pub fn place(&self) -> Option<Result<Place, Fault>> {
+        Place::is_one(&self.path).then(|| Place::parse(&self.path))
+    }
+}
+
 impl Default for JsonlSink {
     fn default() -> Self {
         Self {
             path: "-".to_owned(),
+            endpoint: None,
+            region: None,
+            account: None,
+            allow_http: false,
+            allow_private: false,
             fields: Vec::new(),
             vectors: Vectors::None,
             ordered: false,

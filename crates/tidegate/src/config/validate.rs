@@ -291,6 +291,10 @@ impl Rules<'_> {
                 let named = !sink.path.is_empty() && !sink.path.contains('\0');
                 let hint = "name the file to write, or \"-\" for standard output";
                 self.need(named, "sink.path", "is empty", hint)?;
+                if let Some(Err(fault)) = sink.place() {
+                    let must = format!("cannot be written to: {fault}");
+                    self.need(false, "sink.path", &must, fault.hint_text().unwrap_or_default())?;
+                }
                 sink.vectors
             }
         };

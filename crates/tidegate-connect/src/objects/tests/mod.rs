@@ -3,6 +3,7 @@
 mod listing;
 mod reading;
 mod services;
+mod writing;
 
 use std::fmt;
 use std::ops::Range;
@@ -41,6 +42,8 @@ pub(super) struct Shop {
     /// What somebody else puts in the place of an object meanwhile.
     meanwhile: Arc<Mutex<Option<Arc<Meanwhile>>>>,
     page: usize,
+    /// The change that fails, counted down, and whether it is made all the same.
+    pub(super) dies: Arc<Mutex<Option<(usize, bool)>>>,
 }
 
 impl fmt::Debug for Shop {
@@ -57,7 +60,7 @@ impl fmt::Display for Shop {
 
 impl Shop {
     pub(super) async fn of(objects: &[(&str, &str)]) -> Self {
-        let shop = Self { memory: Arc::default(), asked: Arc::default(), meanwhile: Arc::default(), page: 3 };
+        let shop = Self { memory: Arc::default(), asked: Arc::default(), meanwhile: Arc::default(), page: 3, dies: Arc::default() };
         for (name, text) in objects {
             shop.put(name, text.as_bytes()).await;
         }
@@ -126,7 +129,20 @@ impl ObjectStore for Shop {
         what: PutPayload,
         how: PutOptions,
     ) -> object_store::Result<PutResult> {
-        self.memory.put_opts(to, what, how).await
+        let dies = self.dies.lock().unwrap().as_mut().and_then(|(left, after)| {
+            *left = left.checked_sub(1).unwrap_or(usize::MAX);
+            (*left == usize::MAX).then_some(*after)
+        });
+        let lost = || object_store::Error::Generic { store: "Shop", source: "nobody answers".into() };
+        match dies {
+            None => self.memory.put_opts(to, what, how).await,
+            Some(after) => {
+                if after {
+                    self.memory.put_opts(to, what, how).await?;
+                }
+                Err(lost())
+            }
+        }
     }
 
     async fn put_multipart_opts(
