@@ -14,6 +14,7 @@ pub(crate) mod crash;
 pub(crate) mod hostile;
 pub(crate) mod manifest;
 mod mutants;
+pub(crate) mod objects;
 mod outputs;
 mod paying;
 pub(crate) mod provider;
@@ -31,6 +32,7 @@ usage: cargo xtask prove crash [--kills N] [--seed S] [--bin PATH] [--keep] [--m
        cargo xtask prove sim [--seeds N] [--seed S] [--mutants]
        cargo xtask prove manifest [--kills N] [--seed S] [--bin PATH] [--keep]
        cargo xtask prove hostile [--good N] [--seed S] [--bin PATH] [--keep] [--short]
+       cargo xtask prove objects [--kills N] [--seed S] [--bin PATH] [--keep]
        cargo xtask prove real [--seed S]
        cargo xtask prove properties [--rounds N] [--seed S]
 
@@ -46,11 +48,14 @@ manifest  indexes 2,000 URLs of servers that are slow, broken, hostile and chang
 hostile  indexes a folder in which bombs, loops, lies, broken and endless files stand among good ones: the
         good are found, each bad one is put aside for its true reason, memory and time are bounded, and a
         second run parses nothing again. Judged from outside.
+objects  indexes 5,000 objects of S3 and of Azure, as others' stand-ins play them, is killed while it reads
+        and goes on; then objects change, go, and change between listing and reading. What is stored must be
+        what is in the bucket, an unchanged object is not read, and memory does not grow with their number.
 real    indexes, searches and asks with a model server that was not written here (llama.cpp's own). The
         first time it installs that server into an environment below `target`.
 properties  runs all tests again and again, each round with other cases drawn by the property tests.
 
-    --kills N   random kills beside those at named points (default 60; 20 of calls, 6 of manifest)
+    --kills N   random kills beside those at named points (default 60; 20 of calls, 6 of manifest and objects)
     --seeds N   simulated worlds of each kind (default 2000)
     --rounds N  how often all tests run (default 10), with seeds S, S + 1, …
     --seed S    where random choices start (default 1); the same seed repeats the same choices
@@ -85,13 +90,14 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
                 (true, false) => calls::prove(&tool, &plan)?,
             }
         }
-        Some("manifest") => {
+        Some(what @ ("manifest" | "objects")) => {
             let tool = match args.text("bin") {
                 Some(path) => Tool::at(Path::new(path))?,
                 None => Tool::build(Build::Debug)?,
             };
             let plan = crash::Plan { kills: args.number("kills", 6)?, seed, keep: args.has("keep") };
-            manifest::prove(&tool, &plan)?
+            let prove = if what == "manifest" { manifest::prove } else { objects::prove };
+            prove(&tool, &plan)?
         }
         Some("hostile") => hostile_corpus(&args, seed)?,
         Some("sim") if args.has("mutants") => sim::mutants()?,

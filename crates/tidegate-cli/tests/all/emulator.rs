@@ -104,15 +104,28 @@ impl Emulator {
         assert!(matches!(status, 202 | 204), "{name}: {status}");
     }
 
-    /// The words that say where it is, after these.
-    pub(crate) fn words<'a>(&'a self, words: &[&'a str]) -> Vec<String> {
-        let endpoint = match self.service {
+    /// Where it is.
+    pub(crate) fn endpoint(&self) -> String {
+        match self.service {
             Service::S3 => format!("http://{}", self.authority),
             Service::Azure => format!("http://{}/{ACCOUNT}", self.authority),
-        };
-        let mut all: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        all.extend(["--endpoint".to_owned(), endpoint, "--allow-private".to_owned()]);
-        all
+        }
+    }
+
+    /// The words that say where it is, after these.
+    pub(crate) fn words(&self, words: &[&str]) -> Vec<String> {
+        let endpoint = self.endpoint();
+        words
+            .iter()
+            .chain(&["--endpoint", &endpoint, "--allow-private"])
+            .map(|word| (*word).to_owned())
+            .collect()
+    }
+
+    /// What an object holds; the name as it stands in a URL.
+    pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
+        let (status, body) = self.exchange("GET", &format!("/{name}"), &[]);
+        (status == 200).then_some(body)
     }
 
     /// The command with credentials in its environment.
@@ -142,6 +155,10 @@ impl Emulator {
     }
 
     fn send(&self, method: &str, rest: &str, body: &[u8]) -> u16 {
+        self.exchange(method, rest, body).0
+    }
+
+    fn exchange(&self, method: &str, rest: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let (path, extra) = match self.service {
             // It looks at who asks, and not at the signature.
             Service::S3 => (
@@ -164,8 +181,11 @@ impl Emulator {
         stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
-        let answer = String::from_utf8_lossy(&answer);
-        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
+        let body = answer.split_off(end);
+        let head = String::from_utf8_lossy(&answer);
+        assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "{head}");
+        (head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0), body)
     }
 }
 

@@ -94,3 +94,70 @@ fn what_cannot_be_reached_is_said_before_anything_is_begun() {
     }
     assert_eq!(emulator.reads(), 0);
 }
+
+/// The lines that the manifest of an output names, in order.
+fn lines(emulator: &Emulator) -> Vec<Value> {
+    let Some(manifest) = emulator.get("out/manifest.json") else { return Vec::new() };
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let mut lines = Vec::new();
+    for part in manifest["parts"].as_array().unwrap() {
+        let bytes = emulator.get(&format!("out/{}", part["name"].as_str().unwrap())).unwrap();
+        assert_eq!(part["bytes"], bytes.len());
+        lines.extend(
+            bytes.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).unwrap()),
+        );
+    }
+    assert_eq!(manifest["lines"], lines.len());
+    lines
+}
+
+/// What holds of an output in a bucket of every service.
+fn output(service: Service) {
+    let (emulator, world) = (Emulator::start(service), World::new());
+    let rows = |range: std::ops::Range<usize>| -> String {
+        range.map(|at| format!("{{\"id\": {at}, \"text\": \"row {at}\"}}\n")).collect()
+    };
+    world.write("rows.jsonl", rows(0..300));
+    world.write(
+        "pipeline.toml",
+        format!(
+            "[source]\ntype = \"jsonl\"\npaths = [\"rows.jsonl\"]\n[[stage]]\ntype = \"parse\"\n\
+             [sink]\ntype = \"jsonl\"\npath = \"{}\"\nendpoint = \"{}\"\nallow_private = true\n",
+            emulator.url("out/"),
+            emulator.endpoint()
+        ),
+    );
+    let words: Vec<String> = ["run", "pipeline.toml"].map(str::to_owned).into();
+    let run = |world: &World, code: i32| {
+        let done = emulator.command(world, &words).output().unwrap();
+        let err = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(code), "{err}");
+        err
+    };
+    run(&world, 0);
+    let texts = |lines: &[Value]| -> Vec<String> {
+        lines.iter().map(|line| line["text"].as_str().unwrap().trim().to_owned()).collect()
+    };
+    let wanted = |count: usize| -> Vec<String> { (0..count).map(|at| format!("row {at}")).collect() };
+    assert_eq!(texts(&lines(&emulator)), wanted(300));
+    // It goes on from there, and writes nothing twice.
+    world.write("rows.jsonl", rows(0..310));
+    run(&world, 0);
+    assert_eq!(texts(&lines(&emulator)), wanted(310));
+    // Another pipeline leaves it alone.
+    let other = World::new();
+    other.write("rows.jsonl", rows(0..3));
+    other.write("pipeline.toml", world.read("pipeline.toml"));
+    assert!(run(&other, 1).contains("not this pipeline's"));
+    assert_eq!(lines(&emulator).len(), 310);
+}
+
+#[test]
+fn lines_go_into_a_bucket_of_s3_once() {
+    output(Service::S3);
+}
+
+#[test]
+fn lines_go_into_a_container_of_azure_once() {
+    output(Service::Azure);
+}

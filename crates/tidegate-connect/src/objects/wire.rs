@@ -230,13 +230,16 @@ fn refused(status: u16, headers: &HeaderMap, said: &[u8]) -> HttpError {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let code = text("x-ms-error-code").map(str::to_owned).unwrap_or_else(|| code_of(said));
     let code: String = code.chars().filter(char::is_ascii_alphanumeric).take(80).collect();
+    let wait =
+        text(RETRY_AFTER.as_str()).and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
     let kind = match status {
+        // The library knows nothing of hints, and would not wait.
+        _ if wait.is_some_and(|wait| wait > Duration::ZERO) => HttpErrorKind::Unknown,
         408 | 429 | 500.. => HttpErrorKind::Request,
         409 if code == "ConditionalRequestConflict" => HttpErrorKind::Request,
         _ => HttpErrorKind::Unknown,
     };
-    let wait = text(RETRY_AFTER.as_str()).and_then(|seconds| seconds.trim().parse().ok());
-    HttpError::new(kind, Refused { status, code, wait: wait.map(Duration::from_secs) })
+    HttpError::new(kind, Refused { status, code, wait })
 }
 
 /// What the body of a refusal calls it.

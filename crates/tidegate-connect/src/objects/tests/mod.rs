@@ -60,7 +60,13 @@ impl fmt::Display for Shop {
 
 impl Shop {
     pub(super) async fn of(objects: &[(&str, &str)]) -> Self {
-        let shop = Self { memory: Arc::default(), asked: Arc::default(), meanwhile: Arc::default(), page: 3, dies: Arc::default() };
+        let shop = Self {
+            memory: Arc::default(),
+            asked: Arc::default(),
+            meanwhile: Arc::default(),
+            page: 3,
+            dies: Arc::default(),
+        };
         for (name, text) in objects {
             shop.put(name, text.as_bytes()).await;
         }

@@ -122,7 +122,9 @@ async fn what_a_service_says_decides_who_waits_and_who_is_told() {
     let denied = list(&Service::new([refused(403, "AccessDenied")])).await.unwrap_err();
     assert!(denied.hint_text().unwrap().contains("credentials tried: none"), "{denied}");
     let slow = Ok((503, vec![("retry-after", "7")], String::new()));
-    let fault = list(&Service::new([slow])).await.unwrap_err();
+    let service = Service::new([slow]);
+    let fault = list(&service).await.unwrap_err();
+    assert_eq!(service.asked.lock().unwrap().len(), 1, "nothing is repeated inside a hint");
     assert_eq!(advise(&fault), Advice::Hold(Duration::from_secs(7)));
 }
 
