@@ -98,10 +98,12 @@ fn value(text: &str, section: &str, key: &str) -> Option<String> {
     for line in text.lines().map(str::trim) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             inside = name.0.trim() == section;
-        } else if inside && let Some((name, value)) = line.split_once('=') {
-            if name.trim() == key && !value.trim().is_empty() {
-                return Some(value.trim().to_owned());
-            }
+        } else if inside
+            && let Some((name, value)) = line.split_once('=')
+            && name.trim() == key
+            && !value.trim().is_empty()
+        {
+            return Some(value.trim().to_owned());
         }
     }
     None

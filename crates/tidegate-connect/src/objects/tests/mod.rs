@@ -33,12 +33,15 @@ use crate::tests::doubles::{cx, list_all};
 /// Called before an object is read, with the number of the request.
 type Meanwhile = dyn Fn(&Path, usize) -> Option<Vec<u8>> + Send + Sync;
 
+/// An object, and which part of it.
+type Part = (String, Option<Range<u64>>);
+
 /// A bucket in memory. Pages are short, so that there are several.
 #[derive(Clone)]
 pub(super) struct Shop {
     memory: Arc<InMemory>,
     /// What was asked for: the object, and which part of it.
-    pub(super) asked: Arc<Mutex<Vec<(String, Option<Range<u64>>)>>>,
+    pub(super) asked: Arc<Mutex<Vec<Part>>>,
     /// What somebody else puts in the place of an object meanwhile.
     meanwhile: Arc<Mutex<Option<Arc<Meanwhile>>>>,
     page: usize,
