@@ -19,8 +19,9 @@ const OBJECTS: u64 = 5_000;
 const FEW: u64 = 500;
 /// One that is read in several parts, in bytes.
 const LONG: u64 = 18 << 20;
-/// Memory that ten times as many objects may take beside what few take, in bytes.
-const MORE_MEMORY: u64 = 16 << 20;
+/// Memory that ten times as many objects may take beside what few take, in bytes. The store takes some of its own for ten
+/// times as many documents, from a folder as from a bucket; what a listing of them all would take is not in it.
+const MORE_MEMORY: u64 = 24 << 20;
 /// Objects read at once, and those that may have been read and not stored at a kill.
 const DOWNLOADS: u64 = 16;
 const IN_HAND: u64 = DOWNLOADS + 512;

@@ -50,6 +50,7 @@ impl Rules<'_> {
             max_ratio: Some(general.max_ratio),
             max_pages: Some(general.max_pages),
             max_entries: Some(general.max_entries),
+            ..Format::default()
         };
         self.format("sandbox", &all)?;
         self.config

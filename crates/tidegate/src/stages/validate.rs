@@ -60,7 +60,7 @@ impl Cpu for ValidateStage {
 /// Where the text of a row stands. Lines of plain text are rows that have nothing else.
 fn text_field(source: &Source) -> Option<&str> {
     let (format, field) = match source {
-        Source::Files(_) | Source::Urls(_) => return None,
+        Source::Files(_) | Source::Urls(_) | Source::Objects(_) => return None,
         Source::Jsonl(rows) => return Some(&rows.text_field),
         Source::Stdin(rows) => (rows.format, &rows.text_field),
         Source::Tail(rows) => (rows.format, &rows.text_field),
