@@ -55,6 +55,7 @@ pub(crate) fn everything() -> Result<String, String> {
         found.push(component.to_owned());
     }
     python_has_sqlite()?;
+    python_has_venv()?;
     emulators::installed()?;
     found.extend(["moto".to_owned(), "azurite".to_owned()]);
     Ok(format!("found {}", found.join(", ")))
@@ -97,4 +98,15 @@ fn python_has_sqlite() -> Result<(), String> {
     probe.args(["-c", "import sqlite3; print(sqlite3.sqlite_version)"]);
     let missing = "this python3 has no sqlite3 module\nhint: apt-get install libpython3-stdlib";
     output(&mut probe).map(drop).map_err(|_| missing.to_owned())
+}
+
+/// Distributions ship the module that makes environments apart from Python itself.
+fn python_has_venv() -> Result<(), String> {
+    let mut probe = Command::new("python3");
+    if output(probe.args(["-c", "import ensurepip, venv"])).is_ok() {
+        return Ok(());
+    }
+    let package = "python3-venv";
+    let why = "the stand-in for S3 gets a Python environment of its own";
+    install(&Need { program: "python3's venv", probe: "", package, why })
 }
