@@ -34,6 +34,7 @@ const NEEDS: &[Need] = &[
         why: "a test reads a scanned page",
     },
     Need { program: "pdftoppm", probe: "-v", package: "poppler-utils", why: "a test reads a scanned page" },
+    Need {
         program: "npm",
         probe: "--version",
         package: "npm",

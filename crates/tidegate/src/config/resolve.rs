@@ -171,7 +171,7 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
     }
     match &mut config.sink {
         Sink::Jsonl(sink) if sink.path != "-" && sink.place().is_none() && ours("sink.path") => {
-            sink.path = joined(folder, &sink.path)
+            sink.path = joined(folder, &sink.path);
         }
         Sink::Webhook(sink) => sink.headers.files().for_each(|path| *path = joined(folder, path)),
         Sink::Jsonl(_) | Sink::Store => {}
