@@ -5,11 +5,11 @@ use std::path::Path;
 use tidegate_core::{ContentHash, Embedder, Fault, FaultKind, Task, Tokenizer};
 use tidegate_model::WordPiece;
 
-use crate::alone::alone;
 use crate::encoder::Encoder;
 use crate::folder::{self, Described, WEIGHTS};
 use crate::pooling::Pooling;
 use crate::tensors::Tensors;
+use crate::workers::Workers;
 
 /// How numbers are computed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -69,6 +69,7 @@ pub struct Bert {
     /// The tokens before and after every text.
     ends: [u32; 2],
     encoder: Encoder,
+    workers: Workers,
     hidden: usize,
     pooling: Pooling,
     /// With both ends.
@@ -97,11 +98,11 @@ impl Bert {
     /// # Errors
     /// [`FaultKind::Config`]: files that are missing or damaged, models of other families.
     pub fn open(folder: &Path, options: &BertOptions) -> Result<Self, Fault> {
-        alone();
         let described = folder::describe(folder)?;
         let mut tensors = Tensors::open(&folder.join(WEIGHTS))?;
         let weights = tensors.hash()?;
-        let encoder = Encoder::read(&described.spec, &mut tensors, options.precision)?;
+        let workers = Workers::default();
+        let encoder = workers.run(|| Encoder::read(&described.spec, &mut tensors, options.precision))??;
         let Described { spec, pooling, most_tokens, vocabulary, uncased, prefixes } = described;
         if !uncased {
             let why = format!(
@@ -129,7 +130,17 @@ impl Bert {
         let hash = ContentHash::of_parts(&parts).to_hex();
         let identity =
             format!("{FAMILY}{}x{}-{}@{}", spec.layers, spec.hidden, options.precision.name(), &hash[..12]);
-        Ok(Self { identity, tokenizer, ends, encoder, hidden: spec.hidden, pooling, most_tokens, prefixes })
+        Ok(Self {
+            identity,
+            tokenizer,
+            ends,
+            encoder,
+            workers,
+            hidden: spec.hidden,
+            pooling,
+            most_tokens,
+            prefixes,
+        })
     }
 
     /// How tokens become one vector.
@@ -214,38 +225,48 @@ impl Embedder for Bert {
         self.most_tokens.saturating_sub(2 + before).max(1)
     }
 
-    /// Runs on the calling thread alone. Texts beyond the model's longest are cut off there.
+    /// Uses one core, whose work the calling thread waits for. Texts beyond the model's longest are cut off there.
     fn embed(&self, texts: &[&str], task: Task) -> Result<Vec<Vec<f32>>, Fault> {
-        alone();
-        let ids: Vec<Option<Vec<u32>>> = texts.iter().map(|text| self.ids(text, task)).collect();
-        let mut vectors = vec![vec![0.0; self.hidden]; texts.len()];
-        let (mut group, mut places, mut tokens): (Vec<&[u32]>, Vec<usize>, usize) = Default::default();
-        for (place, ids) in ids.iter().enumerate() {
-            let Some(ids) = ids else { continue };
-            if tokens + ids.len() > TOGETHER && !group.is_empty() {
-                self.fill((&group, &places), &mut vectors)?;
-                group.clear();
-                places.clear();
-                tokens = 0;
-            }
-            group.push(ids);
-            places.push(place);
-            tokens += ids.len();
-        }
-        self.fill((&group, &places), &mut vectors)?;
-        Ok(vectors)
+        self.workers.run(|| self.embed_here(texts, task))?
     }
 }
 
 impl Bert {
-    /// Puts the vectors of a group, which may be empty, into their places.
-    fn fill(&self, (group, places): (&[&[u32]], &[usize]), vectors: &mut [Vec<f32>]) -> Result<(), Fault> {
-        if group.is_empty() {
+    fn embed_here(&self, texts: &[&str], task: Task) -> Result<Vec<Vec<f32>>, Fault> {
+        let ids: Vec<Option<Vec<u32>>> = texts.iter().map(|text| self.ids(text, task)).collect();
+        let mut vectors = vec![vec![0.0; self.hidden]; texts.len()];
+        let mut group = Group::default();
+        for (place, ids) in ids.iter().enumerate() {
+            let Some(ids) = ids else { continue };
+            if group.tokens + ids.len() > TOGETHER {
+                self.fill(&mut group, &mut vectors)?;
+            }
+            group.ids.push(ids);
+            group.places.push(place);
+            group.tokens += ids.len();
+        }
+        self.fill(&mut group, &mut vectors)?;
+        Ok(vectors)
+    }
+
+    /// Puts the vectors of a group, which may be empty, into their places, and empties it.
+    fn fill(&self, group: &mut Group<'_>, vectors: &mut [Vec<f32>]) -> Result<(), Fault> {
+        let Group { ids, places, .. } = std::mem::take(group);
+        if ids.is_empty() {
             return Ok(());
         }
-        for (place, vector) in places.iter().zip(self.run(group)?) {
-            vectors[*place] = vector;
+        for (place, vector) in places.into_iter().zip(self.run(&ids)?) {
+            vectors[place] = vector;
         }
         Ok(())
     }
+}
+
+/// Texts that go through the model together.
+#[derive(Default)]
+struct Group<'a> {
+    ids: Vec<&'a [u32]>,
+    /// Which text of the call each is.
+    places: Vec<usize>,
+    tokens: usize,
 }

@@ -93,10 +93,10 @@ fn the_identity_is_that_of_all_that_decides_a_vector_and_of_nothing_else() {
         of(&copy)
     };
     all.push(changed(&|copy| {
-        copy.change("1_Pooling/config.json", |to| *to = json!({"pooling_mode": "cls"}))
+        copy.change("1_Pooling/config.json", |to| *to = json!({"pooling_mode": "cls"}));
     }));
     all.push(changed(&|copy| {
-        copy.change("sentence_bert_config.json", |to| *to = json!({"max_seq_length": 9}))
+        copy.change("sentence_bert_config.json", |to| *to = json!({"max_seq_length": 9}));
     }));
     all.push(changed(&|copy| copy.change("config.json", |to| to["hidden_act"] = json!("relu"))));
     let passage = json!({"prompts": {"passage": "passage: "}});
