@@ -17,6 +17,7 @@ mod html;
 mod index;
 mod knee;
 mod memory;
+mod minilm;
 mod outage;
 mod parsers;
 mod peers;
@@ -31,7 +32,7 @@ mod waterfall;
 
 const SPEC: Spec = Spec {
     help: "\
-usage: cargo xtask bench [NAME…] [DIR] [--corpus DIR] [--data DIR] [--small]
+usage: cargo xtask bench [NAME…] [DIR] [--corpus DIR] [--data DIR] [--embed MODEL] [--small]
 
 Each bench prints a table and one line of JSON. Without a name: startup, index, html, chunk.
 
@@ -52,13 +53,15 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     memory    200 MB and 2 GB of JSONL: the same peak
     search    p50, p99 and recall at 200,000 and 1,000,000 vectors
     quality   nDCG@10 and recall@100 of text, vector and hybrid on labelled data
+    minilm    embedding on this machine's cores, beside onnxruntime and sentence-transformers
 
     --corpus DIR   documents to measure on (default target/corpus; see `cargo xtask corpus`; for formats and
                    sandbox target/documents; see `cargo xtask corpus --documents`), as DIR by itself
     --data DIR     for quality: docs.jsonl, queries.jsonl {id, text}, qrels.tsv
-    --small        for memory a tenth of the size, for what calls a provider a shorter run
+    --embed MODEL  for quality: what makes the vectors (default builtin)
+    --small        for memory a tenth of the size, for what calls a provider and for minilm a shorter run
 ",
-    values: &["corpus", "data"],
+    values: &["corpus", "data", "embed"],
     flags: &["small"],
 };
 
@@ -70,6 +73,8 @@ pub(crate) struct Setting {
     documents: PathBuf,
     /// Labelled data.
     data: Option<PathBuf>,
+    /// What makes vectors.
+    embed: String,
     /// A tenth of the size.
     small: bool,
 }
@@ -112,6 +117,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("memory", memory::measure),
     ("search", search::measure),
     ("quality", quality::measure),
+    ("minilm", minilm::measure),
 ];
 
 /// Those that need nothing but this machine and are done in minutes.
@@ -128,6 +134,7 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
         corpus: named.clone().unwrap_or_else(crate::corpus::default_place),
         documents: named.unwrap_or_else(crate::corpus::documents::default_place),
         data: args.text("data").map(PathBuf::from),
+        embed: args.text("embed").unwrap_or("builtin").to_owned(),
         small: args.has("small"),
     };
     let mut names: Vec<&str> =

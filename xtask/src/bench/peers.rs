@@ -53,6 +53,11 @@ pub(super) fn parser(words: &[&str]) -> Result<(Vec<Value>, String), String> {
     Ok((lines(&String::from_utf8_lossy(&ran.stdout))?, format!("{} {last}", ran.status)))
 }
 
+/// Runs the script that embeds with other runtimes, likewise.
+pub(super) fn embedders(words: &[&str]) -> Result<Vec<Value>, String> {
+    run_script(&environment_of("bench-venv-minilm", "requirements-minilm.txt")?, "minilm.py", words)
+}
+
 fn run_script(interpreter: &Path, name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
     let mut command = Command::new(interpreter);
     command.env("PYTHONDONTWRITEBYTECODE", "1").arg(root().join("bench/peers").join(name)).args(words);

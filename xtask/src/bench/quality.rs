@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::minilm::with_models;
 use super::{Row, Setting, table};
 use crate::readme::hits;
 use crate::tool::{Build, Tool};
@@ -20,11 +21,12 @@ pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
     let data = data.canonicalize().map_err(|error| format!("{}: {error}", data.display()))?;
     let queries = queries(&data.join("queries.jsonl"))?;
     let judged = judgements(&data.join("qrels.tsv"))?;
-    let tool = Tool::build(Build::Release)?;
+    let tool = with_models(&Tool::build(Build::Release)?);
     let dir = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
     let docs = data.join("docs.jsonl");
     let docs = docs.to_str().ok_or("a path that is not text")?;
-    tool.json(dir.path(), &["index", docs, "--id-field", "id", "--text-field", "text", "--json"], &[0, 3])?;
+    let fields = ["--id-field", "id", "--text-field", "text", "--embed", setting.embed.as_str(), "--json"];
+    tool.json(dir.path(), &[&["index", docs], &fields[..]].concat(), &[0, 3])?;
     let (mut rows, mut out) = (Vec::new(), serde_json::Map::new());
     for mode in ["text", "vector", "hybrid"] {
         let (ndcg, recall) = judge(&tool, dir.path(), mode, (&queries, &judged))?;
