@@ -12,6 +12,7 @@ mod enriching;
 mod evaluating;
 mod full_disk;
 mod journal;
+mod local_models;
 mod loopback;
 mod nothing_twice;
 mod objects;
