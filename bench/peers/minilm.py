@@ -67,7 +67,7 @@ def export(model, out):
 def onnx(model, out, kind, _threads, texts, vectors):
     import numpy as np
     import onnxruntime
-    from tokenizers import Tokenizer
+    from tokenizers import BertWordPieceTokenizer
 
     start = time.perf_counter()
     options = onnxruntime.SessionOptions()
@@ -76,8 +76,7 @@ def onnx(model, out, kind, _threads, texts, vectors):
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(os.path.join(out, f"{kind}.onnx"), options, ["CPUExecutionProvider"])
     load = time.perf_counter() - start
-    tokenizer = Tokenizer.from_file(os.path.join(model, "tokenizer.json"))
-    tokenizer.no_padding()
+    tokenizer = BertWordPieceTokenizer(os.path.join(model, "vocab.txt"), lowercase=True)
     tokenizer.enable_truncation(256)
     ids = [one.ids for one in tokenizer.encode_batch(read(texts))]
     order = sorted(range(len(ids)), key=lambda at: -len(ids[at]))
