@@ -167,6 +167,19 @@ fn schemas_that_cannot_be_followed_are_refused() {
 }
 
 #[test]
+fn a_long_chain_of_schemas_is_understood_or_refused() {
+    for length in [2_400, 30_000] {
+        let link = |n: usize| {
+            let next = json!({"properties": {"a": {"$ref": format!("#/$defs/s{}", n + 1)}}});
+            (format!("s{n}"), if n == length { json!({"type": "number"}) } else { next })
+        };
+        let chain: Fields = (0..=length).map(link).collect();
+        let schema = Schema::new(&json!({"$defs": chain, "$ref": "#/$defs/s0"}).to_string());
+        assert_eq!(schema.is_ok(), length == 2_400, "{:?}", schema.err());
+    }
+}
+
+#[test]
 fn a_schema_that_doubles_its_work_with_each_level_is_not_followed_to_the_end() {
     let twice =
         json!({"allOf": [{"properties": {"a": {"$ref": "#"}}}, {"properties": {"a": {"$ref": "#"}}}]});

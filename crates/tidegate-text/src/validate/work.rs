@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 /// Schemas applied to one and the same value, and how deep they may stand in each other.
 const IN_PLACE: u64 = 10_000;
 const DEEPEST: usize = 64;
-/// Schemas in a file.
-const SCHEMAS: usize = 20_000;
+/// Schemas in a file. What understands them goes from one to the next on the stack.
+const SCHEMAS: usize = 5_000;
 /// Applications that are always borne, and how many for each value within a value.
 const BORNE: u64 = 1 << 18;
 const EACH: u64 = 64;
