@@ -81,6 +81,10 @@ pub fn status(view: &StatusView, now: i64, columns: usize, paint: Paint) -> Stri
         let classes: Vec<String> =
             view.quarantine.iter().map(|(class, n)| format!("{} {}", count(*n), clean(class))).collect();
         row("quarantined", format!("{} ({})", paint.warn(count(total)), classes.join(", ")));
+        row(
+            "",
+            "what was read of these is read again once it changed, or by `tidegate quarantine retry`".into(),
+        );
     }
     if !view.pipelines.is_empty() {
         out.push('\n');
@@ -167,7 +171,8 @@ mod tests {
              documents   1,200\n  \
              chunks      24,400\n  \
              vectors     24,000, and 12 kept though nothing points to them\n  \
-             quarantined 3 (2 malformed, 1 empty)\n\
+             quarantined 3 (2 malformed, 1 empty)\n              \
+             what was read of these is read again once it changed, or by `tidegate quarantine retry`\n\
              \n\
              PIPELINE  DOCUMENTS  NOW\n\
              default       1,200  running in process 42\n\

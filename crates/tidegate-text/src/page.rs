@@ -12,6 +12,9 @@ pub(crate) struct Page {
     pub(crate) limit: usize,
 }
 
+/// Most blocks of a document. Each takes memory beside its text: of rows of three bytes, ten times as much as the text.
+const MOST_BLOCKS: usize = 4_000_000;
+
 impl Page {
     pub(crate) fn with_limit(limit: usize) -> Self {
         Self { limit, ..Self::default() }
@@ -40,6 +43,12 @@ impl Page {
     }
 
     fn check(&self) -> Result<(), Fault> {
+        if self.blocks.len() > MOST_BLOCKS {
+            let message = format!("more than {MOST_BLOCKS} rows or paragraphs");
+            return Err(
+                Fault::new(FaultKind::TooLarge, message).hint("split the file, or index its rows as records")
+            );
+        }
         if self.limit == 0 || self.text.len() <= self.limit {
             return Ok(());
         }
@@ -71,4 +80,22 @@ pub(crate) fn trim(text: &str, range: std::ops::Range<usize>) -> std::ops::Range
     let start = range.start + (slice.len() - slice.trim_start().len());
     let end = start + slice.trim().len();
     start..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_without_end_are_refused() {
+        let blocks = vec![Block { kind: BlockKind::Row, span: 0..1 }; MOST_BLOCKS];
+        let mut page = Page { blocks, ..Page::default() };
+        let mut row = || {
+            page.block(BlockKind::Row, "\n", |text| {
+                text.push('a');
+                Ok(())
+            })
+        };
+        assert_eq!(row().unwrap_err().kind(), FaultKind::TooLarge);
+    }
 }

@@ -11,10 +11,13 @@ use crate::page::Page;
 /// Longest header name and longest cell kept, in bytes. A longer cell is cut: it is data in a column, not prose.
 const MAX_NAME: usize = 64;
 const MAX_CELL: usize = 64 << 10;
+/// Most cells of a line: each takes memory of its own. Spreadsheets end at 16,384 columns.
+const MAX_CELLS: usize = 200_000;
 
 /// Parses rows; without a `separator` the one that the first line uses most.
 pub(crate) fn parse(text: &str, separator: Option<u8>) -> Result<Document, Fault> {
     let separator = separator.unwrap_or_else(|| guess_separator(text));
+    check_width(text, separator)?;
     let mut reader = ReaderBuilder::new()
         .delimiter(separator)
         .flexible(true)
@@ -39,6 +42,20 @@ pub(crate) fn parse(text: &str, separator: Option<u8>) -> Result<Document, Fault
         write_row(&mut page, &[], &header)?; // a lone header is all there is to find
     }
     Ok(page.into_document())
+}
+
+/// Refuses lines of more cells than anybody has columns, before the first is read. What is quoted counts too.
+fn check_width(text: &str, separator: u8) -> Result<(), Fault> {
+    for line in text.as_bytes().split(|byte| *byte == b'\n').filter(|line| line.len() > MAX_CELLS) {
+        let cells = line.iter().filter(|byte| **byte == separator).count() + 1;
+        if cells > MAX_CELLS {
+            let message = format!("a line of {cells} cells, the limit is {MAX_CELLS}");
+            return Err(
+                Fault::new(FaultKind::TooLarge, message).hint("write each record on a line of its own")
+            );
+        }
+    }
+    Ok(())
 }
 
 fn malformed(error: csv::Error) -> Fault {
@@ -132,6 +149,12 @@ mod tests {
         check("a,b\n1\n1,2,3\n\n,,\n", None, "a: 1\na: 1; b: 2; 3");
         check("only,header", None, "only; header");
         check("a,b\n\"never closed, 2\n3,4", None, "a: never closed, 2 3,4");
+    }
+
+    #[test]
+    fn lines_of_endless_cells_are_refused() {
+        let refused = |text: &str| parse(text, None).unwrap_err().to_string();
+        assert_eq!(refused(&"a,".repeat(200_000)), "a line of 200001 cells, the limit is 200000");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::folder::{Fate, Folder};
 
 const TOO_DEEP: &[&str] = &["too_deep"];
+const TOO_LARGE: &[&str] = &["too_large"];
 const EMPTY: &[&str] = &["empty"];
 
 pub(super) fn write(folder: &mut Folder) {
@@ -56,7 +57,12 @@ fn long(folder: &mut Folder) {
             _ if blank => unit.repeat(count),
             _ => format!("{word} {}", unit.repeat(count)),
         };
-        let fate = if blank && name != "one-line.json" { Fate::Aside(EMPTY, "") } else { Fate::Found(word) };
+        let fate = match name {
+            "one-line.csv" => Fate::Aside(TOO_LARGE, "cells"),
+            "quote.csv" if folder.full => Fate::Aside(TOO_LARGE, "rows"),
+            _ if blank && name != "one-line.json" => Fate::Aside(EMPTY, ""),
+            _ => Fate::Found(word),
+        };
         folder.file(name, text.as_bytes(), fate);
     }
     folder.file("zeros.csv", &vec![0; bytes], Fate::Aside(&["encoding", "unsupported", "empty"], ""));

@@ -33,6 +33,22 @@ async fn the_next_run_asks_whether_it_changed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_put_aside_is_asked_for_only_if_it_changed() {
+    let web = Web::new(|request, _| {
+        let known = request.headers.get("if-none-match").is_some_and(|asked| asked == "\"2\"");
+        if known { Page::new(304, "") } else { Page::new(200, "bad").with("etag", "\"2\"") }
+    });
+    let mut shelf = Shelf::of(&[A], options(&web)).await;
+    let (_, version, _) = content(shelf.fetch(0).await);
+    // An older state of it is stored: what was seen last is what was put aside.
+    shelf.items[0].aside = Some(version);
+    let older = Version("{\"l\":\"\"}".into());
+    assert!(matches!(shelf.again(0, &older).await, Ok(Fetched::Unchanged)));
+    shelf.items[0].aside = None;
+    content(shelf.again(0, &older).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_says_unchanged_who_was_not_asked() {
     let web = Web::new(|_, _| Page::new(304, ""));
     let shelf = Shelf::of(&[A], options(&web)).await;
