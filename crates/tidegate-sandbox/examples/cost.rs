@@ -14,7 +14,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use serde_json::json;
 use tidegate_core::Fault;
-use tidegate_sandbox::{Job, Limits, Listener, Options, Part, Pool, Program, Request, serve};
+use tidegate_sandbox::{Job, Limits, Listener, Options, Part, Pool, Program, Request, Resume, serve};
 
 fn main() -> io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -62,6 +62,8 @@ impl Found {
 impl Listener for &Found {
     fn doing(&mut self, _what: &str) {}
 
+    fn member(&mut self, _number: u64, _path: &str, _what: &str) {}
+
     fn part(&mut self, part: Part) -> ControlFlow<()> {
         self.count(&part);
         ControlFlow::Continue(())
@@ -106,7 +108,7 @@ fn pool(width: usize) -> io::Result<Pool> {
 
 fn one(pool: Option<&Pool>, name: &str, bytes: &Bytes, found: &Found) {
     let Some(pool) = pool else {
-        let _ = parse(&Request { name, settings: "", bytes }, &mut &*found);
+        let _ = parse(&Request { name, settings: "", bytes, from: &Resume::default() }, &mut &*found);
         return;
     };
     let job = Job {
