@@ -256,7 +256,7 @@ mod tests {
 
     /// What is made of an answer: the value, the record's fault, or the refusal.
     fn read(api: FileApi, status: u16, body: &str) -> Result<Value, String> {
-        let answer = golden::answer(status, &[], body);
+        let answer = golden::answer(status, &[], body.to_owned());
         let reply = codec(api).decode(&[call("a.pdf", b"x")], &answer);
         let reply = reply.map_err(|refusal| format!("{:?}: {}", refusal.kind, refusal.message))?;
         let value = reply.answers.into_iter().next().unwrap();

@@ -20,7 +20,7 @@ pub enum Source {
     Tail(Tail),
     /// Documents behind URLs; each URL is a document.
     Urls(Urls),
-    /// Objects in buckets (S3 and what speaks as it does, Google Cloud Storage, Azure); each object is a document.
+    /// Objects in buckets (S3 and its like, Google Cloud Storage, Azure); each object is a document.
     Objects(Objects),
 }
 

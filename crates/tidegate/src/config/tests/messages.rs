@@ -186,8 +186,8 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         ),
         (
             "[formats.png]\ntimeout = \"1s\"",
-            "pipeline.toml:1:10: `png` is no format that the sandbox parses",
-            "the formats are pdf, docx, pptx, xlsx, odt, odp, ods, epub, mail, rtf, zip, tar, gzip, zstd",
+            "pipeline.toml:1:10: `png` is no format that is parsed inside",
+            "the formats are pdf, docx, pptx, xlsx, odt, odp, ods, epub, mail, rtf, zip, tar, gzip, zstd, image; any other needs a parser",
         ),
         (
             "[pipeline]\nname = \"a b\"",
