@@ -391,7 +391,7 @@ fn charset(number: i32) -> Option<&'static Encoding> {
 mod tests {
     use super::*;
     use crate::limits::Limits;
-    use crate::part::{Listener, Part};
+    use crate::part::{Listener, Part, Resume};
 
     struct Deaf;
     impl Listener for Deaf {
@@ -403,7 +403,8 @@ mod tests {
 
     fn text(rtf: &[u8]) -> Result<String, Fault> {
         let limits = Limits::default();
-        read(rtf, &mut Budget::new(rtf.len() as u64, &limits, &mut Deaf)).map(|document| document.text)
+        read(rtf, &mut Budget::new(rtf.len() as u64, (&limits, &Resume::default()), &mut Deaf))
+            .map(|document| document.text)
     }
 
     #[test]

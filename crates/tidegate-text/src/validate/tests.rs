@@ -3,13 +3,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn fields(value: Value) -> Fields {
+fn fields(value: &Value) -> Fields {
     value.as_object().cloned().unwrap_or_default()
 }
 
 /// What is said of a document with `text` and `known` fields, nothing if it is let in.
+#[expect(clippy::needless_pass_by_value, reason = "`json!` makes values where they are used")]
 fn said(rules: &Rules, text: &str, known: Value) -> String {
-    let fields = fields(known);
+    let fields = fields(&known);
     let subject = Subject { text, pages: 3, fields: &fields, text_field: None };
     rules.check(&subject).err().map(|fault| fault.to_string()).unwrap_or_default()
 }
@@ -116,7 +117,7 @@ fn a_schema_is_for_the_metadata_of_a_document_and_for_the_whole_of_a_row() {
     let long = broken(json!({"price": "x".repeat(100_000)}));
     assert!(long.len() < 600 && long.contains("not of type \"number\""), "{}", long.len());
 
-    let fields = fields(json!({"price": 3}));
+    let fields = fields(&json!({"price": 3}));
     let row = |text| Subject { text, pages: 0, fields: &fields, text_field: Some("body") };
     rules.check(&row("long")).unwrap();
     let refused = rules.check(&row("no")).unwrap_err().to_string();
