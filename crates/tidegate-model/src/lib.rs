@@ -16,6 +16,7 @@ mod draft;
 pub mod embedding;
 pub mod endpoint;
 pub mod family;
+pub mod fit;
 mod gemini;
 #[cfg(test)]
 mod golden;
