@@ -178,6 +178,24 @@ impl Bert {
         Some(ids)
     }
 
+    /// The vector of each token of the vocabulary as a text of its own, in order of the ids: what a table of token
+    /// vectors begins with.
+    ///
+    /// # Errors
+    /// As [`Embedder::embed`].
+    pub fn token_vectors(&self) -> Result<Vec<Vec<f32>>, Fault> {
+        let texts: Vec<[u32; 3]> =
+            (0..=self.tokenizer.most_id()).map(|id| [self.ends[0], id, self.ends[1]]).collect();
+        self.workers.run(|| {
+            let mut vectors = Vec::with_capacity(texts.len());
+            for group in texts.chunks(TOGETHER / 3) {
+                let group: Vec<&[u32]> = group.iter().map(<[u32; 3]>::as_slice).collect();
+                vectors.extend(self.run(&group)?);
+            }
+            Ok(vectors)
+        })?
+    }
+
     /// The vectors of a few texts, in order.
     fn run(&self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, Fault> {
         let rows = self.encoder.run(texts);

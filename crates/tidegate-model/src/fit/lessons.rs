@@ -71,31 +71,3 @@ impl Lessons {
         counts
     }
 }
-
-/// An order that looks random and is the same everywhere: SplitMix64 (Steele and others, 2014) drives a Fisher-Yates
-/// shuffle.
-pub(super) struct Shuffle(u64);
-
-impl Shuffle {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// The numbers below `count`, each once.
-    pub(super) fn order(mut self, count: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..count).collect();
-        for at in (1..count).rev() {
-            let other = (u128::from(self.next()) * (at as u128 + 1)) >> 64;
-            order.swap(at, other as usize);
-        }
-        order
-    }
-}

@@ -24,7 +24,7 @@ pub use projection::Projection;
 pub use rows::{Packed, Rows};
 
 use descent::Descent;
-use lessons::Shuffle;
+use tidegate_core::draws::Draws;
 
 /// How a table is fitted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,7 +89,8 @@ pub fn fit(
     let mut descent = Descent::new(rows);
     let mut step = 0;
     for pass in 0..plan.passes {
-        let order = Shuffle::new(plan.seed.wrapping_add(pass as u64)).order(lessons.len());
+        let mut order: Vec<usize> = (0..lessons.len()).collect();
+        Draws::new(plan.seed.wrapping_add(pass as u64)).shuffle(&mut order);
         for batch in order.chunks(plan.batch.max(1)) {
             let falling = 1.0 - 0.95 * step as f32 / steps as f32;
             let cosine = descent.step(lessons, projection, batch, (plan.rate * falling, plan.between));
