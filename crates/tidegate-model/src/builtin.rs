@@ -23,6 +23,9 @@ static TOKENIZER: LazyLock<WordPiece> = LazyLock::new(WordPiece::builtin);
 pub struct Builtin;
 
 impl Builtin {
+    /// What the names of all tables that were ever compiled in begin with.
+    pub const FAMILY: &'static str = "builtin/";
+
     /// The name under which this table's vectors are stored. Its digits are those of a hash over the rows, the
     /// scales, the vocabulary and the normaliser's table; a test compares them, so that no start pays for hashing
     /// 8 MB.

@@ -24,6 +24,8 @@ pub(crate) struct Questions {
 enum By {
     /// The table inside the program.
     Builtin,
+    /// A table that was inside another version of the program.
+    OtherTable,
     /// A model whose files are on this machine.
     Here(Here),
     /// A model of a provider.
@@ -55,6 +57,9 @@ impl Questions {
         if identity == Builtin::IDENTITY {
             return Ok(builtin());
         }
+        if identity.starts_with(Builtin::FAMILY) {
+            return Ok(Self { identity, by: By::OtherTable });
+        }
         let mut configs = vec![config.clone()];
         for mut remembered in remembered_configs(store)? {
             // Where a provider is now is said by whoever searches now.
@@ -80,6 +85,7 @@ impl Questions {
     pub(crate) fn embed_here(&self, question: &str) -> Result<Vec<f32>, Fault> {
         let mut vectors = match &self.by {
             By::Builtin => Builtin.embed(&[question], Task::Query)?,
+            By::OtherTable => return Err(other_table(&self.identity)),
             By::Here(here) => here.reach(&self.identity)?.embed(&[question], Task::Query)?,
             By::Remote(_) => {
                 let message =
@@ -132,6 +138,14 @@ impl Here {
     }
 }
 
+/// The vectors are those of another version's table.
+fn other_table(identity: &str) -> Fault {
+    let message =
+        format!("these vectors are of {identity}, a table that this version of tidegate does not have");
+    Fault::new(FaultKind::Config, message)
+        .hint("index again into another store, and search this one for words with --mode text until then")
+}
+
 /// What is there is not what made the vectors.
 fn another(name: &ModelRef, (found, wanted): (&str, &str)) -> Fault {
     let message = format!("{name} is {found}, but these vectors are of {wanted}");
@@ -167,5 +181,20 @@ impl Remote {
             }
         }
         Err(why.unwrap_or_else(|| unknown(identity)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_of_another_versions_table_says_so() {
+        let questions =
+            Questions { identity: "builtin/static-256@0123456789ab".to_owned(), by: By::OtherTable };
+        let fault = questions.embed("tides").await.unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Config);
+        let said = fault.to_string();
+        assert!(said.contains("0123456789ab") && said.contains("does not have"), "{said}");
     }
 }
