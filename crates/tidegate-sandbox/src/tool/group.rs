@@ -1,5 +1,6 @@
 //! Everything that a tool started: counted, weighed and ended together.
 
+use rustix::event::{PollFd, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// The processes of a session.
@@ -13,23 +14,37 @@ pub(super) struct Weight {
 /// What the session of `leader` weighs now; nothing where the system does not say.
 pub(super) fn weigh(leader: Pid) -> Weight {
     let page = rustix::param::page_size() as u64;
-    members(leader).fold(Weight::default(), |sum, (_, pages)| Weight {
+    members(leader).fold(Weight::default(), |sum, (.., pages)| Weight {
         processes: sum.processes + 1,
         memory: sum.memory + pages * page,
     })
 }
 
-/// Ends all of it. A group is ended at once, so that nothing in it can start another meanwhile; what left the group and
-/// kept the session is ended one by one.
+/// How often, and how far apart, it is looked whether what was ended is gone. The kernel takes a killed process apart
+/// when it comes to it: on a busy machine that is later than the signal.
+const LOOKS: usize = 2_000;
+const APART: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+
+/// Ends all of it, and returns when nothing of it runs any more. A group is ended at once, so that nothing in it can
+/// start another meanwhile; what left the group and kept the session is ended one by one.
 pub(super) fn end(leader: Pid) {
-    let _ = kill_process_group(leader, Signal::KILL);
-    for (pid, _) in members(leader) {
-        let _ = kill_process(pid, Signal::KILL);
+    for _ in 0..LOOKS {
+        let _ = kill_process_group(leader, Signal::KILL);
+        let mut gone = true;
+        for (pid, ..) in members(leader).filter(|(_, state, _)| !matches!(state, 'Z' | 'X')) {
+            gone = false;
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        if gone {
+            return;
+        }
+        let _ = poll(&mut [] as &mut [PollFd<'_>], Some(&APART));
     }
 }
 
-/// The processes of the session that `leader` leads, and how many pages of memory each holds.
-fn members(leader: Pid) -> impl Iterator<Item = (Pid, u64)> {
+/// The processes of the session that `leader` leads: their states, as `/proc` has them, and how many pages of memory each
+/// holds.
+fn members(leader: Pid) -> impl Iterator<Item = (Pid, char, u64)> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(move |entry| {
         let pid = entry.file_name().to_str()?.parse::<i32>().ok()?;
@@ -37,8 +52,9 @@ fn members(leader: Pid) -> impl Iterator<Item = (Pid, u64)> {
         // "PID (NAME) STATE PARENT GROUP SESSION …"; the name may hold anything.
         let (_, after) = stat.rsplit_once(')')?;
         let mut fields = after.split_whitespace();
-        let session = fields.nth(3)?.parse::<i32>().ok()?;
+        let state = fields.next()?.chars().next()?;
+        let session = fields.nth(2)?.parse::<i32>().ok()?;
         let pages = fields.nth(17)?.parse::<u64>().ok()?;
-        (session == leader.as_raw_nonzero().get()).then_some((Pid::from_raw(pid)?, pages))
+        (session == leader.as_raw_nonzero().get()).then_some((Pid::from_raw(pid)?, state, pages))
     })
 }
