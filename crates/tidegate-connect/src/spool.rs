@@ -6,7 +6,10 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use tidegate_core::UnitId;
+use tidegate_core::{Cx, Fault, UnitId};
+
+use crate::files::FIRST;
+use crate::open::write_fault;
 
 /// The spool files of an output.
 pub(crate) struct Spools {
@@ -52,20 +55,24 @@ impl Spools {
         name.strip_prefix(&self.prefix).is_some_and(|unit| unit.bytes().all(|digit| digit.is_ascii_digit()))
     }
 
-    /// The spool of a unit, perhaps a new one.
-    pub(crate) fn of(&mut self, unit: UnitId) -> Spool {
+    /// Appends `count` lines to the spool of a unit, perhaps a new one.
+    pub(crate) async fn keep(
+        &mut self,
+        cx: &Cx,
+        unit: UnitId,
+        (lines, count): (Vec<u8>, u64),
+    ) -> Result<(), Fault> {
         let path = self.folder.join(format!("{}{unit}", self.prefix));
-        self.units.entry(unit).or_insert(Spool { path, length: 0, lines: 0 }).clone()
+        let mut spool = self.units.entry(unit).or_insert(Spool { path, length: 0, lines: 0 }).clone();
+        let spool = cx.compute(FIRST, move || spool.append(&lines, count).map(|()| spool)).await?;
+        let during = |error| write_fault(error).during("keeping lines of a large item");
+        self.units.insert(unit, spool.map_err(during)?);
+        Ok(())
     }
 
     /// The spool of a unit, if it has one.
     pub(crate) fn find(&self, unit: UnitId) -> Option<&Spool> {
         self.units.get(&unit)
-    }
-
-    /// Remembers a spool that grew.
-    pub(crate) fn put(&mut self, unit: UnitId, spool: Spool) {
-        self.units.insert(unit, spool);
     }
 
     /// Removes the spool of a unit that is settled.
@@ -85,7 +92,7 @@ impl Spools {
 
 impl Spool {
     /// Appends lines.
-    pub(crate) fn append(&mut self, bytes: &[u8], lines: u64) -> io::Result<()> {
+    fn append(&mut self, bytes: &[u8], lines: u64) -> io::Result<()> {
         let mut options = OpenOptions::new();
         // A first piece must not go into a file or through a link that somebody else put there.
         if self.length == 0 {

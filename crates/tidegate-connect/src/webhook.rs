@@ -158,12 +158,7 @@ impl Sink for WebhookSink {
         for record in records {
             render(record, &self.options.fields, self.options.vectors, &mut kept);
         }
-        let count = records.len() as u64;
-        let mut spool = self.spools.of(unit);
-        let spool = cx.compute(FIRST, move || spool.append(&kept, count).map(|()| spool)).await?;
-        let doing = "keeping records of a large item";
-        self.spools.put(unit, spool.map_err(|error| write_fault(error).during(doing))?);
-        Ok(())
+        self.spools.keep(cx, unit, (kept, records.len() as u64)).await
     }
 
     /// A unit that the service refuses fails the commit; the engine then commits the units one by one, which sends

@@ -213,12 +213,7 @@ impl Sink for ObjectsSink {
         for record in records {
             render(record, &self.options.fields, self.options.vectors, &mut lines);
         }
-        let count = records.len() as u64;
-        let mut spool = self.spools.of(unit);
-        let spool = cx.compute(FIRST, move || spool.append(&lines, count).map(|()| spool)).await?;
-        let during = |error| write_fault(error).during("keeping lines of a large item");
-        self.spools.put(unit, spool.map_err(during)?);
-        Ok(())
+        self.spools.keep(cx, unit, (lines, records.len() as u64)).await
     }
 
     async fn commit(&mut self, cx: &Cx, commit: &mut Commit) -> Result<(), Fault> {
