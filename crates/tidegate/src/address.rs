@@ -4,7 +4,7 @@
 use serde::Serialize;
 use tidegate_core::{Fault, FaultKind};
 
-use crate::template::Template;
+use tidegate_expr::Template;
 
 /// A URL with places to fill in behind its host.
 #[derive(Debug)]

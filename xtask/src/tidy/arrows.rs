@@ -10,6 +10,7 @@ use super::{metadata, verdict};
 const FLOORS: &[&[&str]] = &[
     &["tidegate-core"],
     &["tidegate-engine"],
+    &["tidegate-expr"],
     &["tidegate-text"],
     &["tidegate-formats"],
     &["tidegate-sandbox"],
@@ -26,6 +27,7 @@ const FLOORS: &[&[&str]] = &[
 /// Crates that may depend on these crates of the house only, although more lie below them.
 const ONLY: &[(&str, &[&str])] = &[
     ("tidegate-engine", &["tidegate-core"]),
+    ("tidegate-expr", &["tidegate-core"]),
     ("tidegate-text", &["tidegate-core"]),
     ("tidegate-formats", &["tidegate-core", "tidegate-text"]),
     ("tidegate-sandbox", &["tidegate-core"]),

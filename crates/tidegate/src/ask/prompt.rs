@@ -5,7 +5,7 @@ use tidegate_core::Fault;
 use tidegate_store::Hit;
 
 use crate::config;
-use crate::template::Template;
+use tidegate_expr::Template;
 
 /// What the model is told before the question, unless the configuration says otherwise.
 const SYSTEM: &str = "\

@@ -13,7 +13,7 @@ use super::validate::{A_MODEL, Rules};
 use crate::address::Address;
 use crate::form::Form;
 use crate::stages::{NAMES, VECTOR};
-use crate::template::Template;
+use tidegate_expr::Template;
 
 /// What no stage can be called: other parts of a run have these names in reports.
 const TAKEN: [&str; 6] = ["parse", "validate", "chunk", "embed", "fetch", "store"];

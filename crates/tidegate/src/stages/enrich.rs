@@ -10,8 +10,8 @@ use tidegate_core::{Body, Cx, Each, Emitted, Fault, FaultKind, Record, Tokenizer
 use super::values::Values;
 use crate::config::{Enrich, Into};
 use crate::services::{Question, RemoteAnswers, Services};
-use crate::template::Template;
 use tidegate_core::Replies;
+use tidegate_expr::Template;
 
 /// Asks a model about each record, and puts its answer where the configuration says.
 pub(crate) struct EnrichStage {

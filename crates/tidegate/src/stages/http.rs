@@ -14,7 +14,7 @@ use super::values::Values;
 use crate::address::Address;
 use crate::config::Http;
 use crate::services::{self, Services};
-use crate::template::Template;
+use tidegate_expr::Template;
 
 /// Asks a service about each record.
 pub(crate) struct HttpStage {

@@ -19,11 +19,11 @@ const LONGEST: usize = 16 << 20;
 /// A compiled template.
 ///
 /// ```
-/// use tidegate::Template;
+/// use tidegate_expr::Template;
 /// let template = Template::new("prompt", "Say {{ word }}{% if loud %}!{% endif %}")?;
 /// assert_eq!(template.render(&serde_json::json!({ "word": "tide", "loud": true }))?, "Say tide!");
 /// assert!(template.render(&serde_json::json!({ "loud": true })).is_err());
-/// # Ok::<(), tidegate::core::Fault>(())
+/// # Ok::<(), tidegate_core::Fault>(())
 /// ```
 pub struct Template {
     environment: Environment<'static>,
@@ -43,11 +43,11 @@ impl Template {
     /// query it was meant for.
     ///
     /// ```
-    /// use tidegate::Template;
+    /// use tidegate_expr::Template;
     /// let template = Template::url("url", "https://example.org/of/{{ name }}?q={{ name }}")?;
     /// let url = template.render(&serde_json::json!({ "name": "a/b?c&d" }))?;
     /// assert_eq!(url, "https://example.org/of/a%2Fb%3Fc%26d?q=a%2Fb%3Fc%26d");
-    /// # Ok::<(), tidegate::core::Fault>(())
+    /// # Ok::<(), tidegate_core::Fault>(())
     /// ```
     ///
     /// # Errors
@@ -88,7 +88,8 @@ impl Template {
     }
 
     /// A name that the template has a place for and that is none of `known`: a mistyped one.
-    pub(crate) fn unknown(&self, known: &[&str]) -> Option<String> {
+    #[must_use]
+    pub fn unknown(&self, known: &[&str]) -> Option<String> {
         let template = self.environment.get_template(&self.name).ok()?;
         let mut names: Vec<String> = template.undeclared_variables(false).into_iter().collect();
         names.retain(|name| {

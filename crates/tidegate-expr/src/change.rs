@@ -1,0 +1,102 @@
+//! What becomes of a record, step by step, without asking anybody.
+
+use tidegate_core::Fault;
+
+use crate::expr::Expr;
+use crate::record::Record;
+use crate::text::Text;
+
+/// One step: which records go on, and what changes in them.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// Records for which it does not hold are dropped.
+    pub when: Option<Expr>,
+    /// Fields to set, in this order; each sees what the ones before it set.
+    pub set: Vec<(String, Change)>,
+    /// The only fields that stay; all, if there are none.
+    pub keep: Vec<String>,
+    /// Fields that go.
+    pub remove: Vec<String>,
+}
+
+/// Where the value of a field comes from.
+#[derive(Debug)]
+pub enum Change {
+    /// The value of an expression; the field stays as it is where there is none.
+    Value(Expr),
+    /// A text.
+    Text(Text),
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on.
+    Kept,
+    /// A `when` does not hold for it.
+    Dropped,
+}
+
+impl Step {
+    /// Applies the step.
+    ///
+    /// # Errors
+    /// The record's own. The record may then have been changed in part.
+    pub fn apply(&self, record: &mut Record<'_>) -> Result<Verdict, Fault> {
+        if let Some(when) = &self.when {
+            if !when.holds(record).map_err(|fault| fault.during("evaluating `when`"))? {
+                return Ok(Verdict::Dropped);
+            }
+        }
+        for (name, change) in &self.set {
+            let value = match change {
+                Change::Value(expr) => expr.json(record),
+                Change::Text(text) => text.fill_json(record).map(Some),
+            };
+            if let Some(value) = value.map_err(|fault| fault.during(format!("setting field {name:?}")))? {
+                record.set(name, value);
+            }
+        }
+        if !self.keep.is_empty() {
+            record.retain(|name| self.keep.iter().any(|kept| kept == name));
+        }
+        if !self.remove.is_empty() {
+            record.retain(|name| self.remove.iter().all(|gone| gone != name));
+        }
+        Ok(Verdict::Kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_filters_sets_and_leaves_out() {
+        let step = Step {
+            when: Some(Expr::new("when", ".score >= 0.5").unwrap()),
+            set: vec![
+                ("year".to_owned(), Change::Value(Expr::new("set.year", ".date[:4] | tonumber").unwrap())),
+                (
+                    "prompt".to_owned(),
+                    Change::Text(Text::new("set.prompt", "{{ year }}: {{ text }}").unwrap()),
+                ),
+                ("none".to_owned(), Change::Value(Expr::new("set.none", "empty").unwrap())),
+            ],
+            keep: Vec::new(),
+            remove: vec!["date".to_owned(), "text".to_owned()],
+        };
+        let line = br#"{"score": 0.5, "date": "2026-11-21", "text": "\"tide\""}"#;
+        let mut record = Record::parse(line).unwrap();
+        assert_eq!(step.apply(&mut record).unwrap(), Verdict::Kept);
+        let mut out = Vec::new();
+        record.write(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), r#"{"score":0.5,"year":2026,"prompt":"2026: \"tide\""}"#);
+
+        let mut low = Record::parse(br#"{"score": 0.4}"#).unwrap();
+        assert_eq!(step.apply(&mut low).unwrap(), Verdict::Dropped);
+        let mut none = Record::parse(br#"{"score": 1}"#).unwrap();
+        let fault = step.apply(&mut none).unwrap_err().to_string();
+        assert!(fault.contains("setting field \"year\""), "{fault}");
+    }
+}

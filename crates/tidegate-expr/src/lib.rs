@@ -1,0 +1,23 @@
+//! What is said of a record in a few words: expressions in jq, texts with places to fill in. No I/O, no threads, no
+//! models: pure functions of a record.
+//!
+//! Common expressions and templates are compiled to run on the bytes of a line as they stand, without a tree of it;
+//! everything else that jq or Jinja can say runs in their libraries. Which of the two it was never shows in the
+//! result; a property test compares them.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod change;
+mod expr;
+mod jq;
+mod quick;
+mod record;
+mod template;
+mod text;
+mod value;
+
+pub use change::{Change, Step, Verdict};
+pub use expr::Expr;
+pub use record::Record;
+pub use template::Template;
+pub use text::Text;
