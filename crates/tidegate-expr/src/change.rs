@@ -23,9 +23,9 @@ pub struct Step {
 #[derive(Debug)]
 pub enum Change {
     /// The value of an expression; the field stays as it is where there is none.
-    Value(Expr),
+    Value(Box<Expr>),
     /// A text.
-    Text(Text),
+    Text(Box<Text>),
 }
 
 /// What became of a record.
@@ -43,10 +43,10 @@ impl Step {
     /// # Errors
     /// The record's own. The record may then have been changed in part.
     pub fn apply(&self, record: &mut Record<'_>) -> Result<Verdict, Fault> {
-        if let Some(when) = &self.when {
-            if !when.holds(record).map_err(|fault| fault.during("evaluating `when`"))? {
-                return Ok(Verdict::Dropped);
-            }
+        if let Some(when) = &self.when
+            && !when.holds(record).map_err(|fault| fault.during("evaluating `when`"))?
+        {
+            return Ok(Verdict::Dropped);
         }
         for (name, change) in &self.set {
             let value = match change {
@@ -71,17 +71,21 @@ impl Step {
 mod tests {
     use super::*;
 
+    fn value(place: &str, source: &str) -> Change {
+        Change::Value(Box::new(Expr::new(place, source).unwrap()))
+    }
+
     #[test]
     fn a_step_filters_sets_and_leaves_out() {
         let step = Step {
             when: Some(Expr::new("when", ".score >= 0.5").unwrap()),
             set: vec![
-                ("year".to_owned(), Change::Value(Expr::new("set.year", ".date[:4] | tonumber").unwrap())),
+                ("year".to_owned(), value("set.year", ".date[:4] | tonumber")),
                 (
                     "prompt".to_owned(),
-                    Change::Text(Text::new("set.prompt", "{{ year }}: {{ text }}").unwrap()),
+                    Change::Text(Box::new(Text::new("set.prompt", "{{ year }}: {{ text }}").unwrap())),
                 ),
-                ("none".to_owned(), Change::Value(Expr::new("set.none", "empty").unwrap())),
+                ("none".to_owned(), value("set.none", "empty")),
             ],
             keep: Vec::new(),
             remove: vec!["date".to_owned(), "text".to_owned()],

@@ -127,7 +127,7 @@ impl Call {
             },
             Self::StartsWith(prefix) => Value::Bool(value.text()?.starts_with(prefix.as_str())),
             Self::EndsWith(suffix) => Value::Bool(value.text()?.ends_with(suffix.as_str())),
-            Self::Contains(part) => Value::Bool(contains(value, part)?),
+            Self::Contains(part) => Value::Bool(contains(&value, part)?),
             Self::Has(name) => match value {
                 Value::Json(json) if json.starts_with('{') => Value::Bool(field_of(json, name).is_some()),
                 _ => return Err(Unsure),
@@ -136,8 +136,8 @@ impl Call {
     }
 }
 
-fn contains(value: Value<'_>, part: &str) -> Result<bool, Unsure> {
-    let text = match &value {
+fn contains(value: &Value<'_>, part: &str) -> Result<bool, Unsure> {
+    let text = match value {
         Value::Json(json) if json.starts_with('"') => text_of(json)?,
         Value::Text(text) => Cow::Borrowed(&**text),
         _ => return Err(Unsure),

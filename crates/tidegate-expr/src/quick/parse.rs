@@ -148,19 +148,22 @@ impl<'a> Reader<'a> {
         if self.word("length") {
             return Some(Call::Length);
         }
-        let calls: [(&str, fn(String) -> Call); 4] = [
-            ("startswith", Call::StartsWith),
-            ("endswith", Call::EndsWith),
-            ("contains", Call::Contains),
-            ("has", Call::Has),
-        ];
-        let (_, call) = calls.into_iter().find(|(name, _)| self.word(name))?;
+        let names = ["startswith", "endswith", "contains", "has"];
+        let name = names.into_iter().find(|name| self.word(name))?;
         if !self.symbol("(") {
             return None;
         }
         self.skip();
         let argument = self.text()?;
-        self.symbol(")").then(|| call(argument))
+        if !self.symbol(")") {
+            return None;
+        }
+        Some(match name {
+            "startswith" => Call::StartsWith(argument),
+            "endswith" => Call::EndsWith(argument),
+            "contains" => Call::Contains(argument),
+            _ => Call::Has(argument),
+        })
     }
 
     fn skip(&mut self) {
