@@ -50,15 +50,15 @@ pub struct Jsonl {
 
 /// Where a stream of rows was left. Offsets are of the decompressed bytes.
 #[derive(Debug, Serialize, Deserialize)]
-struct Place {
+pub(crate) struct Place {
     #[serde(rename = "f")]
-    file: usize,
+    pub(crate) file: usize,
     #[serde(rename = "o")]
-    offset: u64,
+    pub(crate) offset: u64,
     #[serde(rename = "l")]
-    line: u64,
+    pub(crate) line: u64,
     #[serde(flatten)]
-    mark: Mark,
+    pub(crate) mark: Mark,
 }
 
 struct Reader {
@@ -93,19 +93,7 @@ impl Jsonl {
                 config("a key prefix needs exactly one file".into()).hint("give one file, or no prefix")
             );
         }
-        let mut found: Vec<PathBuf> = Vec::new();
-        for path in paths {
-            let real = std::fs::canonicalize(path).map_err(|error| {
-                if open::is_gone(&error) { no_such_path(path) } else { open::read_fault(error) }
-            })?;
-            if !real.is_file() {
-                return Err(config(format!("{} is not a regular file", path.display()))
-                    .hint("give the path of a file; pipe anything else into standard input (-)"));
-            }
-            if !found.contains(&real) {
-                found.push(real);
-            }
-        }
+        let found = regular_files(paths)?;
         let reader = Reader {
             paths: found,
             options,
@@ -132,6 +120,28 @@ impl Jsonl {
         reader.resumed = true;
         Ok(())
     }
+}
+
+/// The files at `paths`, each once.
+///
+/// # Errors
+/// [`FaultKind::Config`] for a path that is not a regular file.
+pub(crate) fn regular_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
+    let config = |message: String| Fault::new(FaultKind::Config, message);
+    let mut found: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        let real = std::fs::canonicalize(path).map_err(|error| {
+            if open::is_gone(&error) { no_such_path(path) } else { open::read_fault(error) }
+        })?;
+        if !real.is_file() {
+            return Err(config(format!("{} is not a regular file", path.display()))
+                .hint("give the path of a file; pipe anything else into standard input (-)"));
+        }
+        if !found.contains(&real) {
+            found.push(real);
+        }
+    }
+    Ok(found)
 }
 
 pub(crate) fn other_input() -> Fault {
@@ -246,7 +256,10 @@ impl OpenFile {
 }
 
 /// Opens a file and goes to `place`; `None` if it is not the file that the place was in.
-fn open_at(path: &Path, place: Option<&Place>) -> io::Result<Option<Headed<Box<dyn Read + Send>>>> {
+pub(crate) fn open_at(
+    path: &Path,
+    place: Option<&Place>,
+) -> io::Result<Option<Headed<Box<dyn Read + Send>>>> {
     let file = open::regular(path)?;
     let raw = file.try_clone()?;
     let (reader, packing) = decoded(file)?;

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod blocks;
 mod changes;
 mod decode;
 mod fetch;
@@ -39,6 +40,7 @@ mod walk;
 mod watch;
 mod webhook;
 
+pub use blocks::Blocks;
 pub use files::Files;
 /// Lines of lists and of rows, for whoever wants to feed them with bytes of their own.
 pub use fuzz::fuzz_lines;

@@ -1,3 +1,4 @@
+mod blocks;
 pub(crate) mod doubles;
 mod files;
 mod jsonl;

@@ -1,0 +1,279 @@
+//! Lines of JSON Lines files as a source, many at a time: each item is a block of whole lines.
+//!
+//! For work that costs less than accounting for a line alone would: an item for each of a hundred million lines would
+//! take more time than what is done to them. What a block holds is told apart by whoever works on it.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::json;
+use tidegate_core::{
+    Body, ContentHash, Cx, Fault, FaultKind, Fetch, Fields, Listing, Position, Source, SourceItem, Stop,
+    Version,
+};
+
+use crate::files::FIRST;
+use crate::head::Headed;
+use crate::jsonl::{InHand, Place, RowOptions, damaged, open_at, other_input, regular_files};
+use crate::key::{encode_key, row_prefix};
+use crate::lines::HEAD;
+use crate::open;
+
+/// Bytes of a block, but for the rest of its last line.
+pub(crate) const BLOCK: usize = 1 << 20;
+/// Blocks listed in one go.
+const LISTED: usize = 4;
+
+/// Lists blocks of the lines of files, in order, with positions to resume from. Files may be compressed with gzip or
+/// Zstandard.
+///
+/// The body of an item is its lines; its fields are the number of the first (`line`) and where it begins (`offset`, in
+/// bytes of the decompressed file). A line longer than allowed is an item of its own, which cannot be read.
+pub struct Blocks {
+    /// What is read; away while a step runs on the compute pool.
+    reader: Option<Reader>,
+}
+
+struct Reader {
+    paths: Vec<PathBuf>,
+    max_line: usize,
+    /// Bytes of a block.
+    block: usize,
+    next: usize,
+    resume: Option<Place>,
+    open: Option<OpenFile>,
+}
+
+/// A file being read.
+struct OpenFile {
+    index: usize,
+    prefix: String,
+    reader: Headed<Box<dyn Read + Send>>,
+    /// Read, but not yet part of a block.
+    rest: Vec<u8>,
+    /// Where `rest` begins, and how many lines came before it.
+    offset: u64,
+    line: u64,
+    ended: bool,
+}
+
+/// What comes next in a file.
+enum Piece {
+    /// Whole lines.
+    Lines(Vec<u8>),
+    /// A line that is too long: its beginning, and its length with the line feed.
+    TooLong(Vec<u8>, u64),
+    End,
+}
+
+impl Blocks {
+    /// Looks whether the files are there. Of `options`, the longest line counts, and nothing else.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`] for a path that is not a regular file.
+    pub fn open(paths: &[PathBuf], options: &RowOptions) -> Result<Self, Fault> {
+        let paths = regular_files(paths)?;
+        let reader =
+            Reader { paths, max_line: options.max_line, block: BLOCK, next: 0, resume: None, open: None };
+        Ok(Self { reader: Some(reader) })
+    }
+
+    /// With blocks of another size, so that tests see many.
+    #[cfg(test)]
+    pub(crate) fn of(mut self, block: usize) -> Self {
+        if let Some(reader) = &mut self.reader {
+            reader.block = block.max(1);
+        }
+        self
+    }
+
+    /// Goes on after `position`, which may be one of [`crate::Jsonl`] over the same files.
+    ///
+    /// # Errors
+    /// [`FaultKind::Guarded`] for a position that is not one of these files.
+    pub fn resume(&mut self, position: &Position) -> Result<(), Fault> {
+        let place: Place = serde_json::from_str(&position.0).map_err(|error| other_input().cause(error))?;
+        let reader = self.reader.as_mut().filter(|reader| place.file < reader.paths.len());
+        let reader = reader.ok_or_else(other_input)?;
+        reader.next = place.file;
+        reader.resume = Some(place);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Source for Blocks {
+    async fn list(&mut self, cx: &Cx, max: usize) -> Result<Listing, Fault> {
+        if cx.stop() != Stop::Go {
+            return Ok(Listing::Quiet);
+        }
+        let mut reader = self.reader.take().ok_or_else(|| {
+            Fault::new(FaultKind::Internal, "the input was lost when an earlier step failed")
+                .hint("run again")
+        })?;
+        let (reader, gathered) = cx
+            .compute(FIRST, move || {
+                let gathered = reader.gather(max.clamp(1, LISTED));
+                (reader, gathered)
+            })
+            .await?;
+        self.reader = Some(reader);
+        let items = gathered?;
+        Ok(if items.is_empty() { Listing::End(None) } else { Listing::Items(items) })
+    }
+
+    fn fetcher(&self) -> Arc<dyn Fetch> {
+        Arc::new(InHand)
+    }
+}
+
+impl Reader {
+    /// Reads up to `max` blocks; none at the end of the last file.
+    fn gather(&mut self, max: usize) -> Result<Vec<SourceItem>, Fault> {
+        let mut items = Vec::new();
+        while items.len() < max {
+            let Some(file) = &mut self.open else {
+                if !self.open_next(&mut items)? {
+                    break;
+                }
+                continue;
+            };
+            match file.next(self.block, self.max_line) {
+                Ok(Piece::Lines(lines)) => items.push(file.block(lines)),
+                Ok(Piece::TooLong(head, length)) => items.push(file.too_long(&head, (length, self.max_line))),
+                Ok(Piece::End) => self.open = None,
+                Err(error) => {
+                    items.push(file.broken(damaged(error)));
+                    self.open = None;
+                }
+            }
+        }
+        Ok(items)
+    }
+
+    /// Opens the next file; `false` if there is none. One that cannot be opened is listed as such and passed over.
+    fn open_next(&mut self, items: &mut Vec<SourceItem>) -> Result<bool, Fault> {
+        let Some(path) = self.paths.get(self.next) else { return Ok(false) };
+        let prefix = row_prefix(&encode_key(path));
+        let (offset, line) = self.resume.as_ref().map_or((0, 0), |place| (place.offset, place.line));
+        match open_at(path, self.resume.as_ref()) {
+            Ok(Some(reader)) => {
+                let (index, rest) = (self.next, Vec::new());
+                self.open = Some(OpenFile { index, prefix, reader, rest, offset, line, ended: false });
+            }
+            Ok(None) => return Err(other_input().during(format!("resuming {}", path.display()))),
+            Err(error) if self.resume.is_some() => {
+                return Err(other_input().cause(error).during(format!("resuming {}", path.display())));
+            }
+            Err(error) => items.push(unreadable(&prefix, (1, 0), open::read_fault(error))),
+        }
+        self.next += 1;
+        self.resume = None;
+        Ok(true)
+    }
+}
+
+impl OpenFile {
+    fn next(&mut self, block: usize, max_line: usize) -> io::Result<Piece> {
+        loop {
+            if !self.ended {
+                self.fill(block.max(self.rest.len() + block / 2 + 1))?;
+            }
+            if self.ended {
+                let lines = std::mem::take(&mut self.rest);
+                return Ok(if lines.is_empty() { Piece::End } else { Piece::Lines(lines) });
+            }
+            if let Some(end) = memchr::memrchr(b'\n', &self.rest) {
+                let mut lines = std::mem::take(&mut self.rest);
+                self.rest = lines.split_off(end + 1);
+                return Ok(Piece::Lines(lines));
+            }
+            if self.rest.len() > max_line {
+                return self.skip(block);
+            }
+        }
+    }
+
+    /// Reads until there are `enough` bytes, or no more.
+    fn fill(&mut self, enough: usize) -> io::Result<()> {
+        let missing = enough.saturating_sub(self.rest.len());
+        self.rest.reserve(missing);
+        let got = (&mut self.reader).take(missing as u64).read_to_end(&mut self.rest)?;
+        self.ended = got < missing;
+        Ok(())
+    }
+
+    /// Passes over a line that is too long, without holding more of it than its beginning.
+    fn skip(&mut self, block: usize) -> io::Result<Piece> {
+        let head = self.rest[..HEAD.min(self.rest.len())].to_vec();
+        let mut length = 0;
+        loop {
+            if let Some(end) = memchr::memchr(b'\n', &self.rest) {
+                length += end as u64 + 1;
+                self.rest.drain(..=end);
+                return Ok(Piece::TooLong(head, length));
+            }
+            length += self.rest.len() as u64;
+            self.rest.clear();
+            if self.ended {
+                return Ok(Piece::TooLong(head, length));
+            }
+            self.fill(block)?;
+        }
+    }
+
+    fn block(&mut self, lines: Vec<u8>) -> SourceItem {
+        let hash = ContentHash::of(&lines);
+        let size = lines.len() as u64;
+        let mut item = SourceItem::new(format!("{}@{}", self.prefix, self.offset), version(&hash), size);
+        item.content = Some(hash);
+        item.fields = place(self.line + 1, self.offset);
+        self.line += memchr::memchr_iter(b'\n', &lines).count() as u64;
+        self.line += u64::from(!lines.ends_with(b"\n"));
+        self.offset += size;
+        item.body = Some(Body::Bytes(Bytes::from(lines)));
+        item.position = self.position();
+        item
+    }
+
+    fn too_long(&mut self, head: &[u8], (length, max_line): (u64, usize)) -> SourceItem {
+        let what = format!("a line of {length} bytes, more than the limit of {max_line}");
+        let fault = Fault::new(FaultKind::TooLarge, what).hint("raise max_line");
+        let mut item = unreadable(&self.prefix, (self.line + 1, self.offset), fault);
+        item.body = Some(Body::Bytes(Bytes::copy_from_slice(head)));
+        item.size = head.len() as u64;
+        self.line += 1;
+        self.offset += length;
+        item.position = self.position();
+        item
+    }
+
+    fn broken(&self, fault: Fault) -> SourceItem {
+        unreadable(&self.prefix, (self.line + 1, self.offset), fault)
+    }
+
+    fn position(&mut self) -> Option<Position> {
+        let mark = self.reader.mark(self.offset);
+        let place = Place { file: self.index, offset: self.offset, line: self.line, mark };
+        serde_json::to_string(&place).ok().map(Position)
+    }
+}
+
+fn place(line: u64, offset: u64) -> Arc<Fields> {
+    Arc::new(Fields::from_iter([("line".to_owned(), json!(line)), ("offset".to_owned(), json!(offset))]))
+}
+
+fn unreadable(prefix: &str, (line, offset): (u64, u64), fault: Fault) -> SourceItem {
+    let mut item = SourceItem::new(format!("{prefix}L{line}"), Version::default(), 0);
+    item.body = Some(Body::Empty);
+    item.fields = place(line, offset);
+    item.fault = Some(fault.during(format!("reading line {line} at byte {offset}")));
+    item
+}
+
+fn version(hash: &ContentHash) -> Version {
+    Version(hash.to_hex()[..32].to_owned())
+}
