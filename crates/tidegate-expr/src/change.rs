@@ -9,9 +9,11 @@ use crate::text::Text;
 /// One step: which records go on, and what changes in them.
 #[derive(Debug, Default)]
 pub struct Step {
-    /// Records for which it does not hold are dropped.
+    /// Records for which it does not hold pass by unchanged.
     pub when: Option<Expr>,
-    /// Fields to set, in this order; each sees what the ones before it set.
+    /// Records for which it does not hold are dropped.
+    pub filter: Option<Expr>,
+    /// Fields to set. All of them see the record as it came.
     pub set: Vec<(String, Change)>,
     /// The only fields that stay; all, if there are none.
     pub keep: Vec<String>,
@@ -22,7 +24,7 @@ pub struct Step {
 /// Where the value of a field comes from.
 #[derive(Debug)]
 pub enum Change {
-    /// The value of an expression; the field stays as it is where there is none.
+    /// The value of an expression; null where it has none.
     Value(Box<Expr>),
     /// A text.
     Text(Box<Text>),
@@ -33,7 +35,7 @@ pub enum Change {
 pub enum Verdict {
     /// It goes on.
     Kept,
-    /// A `when` does not hold for it.
+    /// A `filter` does not hold for it.
     Dropped,
 }
 
@@ -46,16 +48,19 @@ impl Step {
         if let Some(when) = &self.when
             && !when.holds(record).map_err(|fault| fault.during("evaluating `when`"))?
         {
+            return Ok(Verdict::Kept);
+        }
+        if let Some(filter) = &self.filter
+            && !filter.holds(record).map_err(|fault| fault.during("evaluating `filter`"))?
+        {
             return Ok(Verdict::Dropped);
         }
-        for (name, change) in &self.set {
-            let value = match change {
-                Change::Value(expr) => expr.json(record),
-                Change::Text(text) => text.fill_json(record).map(Some),
-            };
-            if let Some(value) = value.map_err(|fault| fault.during(format!("setting field {name:?}")))? {
-                record.set(name, value);
-            }
+        let value = |(name, change): &(String, Change)| {
+            change.json(record).map_err(|fault| fault.during(format!("setting field {name:?}")))
+        };
+        let values = self.set.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+        for ((name, _), value) in self.set.iter().zip(values) {
+            record.set(name, value);
         }
         if !self.keep.is_empty() {
             record.retain(|name| self.keep.iter().any(|kept| kept == name));
@@ -64,6 +69,15 @@ impl Step {
             record.retain(|name| self.remove.iter().all(|gone| gone != name));
         }
         Ok(Verdict::Kept)
+    }
+}
+
+impl Change {
+    fn json(&self, record: &Record<'_>) -> Result<String, Fault> {
+        match self {
+            Self::Value(expr) => Ok(expr.json(record)?.unwrap_or_else(|| "null".to_owned())),
+            Self::Text(text) => text.fill_json(record),
+        }
     }
 }
 
@@ -78,28 +92,33 @@ mod tests {
     #[test]
     fn a_step_filters_sets_and_leaves_out() {
         let step = Step {
-            when: Some(Expr::new("when", ".score >= 0.5").unwrap()),
+            when: Some(Expr::new("when", ".kind == \"a\"").unwrap()),
+            filter: Some(Expr::new("filter", ".score >= 0.5").unwrap()),
             set: vec![
                 ("year".to_owned(), value("set.year", ".date[:4] | tonumber")),
                 (
                     "prompt".to_owned(),
-                    Change::Text(Box::new(Text::new("set.prompt", "{{ year }}: {{ text }}").unwrap())),
+                    Change::Text(Box::new(Text::new("set.prompt", "{{ date }}: {{ text }}").unwrap())),
                 ),
                 ("none".to_owned(), value("set.none", "empty")),
             ],
             keep: Vec::new(),
             remove: vec!["date".to_owned(), "text".to_owned()],
         };
-        let line = br#"{"score": 0.5, "date": "2026-11-21", "text": "\"tide\""}"#;
+        let line = br#"{"kind": "a", "score": 0.5, "date": "2026-11-21", "text": "\"tide\""}"#;
         let mut record = Record::parse(line).unwrap();
         assert_eq!(step.apply(&mut record).unwrap(), Verdict::Kept);
         let mut out = Vec::new();
         record.write(&mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), r#"{"score":0.5,"year":2026,"prompt":"2026: \"tide\""}"#);
+        let expected = r#"{"kind":"a","score":0.5,"year":2026,"prompt":"2026-11-21: \"tide\"","none":null}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
 
-        let mut low = Record::parse(br#"{"score": 0.4}"#).unwrap();
+        let mut low = Record::parse(br#"{"kind": "a", "score": 0.4}"#).unwrap();
         assert_eq!(step.apply(&mut low).unwrap(), Verdict::Dropped);
-        let mut none = Record::parse(br#"{"score": 1}"#).unwrap();
+        let mut other = Record::parse(br#"{"score": 0.4}"#).unwrap();
+        assert_eq!(step.apply(&mut other).unwrap(), Verdict::Kept);
+        assert_eq!(other.get("year"), None);
+        let mut none = Record::parse(br#"{"kind": "a", "score": 1}"#).unwrap();
         let fault = step.apply(&mut none).unwrap_err().to_string();
         assert!(fault.contains("setting field \"year\""), "{fault}");
     }
