@@ -4,8 +4,9 @@
 usage: bucket.py sync FOLDER SERVICE UPSTREAM
        bucket.py serve FOLDER SERVICE UPSTREAM
 
-SERVICE is s3 or azure, UPSTREAM is host:port of what stands in for it. FOLDER holds world.json, which says what the
-bucket should hold: {"objects": {name: {"state": N, "size": bytes}}, "switch": {name: request}}.
+SERVICE is s3, gs or azure, UPSTREAM is host:port of what stands in for it; Google's and Amazon's speak alike. FOLDER
+holds world.json, which says what the bucket should hold: {"objects": {name: {"state": N, "size": bytes}}, "switch":
+{name: request}}.
 
 `sync` writes and deletes what differs from the last time. `serve` passes every request on, notes it in log.jsonl, and
 changes each object of `switch` to its next state just before the named request for a part of it is passed on; which ones
@@ -30,6 +31,8 @@ TOKEN = (
     "sv=2021-08-06&ss=b&srt=sco&sp=rwdlac&se=2099-01-01T00%3A00%3A00Z&spr=https%2Chttp"
     "&sig=kV1%2FDJNn7340SUtIltqF6L9gEwifTOYTqBxfQeMSrhM%3D"
 )
+# How often the mark of an object's state stands in it.
+MARKS = 3
 WORDS = "harbour tide sluice gate moon spring neap ebb flood basin current channel pier anchor".split()
 
 
@@ -65,6 +68,8 @@ class Upstream:
             headers["Authorization"] = (
                 "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
             )
+            # Whoever asks in Google's name asks as the public.
+            headers["x-amz-acl"] = "public-read"
         self.connection.request(method, path, body, headers)
         answer = self.connection.getresponse()
         return answer.status, answer.read()
@@ -108,7 +113,10 @@ def sync(folder, service, authority):
 def switched(folder):
     """The objects that were changed between two requests, and to what."""
     place = os.path.join(folder, "switched.jsonl")
-    return [json.loads(line) for line in open(place)] if os.path.exists(place) else []
+    if not os.path.exists(place):
+        return []
+    with open(place) as file:
+        return [json.loads(line) for line in file]
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):

@@ -8,7 +8,7 @@ object holds is worked out again.
 
     --stored-or-less    the run was killed: what is there must be right, and may lack anything
     --from N            judge requests from line N of the log on; those before are another run's
-    --read-exactly F    the objects that were read are those in this file, a JSON list, each once
+    --read-exactly F    the objects that were read are those in this file, a JSON list
     --read-again N      objects that were read more than once, at most
 
 Prints a line of JSON; exits 1 if anything is wrong.
@@ -25,7 +25,7 @@ import sys
 import urllib.parse
 import xml.etree.ElementTree
 
-from bucket import Upstream, content, mark, switched
+from bucket import MARKS, Upstream, content, mark, switched
 
 
 def listed(service, authority):
@@ -49,32 +49,40 @@ def listed(service, authority):
 
 
 def stored(store):
+    """The text of each document by its name, those that are there more than once, and how many are put aside."""
     connection = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
     name = lambda uri: urllib.parse.unquote(uri.split("://", 1)[1].split("/", 1)[1])
-    texts = {name(uri): "" for (uri,) in connection.execute("SELECT uri FROM source")}
+    times = collections.Counter(name(uri) for (uri,) in connection.execute("SELECT uri FROM source"))
+    texts = {name: "" for name in times}
     for uri, text in connection.execute(
         "SELECT s.uri, c.text FROM source s JOIN chunk c ON c.doc = s.id ORDER BY s.id, c.ordinal"
     ):
         texts[name(uri)] += " " + text
-    return texts, connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]
+    doubled = [name for name, count in times.items() if count > 1]
+    aside = connection.execute("SELECT count(*) FROM quarantine").fetchone()[0]
+    connection.close()
+    return texts, doubled, aside
 
 
-def outcomes(options, world, states):
-    """What is wrong with the store."""
-    bucket = listed(options.service, options.upstream)
-    texts, aside = stored(options.store)
-    wrong = [f"{name} is in the bucket, or is not, against what was put there" for name in set(bucket) ^ set(world)]
-    for name, tag in bucket.items() if options.service == "s3" else ():
+def outcomes(options, world, states, bucket):
+    """What is wrong with the store, beside names and entity tags of what is in the bucket."""
+    texts, doubled, aside = stored(options.store)
+    wrong = [f"{name} is stored more than once" for name in doubled]
+    wrong += [f"{name} is in the bucket, or is not, against what was put there" for name in set(bucket) ^ set(world)]
+    for name in set(bucket) & set(world) if options.service != "azure" else ():
         held = content(name, states[name], world[name]["size"])
-        if tag != hashlib.md5(held).hexdigest():
+        if bucket[name] != hashlib.md5(held).hexdigest():
             wrong.append(f"{name} is not in state {states[name]} in the bucket")
     for name, text in texts.items():
-        found = {word for word in text.split() if word.startswith("mark")}
+        marks = [word for word in text.split() if word.startswith("mark")]
+        found = set(marks)
         if name not in bucket:
             if not options.stored_or_less:
                 wrong.append(f"{name} is stored and not in the bucket")
         elif len(found) != 1:
             wrong.append(f"{name} holds {sorted(found)}: parts of several states, or nothing")
+        elif len(marks) != MARKS:
+            wrong.append(f"{name} holds its mark {len(marks)} times instead of {MARKS}: a part is missing or doubled")
         elif found != {mark(name, states[name])} and not options.stored_or_less:
             wrong.append(f"{name} holds {sorted(found)}, and not what is in the bucket")
     if not options.stored_or_less:
@@ -85,8 +93,8 @@ def outcomes(options, world, states):
 
 def reads(options):
     """What is wrong with what was read."""
-    lines = open(os.path.join(options.folder, "log.jsonl")).read().splitlines()[options.begin:]
-    lines = [json.loads(line) for line in lines]
+    with open(os.path.join(options.folder, "log.jsonl")) as log:
+        lines = [json.loads(line) for line in log.read().splitlines()[options.begin:]]
     got = [line for line in lines if line["method"] == "GET" and line["name"]]
     wrong = [f"{line['name']} was read in whatever state it was" for line in got if not line["bound"]]
     whole = collections.Counter(line["name"] for line in got if line["status"] in (200, 206))
@@ -94,14 +102,28 @@ def reads(options):
     if again > options.read_again:
         wrong.append(f"{again} objects were read again")
     if options.read_exactly:
-        wanted = set(json.load(open(options.read_exactly)))
+        with open(options.read_exactly) as file:
+            wanted = set(json.load(file))
         wrong += [f"{name} was read and did not change" for name in set(whole) - wanted]
         wrong += [f"{name} changed and was not read" for name in wanted - set(whole)]
     refused = sum(1 for line in got if line["status"] == 412)
     return wrong, {"requests": len(lines), "read": len(whole), "again": again, "refused": refused}
 
 
-def main():
+def judge(options, bucket):
+    """What is wrong, and what was done."""
+    with open(os.path.join(options.folder, "world.json")) as file:
+        world = json.load(file)["objects"]
+    states = {name: what["state"] for name, what in world.items()}
+    for line in switched(options.folder):
+        if line["name"] in states:
+            states[line["name"]] = max(line["state"], states[line["name"]])
+    wrong, count = outcomes(options, world, states, bucket)
+    more, told = reads(options)
+    return wrong + more, {"stored": count, **told}
+
+
+def arguments(words):
     parser = argparse.ArgumentParser()
     for name in ("folder", "store", "service", "upstream"):
         parser.add_argument(name)
@@ -109,16 +131,13 @@ def main():
     parser.add_argument("--from", type=int, default=0, dest="begin")
     parser.add_argument("--read-exactly")
     parser.add_argument("--read-again", type=int, default=sys.maxsize)
-    options = parser.parse_args()
-    world = json.load(open(os.path.join(options.folder, "world.json")))["objects"]
-    states = {name: what["state"] for name, what in world.items()}
-    for line in switched(options.folder):
-        if line["name"] in states:
-            states[line["name"]] = max(line["state"], states[line["name"]])
-    wrong, count = outcomes(options, world, states)
-    more, told = reads(options)
-    wrong += more
-    print(json.dumps({"stored": count, **told}))
+    return parser.parse_args(words)
+
+
+def main():
+    options = arguments(sys.argv[1:])
+    wrong, told = judge(options, listed(options.service, options.upstream))
+    print(json.dumps(told))
     for line in wrong[:20]:
         print(line, file=sys.stderr)
     if wrong:
