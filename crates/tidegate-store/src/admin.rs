@@ -2,14 +2,16 @@
 //!
 //! Readings block the calling thread briefly and need no runtime; changes go through the writing thread.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 use tidegate_core::{Fault, FaultKind};
 
 use crate::error::Doing;
+use crate::generation::{self, GenerationRow, Tables};
 use crate::ledger::pipeline_row;
 use crate::open;
 use crate::process::now_ms;
+use crate::prune;
 use crate::store::Store;
 use crate::writer::Kind;
 
@@ -20,11 +22,11 @@ pub struct Status {
     pub documents: u64,
     /// Their chunks.
     pub chunks: u64,
-    /// Distinct vectors chunks point to.
+    /// Distinct vectors they point to.
     pub vectors: u64,
     /// Vectors kept, whether pointed to or not.
     pub journal: u64,
-    /// Of these, vectors nothing points to.
+    /// Of these, vectors that no chunk of any generation points to.
     pub orphans: u64,
     /// Bytes of the file and its log.
     pub bytes: u64,
@@ -34,6 +36,8 @@ pub struct Status {
     pub pipelines: Vec<PipelineStatus>,
     /// The latest runs, newest first.
     pub runs: Vec<RunRow>,
+    /// Every generation, oldest first.
+    pub generations: Vec<GenerationRow>,
 }
 
 /// How many items are quarantined for one class of reasons.
@@ -126,35 +130,31 @@ impl Store {
         let bytes = size(self.path()) + size(&open::beside(self.path(), "-wal"));
         self.read(|conn| {
             let count = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, u64>(0)).doing(DOING);
-            let vectors = count("SELECT count(DISTINCT vector) FROM chunk")?;
-            let journal = count("SELECT count(*) FROM journal")?;
+            let active = generation::active(conn)?;
+            let shown =
+                format!("pipeline IN (SELECT id FROM pipeline WHERE generation IN (0, {}))", active.0);
+            let orphans = format!("SELECT count(*) FROM journal j WHERE {}", prune::unused(conn)?);
             Ok(Status {
-                documents: count("SELECT count(*) FROM source WHERE parent IS NULL")?,
-                chunks: count("SELECT count(*) FROM chunk")?,
-                vectors,
-                journal,
-                orphans: journal.saturating_sub(vectors),
+                documents: count(&format!("SELECT count(*) FROM source WHERE parent IS NULL AND {shown}"))?,
+                chunks: count(&format!("SELECT count(*) FROM {}", active.chunk()))?,
+                vectors: count(&format!("SELECT count(DISTINCT vector) FROM {}", active.chunk()))?,
+                journal: count("SELECT count(*) FROM journal")?,
+                orphans: count(&orphans)?,
                 bytes,
-                quarantine: classes(conn)?,
-                pipelines: pipelines(conn)?,
+                quarantine: classes(conn, active)?,
+                pipelines: pipelines(conn, active)?,
+                generations: generation::briefly(conn)?,
                 runs: runs(conn, 5)?,
             })
         })
     }
 
-    /// The models whose vectors chunks point to, with the number of dimensions of each.
+    /// The models whose vectors chunks of the active generation point to, with the number of dimensions of each.
     ///
     /// # Errors
     /// Storage faults.
     pub fn models(&self) -> Result<Vec<(String, usize)>, Fault> {
-        self.read(|conn| {
-            conn.prepare(
-                "SELECT name, dims FROM model WHERE EXISTS (SELECT 1 FROM code WHERE code.model = model.id)
-                 ORDER BY name",
-            )
-            .and_then(|mut select| select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
-            .doing(DOING)
-        })
+        self.read(|conn| generation::models(conn, generation::active(conn)?))
     }
 
     /// The latest `limit` runs, newest first.
@@ -173,8 +173,8 @@ impl Store {
         self.read(|conn| {
             conn.query_row(
                 "SELECT count(*) FROM quarantine q JOIN pipeline p ON p.id = q.pipeline
-                 WHERE p.name = ?1 AND q.parent IS NOT NULL",
-                [pipeline],
+                 WHERE p.name = ?1 AND p.generation IN (0, ?2) AND q.parent IS NOT NULL",
+                params![pipeline, generation::active(conn)?.0],
                 |row| row.get(0),
             )
             .doing(DOING)
@@ -187,8 +187,9 @@ impl Store {
     /// Storage faults.
     pub fn quarantine_list(&self) -> Result<Vec<Quarantined>, Fault> {
         self.read(|conn| {
+            let active = generation::active(conn)?.0;
             conn.prepare(&format!("{QUARANTINE} ORDER BY q.first_seen, q.id"))
-                .and_then(|mut select| select.query_map([], quarantined)?.collect())
+                .and_then(|mut select| select.query_map([active], quarantined)?.collect())
                 .doing(DOING)
         })
     }
@@ -203,8 +204,9 @@ impl Store {
                 let item = quarantined(row)?;
                 Ok(Quarantined { payload: row.get(11)?, ..item })
             };
-            conn.prepare(&format!("{QUARANTINE} WHERE q.uri = ?1"))
-                .and_then(|mut select| select.query_map([source], read)?.collect())
+            let active = generation::active(conn)?.0;
+            conn.prepare(&format!("{QUARANTINE} AND q.uri = ?2"))
+                .and_then(|mut select| select.query_map(params![active, source], read)?.collect())
                 .doing(DOING)
         })
     }
@@ -216,16 +218,20 @@ impl Store {
     /// Storage faults.
     pub async fn quarantine_drop(&self, sources: Option<Vec<String>>) -> Result<u64, Fault> {
         let doing = "dropping quarantined items";
-        let work = move |conn: &Connection| match &sources {
-            None => conn.execute("DELETE FROM quarantine", []).map(|count| count as u64).doing(doing),
-            Some(sources) => {
-                let mut delete = conn.prepare_cached("DELETE FROM quarantine WHERE uri = ?1").doing(doing)?;
-                let mut dropped = 0;
-                for source in sources {
-                    dropped += delete.execute([source]).doing(doing)? as u64;
-                }
-                Ok(dropped)
+        let work = move |conn: &Connection| {
+            let active = generation::active(conn)?.0;
+            let shown = "pipeline IN (SELECT id FROM pipeline WHERE generation IN (0, ?1))";
+            let Some(sources) = &sources else {
+                let delete = format!("DELETE FROM quarantine WHERE {shown}");
+                return conn.execute(&delete, [active]).map(|count| count as u64).doing(doing);
+            };
+            let delete = format!("DELETE FROM quarantine WHERE {shown} AND uri = ?2");
+            let mut delete = conn.prepare_cached(&delete).doing(doing)?;
+            let mut dropped = 0;
+            for source in sources {
+                dropped += delete.execute(params![active, source]).doing(doing)? as u64;
             }
+            Ok(dropped)
         };
         self.writer()?.call(Kind::Other, work).await
     }
@@ -245,7 +251,14 @@ impl Store {
         let text = serde_json::to_string(report).map_err(internal)?;
         let (pipeline, run) = (pipeline.to_owned(), report.run.clone());
         let work = move |conn: &Connection| {
-            let pipeline = pipeline_row(conn, &pipeline)?;
+            let begun = conn
+                .query_row("SELECT pipeline FROM run WHERE id = ?1", [&run], |row| row.get(0))
+                .optional()
+                .doing("keeping the report of a run")?;
+            let pipeline = match begun {
+                Some(row) => row,
+                None => pipeline_row(conn, (&pipeline, generation::active(conn)?))?,
+            };
             conn.execute(
                 "INSERT INTO run(id, pipeline, started, ended, state, report) VALUES (?1, ?2, ?3, ?3, ?4, ?5)
                  ON CONFLICT(id) DO UPDATE SET ended = ?3, state = ?4, report = ?5",
@@ -258,15 +271,21 @@ impl Store {
     }
 }
 
-fn classes(conn: &Connection) -> Result<Vec<ClassCount>, Fault> {
-    conn.prepare("SELECT class, count(*) FROM quarantine GROUP BY class ORDER BY count(*) DESC, class")
-        .and_then(|mut select| {
-            select.query_map([], |row| Ok(ClassCount { class: row.get(0)?, count: row.get(1)? }))?.collect()
-        })
-        .doing(DOING)
+fn classes(conn: &Connection, active: Tables) -> Result<Vec<ClassCount>, Fault> {
+    conn.prepare(
+        "SELECT class, count(*) FROM quarantine
+         WHERE pipeline IN (SELECT id FROM pipeline WHERE generation IN (0, ?1))
+         GROUP BY class ORDER BY count(*) DESC, class",
+    )
+    .and_then(|mut select| {
+        select
+            .query_map([active.0], |row| Ok(ClassCount { class: row.get(0)?, count: row.get(1)? }))?
+            .collect()
+    })
+    .doing(DOING)
 }
 
-fn pipelines(conn: &Connection) -> Result<Vec<PipelineStatus>, Fault> {
+fn pipelines(conn: &Connection, active: Tables) -> Result<Vec<PipelineStatus>, Fault> {
     let read = |row: &Row<'_>| {
         let pid: Option<u32> = row.get(2)?;
         let lease = match pid {
@@ -277,9 +296,9 @@ fn pipelines(conn: &Connection) -> Result<Vec<PipelineStatus>, Fault> {
     };
     conn.prepare(
         "SELECT p.name, (SELECT count(*) FROM source s WHERE s.pipeline = p.id AND s.parent IS NULL), l.pid, l.epoch, l.expires
-         FROM pipeline p LEFT JOIN lease l ON l.pipeline = p.id ORDER BY p.name",
+         FROM pipeline p LEFT JOIN lease l ON l.pipeline = p.id WHERE p.generation IN (0, ?1) ORDER BY p.name",
     )
-    .and_then(|mut select| select.query_map([], read)?.collect())
+    .and_then(|mut select| select.query_map([active.0], read)?.collect())
     .doing(DOING)
 }
 
@@ -305,7 +324,8 @@ fn runs(conn: &Connection, limit: usize) -> Result<Vec<RunRow>, Fault> {
 
 const QUARANTINE: &str =
     "SELECT p.name, q.uri, q.stage, q.class, q.attempts, q.message, q.chain, q.first_seen,
-     q.last_seen, q.trace, q.payload_len, q.payload FROM quarantine q JOIN pipeline p ON p.id = q.pipeline";
+     q.last_seen, q.trace, q.payload_len, q.payload FROM quarantine q JOIN pipeline p ON p.id = q.pipeline
+     WHERE p.generation IN (0, ?1)";
 
 fn quarantined(row: &Row<'_>) -> rusqlite::Result<Quarantined> {
     let chain: String = row.get(6)?;

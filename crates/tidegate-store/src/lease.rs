@@ -52,7 +52,7 @@ fn life_ms() -> i64 {
 }
 
 impl Lease {
-    /// Takes the lease of `pipeline`, called `name`, in the open transaction.
+    /// Takes the lease of row `pipeline`, which is told as `name`, in the open transaction.
     ///
     /// # Errors
     /// [`FaultKind::Guarded`] while another run holds it.
@@ -64,7 +64,7 @@ impl Lease {
             let pid = held.pid.unwrap_or_default();
             return Err(Fault::new(
                 FaultKind::Guarded,
-                format!("another run of pipeline {name} is going on, held by pid {pid}"),
+                format!("another run of {name} is going on, held by pid {pid}"),
             )
             .hint(format!("wait for it, or stop it with `kill {pid}`; searching works meanwhile")));
         }
@@ -129,6 +129,12 @@ impl Lease {
     }
 }
 
+/// The process that holds the lease of row `pipeline`, if one that may be alive does.
+pub(crate) fn holder(conn: &Connection, pipeline: i64) -> Result<Option<u32>, Fault> {
+    let held = read(conn, pipeline).doing("looking up the lease")?;
+    Ok(held.filter(|held| held.alive(now_ms())).and_then(|held| held.pid))
+}
+
 fn read(conn: &Connection, pipeline: i64) -> rusqlite::Result<Option<Held>> {
     conn.query_row(
         "SELECT epoch, owner, pid, host, started, expires FROM lease WHERE pipeline = ?1",
@@ -154,7 +160,7 @@ mod tests {
     fn database() -> Connection {
         let mut conn = Connection::open_in_memory().unwrap();
         crate::schema::migrate(&mut conn, crate::schema::MIGRATIONS).unwrap();
-        conn.execute("INSERT INTO pipeline VALUES (1, 'p', 0)", []).unwrap();
+        conn.execute("INSERT INTO pipeline VALUES (1, 'p', 0, 1)", []).unwrap();
         conn
     }
 

@@ -12,6 +12,7 @@
 
 mod admin;
 mod error;
+mod generation;
 mod journal;
 mod lease;
 mod ledger;
@@ -30,6 +31,10 @@ mod store;
 mod writer;
 
 pub use admin::{ClassCount, LeaseStatus, PipelineStatus, Quarantined, RunRow, Status};
+pub use generation::{
+    ActiveSettings, Building, DocumentGroup, Dropped, Generation, GenerationRow, GenerationState, Guard,
+    NewGeneration, StoredChunk, StoredContent, StoredDocument, Switch, Switched,
+};
 pub use ledger::{PipelineLedger, PipelineRun, RetrySelection};
 pub use open::{Durability, OpenMode, OpenOptions};
 pub use prune::{JournalStats, ModelStats, Prune, Pruned};

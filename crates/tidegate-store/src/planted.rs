@@ -22,7 +22,7 @@ pub(crate) fn split(conn: &Connection, name: &'static str) -> Result<(), Fault> 
 /// A row for a document that is not stored yet, so that its chunks can be seen too early.
 pub(crate) fn premature(conn: &Connection, pipeline: i64, uri: &str) -> Result<i64, Fault> {
     conn.execute(
-        "INSERT OR IGNORE INTO source(pipeline, uri, generation, version, fingerprint, chunks, meta, run, ordinal,
+        "INSERT OR IGNORE INTO source(pipeline, uri, revision, version, fingerprint, chunks, meta, run, ordinal,
                                       updated)
          VALUES (?1, ?2, 0, '', '', 0, '{}', '', 0, 0)",
         params![pipeline, uri],

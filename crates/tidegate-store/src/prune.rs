@@ -1,11 +1,14 @@
 //! What the journal holds, and making it smaller. What it holds was paid for, so nothing goes unless somebody asks,
 //! and never a vector that a chunk points to.
 
+use std::fmt::Write as _;
+
 use rusqlite::{Connection, params};
 use serde::Serialize;
 use tidegate_core::Fault;
 
 use crate::error::Doing;
+use crate::generation;
 use crate::store::Store;
 use crate::writer::Kind;
 
@@ -66,8 +69,14 @@ const DOING: &str = "pruning the journal";
 /// Entries of one transaction: other writers must not wait for long.
 const STEP: usize = 2_000;
 
-const UNUSED: &str = "NOT EXISTS (SELECT 1 FROM chunk WHERE vector = j.id)
-    AND NOT EXISTS (SELECT 1 FROM staging WHERE vector = j.id)";
+/// The condition that no chunk of any generation points to row `j` of the journal.
+pub(crate) fn unused(conn: &Connection) -> Result<String, Fault> {
+    let mut sql = "NOT EXISTS (SELECT 1 FROM staging WHERE vector = j.id)".to_owned();
+    for tables in generation::all(conn)? {
+        let _ = write!(sql, " AND NOT EXISTS (SELECT 1 FROM {} WHERE vector = j.id)", tables.chunk());
+    }
+    Ok(sql)
+}
 
 /// The two tables of the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +101,9 @@ impl Store {
     /// Storage faults.
     pub fn journal_stats(&self) -> Result<JournalStats, Fault> {
         self.read(|conn| {
+            let unused = unused(conn)?;
             let vectors = format!(
-                "SELECT m.name, count(*), sum({UNUSED}), sum(length(j.vector)), sum(j.tokens), NULL, min(j.created)
+                "SELECT m.name, count(*), sum({unused}), sum(length(j.vector)), sum(j.tokens), NULL, min(j.created)
                  FROM journal j JOIN model m ON m.id = j.model GROUP BY m.id ORDER BY m.name"
             );
             let replies = "SELECT model, count(*), count(*), sum(length(reply)),
@@ -150,12 +160,13 @@ fn stats(conn: &Connection, sql: &str) -> Result<Vec<ModelStats>, Fault> {
 /// Unused entries that fit, oldest first, as many as must go.
 fn choose(conn: &Connection, prune: &Prune) -> Result<Vec<Candidate>, Fault> {
     let before = prune.before.unwrap_or(i64::MAX);
+    let unused = unused(conn)?;
     let mut chosen = candidates(
         conn,
         Table::Vectors,
         &format!(
             "SELECT j.id, j.created, length(j.vector) FROM journal j JOIN model m ON m.id = j.model
-             WHERE j.created < ?1 AND (?2 IS NULL OR m.name = ?2) AND {UNUSED}"
+             WHERE j.created < ?1 AND (?2 IS NULL OR m.name = ?2) AND {unused}"
         ),
         (before, prune.model.as_deref()),
     )?;
@@ -204,7 +215,7 @@ fn candidates(
 
 /// Deletes entries, each only if it is still unused: a run may have begun to point to it.
 fn take_out(conn: &Connection, entries: &[Candidate]) -> Result<Pruned, Fault> {
-    let vector = format!("DELETE FROM journal AS j WHERE j.id = ?1 AND {UNUSED}");
+    let vector = format!("DELETE FROM journal AS j WHERE j.id = ?1 AND {}", unused(conn)?);
     let mut vector = conn.prepare_cached(&vector).doing(DOING)?;
     let mut reply = conn.prepare_cached("DELETE FROM reply WHERE id = ?1").doing(DOING)?;
     count(entries, |entry| {

@@ -22,6 +22,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { to: 2, sql: VERSION_2 },
     Migration { to: 3, sql: VERSION_3 },
     Migration { to: 4, sql: VERSION_4 },
+    Migration { to: 5, sql: VERSION_5 },
 ];
 
 /// The version this program writes.
@@ -159,4 +160,32 @@ const VERSION_4: &str = "
 -- An archive of thousands of documents is taken out of staging document by document.
 DROP INDEX staging_unit;
 CREATE INDEX staging_unit ON staging(pipeline, unit, uri);
+";
+
+const VERSION_5: &str = "
+-- Whole indexes, each with ledger, chunks, full text and codes of its own; one of them answers searches. `state` is
+-- building, active or previous. The tables of generation 1 are chunk, code and text_index; those of generation N,
+-- which are made with it, have _N behind these names. Vectors and replies belong to all.
+CREATE TABLE generation(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL, embedder TEXT NOT NULL, dims INTEGER NOT NULL,
+  settings TEXT NOT NULL, started INTEGER NOT NULL, switched INTEGER);
+CREATE UNIQUE INDEX generation_one ON generation(state) WHERE state <> 'previous';
+INSERT INTO generation(id, state, embedder, dims, settings, started)
+  SELECT 1, 'active', '', 0, '{}', ifnull(min(created), unixepoch() * 1000) FROM pipeline;
+
+-- The versions of one item are counted under another name.
+ALTER TABLE source RENAME COLUMN generation TO revision;
+
+-- A pipeline has a row, and by it a ledger, in every generation. Those whose records go elsewhere belong to none (0).
+CREATE TABLE pipeline_5(
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL, generation INTEGER NOT NULL,
+  UNIQUE(name, generation));
+INSERT INTO pipeline_5(id, name, created, generation)
+  SELECT id, name, created, NOT (
+      EXISTS (SELECT 1 FROM output WHERE pipeline = p.id) OR EXISTS (SELECT 1 FROM position WHERE pipeline = p.id)
+      OR EXISTS (SELECT 1 FROM source WHERE pipeline = p.id)
+        AND NOT EXISTS (SELECT 1 FROM source WHERE pipeline = p.id AND chunks > 0))
+  FROM pipeline p;
+DROP TABLE pipeline;
+ALTER TABLE pipeline_5 RENAME TO pipeline;
 ";

@@ -4,7 +4,8 @@ use rusqlite::{Connection, params};
 use tidegate_core::Fault;
 
 use crate::error::Doing;
-use crate::ledger::pipeline_row;
+use crate::generation::{self, Tables};
+use crate::ledger::PipelineLedger;
 use crate::process::now_ms;
 use crate::store::Store;
 use crate::writer::Kind;
@@ -20,42 +21,47 @@ pub struct Settings {
     pub value: String,
 }
 
-impl Store {
-    /// Remembers what a pipeline is run with, in place of what was remembered under the same name.
+impl PipelineLedger {
+    /// Remembers what the pipeline is run with, in place of what was remembered under the same name.
     ///
     /// # Errors
     /// Storage faults.
-    pub async fn remember_settings(&self, settings: Settings) -> Result<(), Fault> {
+    pub async fn remember_settings(&self, name: &str, value: &str) -> Result<(), Fault> {
+        let (pipeline, name, value) = (self.pipeline(), name.to_owned(), value.to_owned());
         let work = move |conn: &Connection| {
-            let pipeline = pipeline_row(conn, &settings.pipeline)?;
             conn.execute(
                 "INSERT INTO settings(pipeline, name, value, updated) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT(pipeline, name) DO UPDATE SET value = ?3, updated = ?4",
-                params![pipeline, settings.name, settings.value, now_ms()],
+                params![pipeline, name, value, now_ms()],
             )
             .map(drop)
             .doing("remembering the settings of a run")
         };
-        self.writer()?.call(Kind::Other, work).await
+        self.store().writer()?.call(Kind::Other, work).await
     }
+}
 
-    /// Everything remembered, latest first.
+impl Store {
+    /// What is remembered of the active generation, and of pipelines whose records go elsewhere, latest first.
     ///
     /// # Errors
     /// Storage faults.
     pub fn settings(&self) -> Result<Vec<Settings>, Fault> {
-        self.read(|conn| {
-            conn.prepare(
-                "SELECT p.name, s.name, s.value FROM settings s JOIN pipeline p ON p.id = s.pipeline
-                 ORDER BY s.updated DESC, s.name",
-            )
-            .and_then(|mut select| {
-                let read = |row: &rusqlite::Row<'_>| {
-                    Ok(Settings { pipeline: row.get(0)?, name: row.get(1)?, value: row.get(2)? })
-                };
-                select.query_map([], read)?.collect()
-            })
-            .doing("reading the settings of earlier runs")
-        })
+        self.read(|conn| settings_of(conn, generation::active(conn)?))
     }
+}
+
+/// What is remembered of a generation, and of pipelines whose records go elsewhere, latest first.
+pub(crate) fn settings_of(conn: &Connection, tables: Tables) -> Result<Vec<Settings>, Fault> {
+    conn.prepare_cached(
+        "SELECT p.name, s.name, s.value FROM settings s JOIN pipeline p ON p.id = s.pipeline
+         WHERE p.generation IN (0, ?1) ORDER BY s.updated DESC, s.name",
+    )
+    .and_then(|mut select| {
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Settings { pipeline: row.get(0)?, name: row.get(1)?, value: row.get(2)? })
+        };
+        select.query_map([tables.0], read)?.collect()
+    })
+    .doing("reading the settings of earlier runs")
 }

@@ -113,7 +113,8 @@ impl Job {
             ..PipelineRun::new(&config.pipeline.name, &fingerprint, &run)
         };
         let ledger = Arc::new(store.ledger(terms).await?);
-        store.remember_settings(remembered(config)?).await?;
+        let remembered = remembered(config)?;
+        ledger.remember_settings(&remembered.name, &remembered.value).await?;
         let source = opened.source.resumed(&ledger).await?;
         let sink = open_sink(config, (&ledger, &services), opened.stream).await?;
         let limits = engine_options(config);

@@ -50,5 +50,6 @@ pub use tidegate_sandbox::Program;
 pub use tidegate_store::RetrySelection;
 pub use tidegate_store::search::{Filter, Hit, Mode, Parts, snippet};
 pub use tidegate_store::{
-    JournalStats, ModelStats, OpenMode, PipelineStatus, Prune, Pruned, Quarantined, RunRow, Status, Store,
+    Dropped, Generation, GenerationRow, GenerationState, Guard, JournalStats, ModelStats, OpenMode,
+    PipelineStatus, Prune, Pruned, Quarantined, RunRow, Status, Store,
 };

@@ -13,7 +13,7 @@ use crate::error::Doing;
 pub(super) fn create_seen(conn: &Connection) -> Result<(), Fault> {
     conn.execute_batch(
         "CREATE TEMP TABLE seen(key TEXT PRIMARY KEY) WITHOUT ROWID;
-         CREATE TEMP TABLE gone(id INTEGER PRIMARY KEY, uri TEXT NOT NULL, generation INTEGER NOT NULL,
+         CREATE TEMP TABLE gone(id INTEGER PRIMARY KEY, uri TEXT NOT NULL, revision INTEGER NOT NULL,
                                 moved INTEGER NOT NULL);",
     )
     .doing("opening the ledger")

@@ -7,6 +7,7 @@ use super::document::{self, Placed};
 use super::rows::{Batch, ChunkRow, ItemRow, UnitRow};
 use super::{Terms, part, quarantine, staging};
 use crate::error::Doing;
+use crate::generation::Tables;
 use crate::planted::{planted, split};
 use crate::process::now_ms;
 use crate::store::announce_change;
@@ -53,7 +54,7 @@ fn write_unit(conn: &Connection, terms: &Terms, unit: &UnitRow) -> Result<(), Fa
             Outcome::Quarantined if item.failure.is_none() => quarantine::refresh(conn, terms, item)?,
             Outcome::Quarantined => quarantine::put(conn, terms, item)?,
             Outcome::Deleted => {
-                remove_source(conn, pipeline, &item.key, None)?;
+                remove_source(conn, (pipeline, terms.tables), &item.key, None)?;
                 quarantine::clear(conn, pipeline, &item.key)?;
                 quarantine::clear_parts(conn, pipeline, &item.key)?;
             }
@@ -126,13 +127,13 @@ fn store(conn: &Connection, terms: &Terms, unit: &UnitRow, at: usize) -> Result<
     let fields = own.fields(conn, terms)?.unwrap_or_else(|| (*item.fields).clone());
     let (doc, title) = put_source(conn, terms, item, fields)?;
     split(conn, "ledger-first")?;
-    let mut old = document::remove_chunks(conn, doc)?;
-    old.extend(part::remove(conn, doc)?);
+    let mut old = document::remove_chunks(conn, terms.tables, doc)?;
+    old.extend(part::remove(conn, terms.tables, doc)?);
     split(conn, "commit-split")?;
     killpoint::hit("store.commit.middle");
     own.put(conn, terms, (doc, title.as_deref()))?;
     part::store(conn, terms, (item, doc), (&staged, &of_parts))?;
-    document::drop_codes(conn, &old)?;
+    document::drop_codes(conn, terms.tables, &old)?;
     quarantine::clear(conn, terms.lease.pipeline, &item.key)?;
     quarantine::put_parts(conn, terms, item)
 }
@@ -168,7 +169,7 @@ impl Content<'_> {
         for id in self.staged {
             staging::each(conn, (terms.lease.pipeline, *id, self.key), |placed| {
                 count += 1;
-                document::add_chunk(conn, (doc, title), &placed)
+                document::add_chunk(conn, terms.tables, (doc, title), &placed)
             })?;
         }
         for chunk in &self.chunks {
@@ -181,7 +182,7 @@ impl Content<'_> {
                 vector: document::vector_row(conn, &terms.model, chunk)?.map(|(id, _)| id),
                 text: &chunk.text,
             };
-            document::add_chunk(conn, (doc, title), &placed)?;
+            document::add_chunk(conn, terms.tables, (doc, title), &placed)?;
         }
         conn.prepare_cached("UPDATE source SET chunks = ?2 WHERE id = ?1")
             .and_then(|mut update| update.execute(params![doc, count]))
@@ -215,11 +216,11 @@ fn put_source(
     let content = item.content.as_ref().map(AsRef::as_ref);
     let mut upsert = conn
         .prepare_cached(
-            "INSERT INTO source(pipeline, uri, generation, content_hash, version, fingerprint, chunks, title,
+            "INSERT INTO source(pipeline, uri, revision, content_hash, version, fingerprint, chunks, title,
                                 meta, run, ordinal, updated)
              VALUES (?1, ?2, 1, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT(pipeline, uri) DO UPDATE SET
-               generation = generation + 1, content_hash = ?3, version = ?4, fingerprint = ?5, title = ?6,
+               revision = revision + 1, content_hash = ?3, version = ?4, fingerprint = ?5, title = ?6,
                meta = ?7, run = ?8, ordinal = ?9, updated = ?10
              RETURNING id",
         )
@@ -270,27 +271,27 @@ fn refresh(conn: &Connection, terms: &Terms, item: &ItemRow) -> Result<(), Fault
     quarantine::clear(conn, terms.lease.pipeline, &item.key)
 }
 
-/// Removes a stored item and its chunks, if it is there (and, where given, still of this generation). Returns
+/// Removes a stored item and its chunks, if it is there (and, where given, still in this revision). Returns
 /// whether it was.
 pub(crate) fn remove_source(
     conn: &Connection,
-    pipeline: i64,
+    (pipeline, tables): (i64, Tables),
     key: &str,
-    generation: Option<i64>,
+    revision: Option<i64>,
 ) -> Result<bool, Fault> {
     let doc: Option<i64> = conn
         .prepare_cached(
             "SELECT id FROM source
-             WHERE pipeline = ?1 AND uri = ?2 AND (?3 IS NULL OR generation = ?3) AND parent IS NULL",
+             WHERE pipeline = ?1 AND uri = ?2 AND (?3 IS NULL OR revision = ?3) AND parent IS NULL",
         )
         .and_then(|mut select| {
-            select.query_row(params![pipeline, key, generation], |row| row.get(0)).optional()
+            select.query_row(params![pipeline, key, revision], |row| row.get(0)).optional()
         })
         .doing(DOING)?;
     let Some(doc) = doc else { return Ok(false) };
-    let mut vectors = document::remove_chunks(conn, doc)?;
-    vectors.extend(part::remove(conn, doc)?);
-    document::drop_codes(conn, &vectors)?;
+    let mut vectors = document::remove_chunks(conn, tables, doc)?;
+    vectors.extend(part::remove(conn, tables, doc)?);
+    document::drop_codes(conn, tables, &vectors)?;
     quarantine::clear_parts(conn, pipeline, key)?;
     split(conn, "sweep-split")?;
     conn.prepare_cached("DELETE FROM source WHERE id = ?1")

@@ -5,6 +5,7 @@ use tidegate_core::Fault;
 
 use super::rows::ChunkRow;
 use crate::error::Doing;
+use crate::generation::Tables;
 use crate::journal;
 use crate::planted::{planted, split};
 
@@ -38,14 +39,19 @@ pub(super) fn vector_row(
     journal::find(conn, &embedded.key)
 }
 
-/// Removes every chunk of `doc` and returns the vectors they pointed to.
-pub(super) fn remove_chunks(conn: &Connection, doc: i64) -> Result<Vec<i64>, Fault> {
-    let mut select = conn.prepare_cached("SELECT id, vector FROM chunk WHERE doc = ?1").doing(DOING)?;
+/// Removes every chunk of `doc` from its generation and returns the vectors they pointed to.
+pub(super) fn remove_chunks(conn: &Connection, tables: Tables, doc: i64) -> Result<Vec<i64>, Fault> {
+    if tables == Tables::NONE {
+        return Ok(Vec::new());
+    }
+    let (chunk, text) = (tables.chunk(), tables.text());
+    let mut select =
+        conn.prepare_cached(&format!("SELECT id, vector FROM {chunk} WHERE doc = ?1")).doing(DOING)?;
     let chunks: Vec<(i64, Option<i64>)> = select
         .query_map([doc], |row| Ok((row.get(0)?, row.get(1)?)))
         .and_then(Iterator::collect)
         .doing(DOING)?;
-    let mut unindex = conn.prepare_cached("DELETE FROM text_index WHERE rowid = ?1").doing(DOING)?;
+    let mut unindex = conn.prepare_cached(&format!("DELETE FROM {text} WHERE rowid = ?1")).doing(DOING)?;
     for (id, _) in chunks.iter().filter(|_| !planted("text-left")) {
         unindex.execute([id]).doing(DOING)?;
     }
@@ -53,7 +59,7 @@ pub(super) fn remove_chunks(conn: &Connection, doc: i64) -> Result<Vec<i64>, Fau
     if planted("chunks-left") {
         return Ok(Vec::new());
     }
-    conn.prepare_cached("DELETE FROM chunk WHERE doc = ?1")
+    conn.prepare_cached(&format!("DELETE FROM {chunk} WHERE doc = ?1"))
         .and_then(|mut delete| delete.execute([doc]))
         .doing(DOING)?;
     Ok(chunks.into_iter().filter_map(|(_, vector)| vector).collect())
@@ -62,13 +68,15 @@ pub(super) fn remove_chunks(conn: &Connection, doc: i64) -> Result<Vec<i64>, Fau
 /// Adds one chunk to `doc`, whose title is `title`, with its full text and its code.
 pub(super) fn add_chunk(
     conn: &Connection,
+    tables: Tables,
     (doc, title): (i64, Option<&str>),
     chunk: &Placed<'_>,
 ) -> Result<(), Fault> {
-    conn.prepare_cached(
-        "INSERT INTO chunk(doc, ordinal, heading, span_start, span_end, page, vector, text)
+    conn.prepare_cached(&format!(
+        "INSERT INTO {}(doc, ordinal, heading, span_start, span_end, page, vector, text)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )
+        tables.chunk()
+    ))
     .and_then(|mut insert| {
         insert.execute(params![
             doc,
@@ -84,11 +92,11 @@ pub(super) fn add_chunk(
     .doing(DOING)?;
     let id = conn.last_insert_rowid();
     let words = heading_words(title, chunk.heading);
-    conn.prepare_cached("INSERT INTO text_index(rowid, heading, text) VALUES (?1, ?2, ?3)")
+    conn.prepare_cached(&format!("INSERT INTO {}(rowid, heading, text) VALUES (?1, ?2, ?3)", tables.text()))
         .and_then(|mut insert| insert.execute(params![id, words, chunk.text]))
         .doing(DOING)?;
     match chunk.vector {
-        Some(vector) => add_code(conn, vector),
+        Some(vector) => add_code(conn, tables, vector),
         None => Ok(()),
     }
 }
@@ -101,9 +109,10 @@ fn heading_words(title: Option<&str>, heading: &str) -> String {
 }
 
 /// Makes the code of a vector unless there is one.
-fn add_code(conn: &Connection, vector: i64) -> Result<(), Fault> {
+fn add_code(conn: &Connection, tables: Tables, vector: i64) -> Result<(), Fault> {
+    let code = tables.code();
     let known = conn
-        .prepare_cached("SELECT 1 FROM code WHERE id = ?1")
+        .prepare_cached(&format!("SELECT 1 FROM {code} WHERE id = ?1"))
         .and_then(|mut select| select.exists([vector]))
         .doing(DOING)?;
     if known {
@@ -122,22 +131,24 @@ fn add_code(conn: &Connection, vector: i64) -> Result<(), Fault> {
         .doing(DOING)?;
     let Some((model, Some(signs))) = found else { return Ok(()) };
     let bits: Vec<u8> = signs.iter().flat_map(|word| word.to_le_bytes()).collect();
-    conn.prepare_cached("INSERT INTO code(id, model, bits) VALUES (?1, ?2, ?3)")
+    conn.prepare_cached(&format!("INSERT INTO {code}(id, model, bits) VALUES (?1, ?2, ?3)"))
         .and_then(|mut insert| insert.execute(params![vector, model, bits]))
         .map(drop)
         .doing(DOING)
 }
 
-/// Removes the codes of those `vectors` no chunk points to any more. The vectors themselves stay: they were paid
-/// for, and the text may come back.
-pub(super) fn drop_codes(conn: &Connection, vectors: &[i64]) -> Result<(), Fault> {
-    if planted("codes-left") {
+/// Removes the codes of those `vectors` no chunk of the generation points to any more. The vectors themselves stay:
+/// they were paid for, and the text may come back.
+pub(super) fn drop_codes(conn: &Connection, tables: Tables, vectors: &[i64]) -> Result<(), Fault> {
+    if vectors.is_empty() || planted("codes-left") {
         return Ok(());
     }
     let mut delete = conn
-        .prepare_cached(
-            "DELETE FROM code WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM chunk WHERE vector = ?1)",
-        )
+        .prepare_cached(&format!(
+            "DELETE FROM {} WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM {} WHERE vector = ?1)",
+            tables.code(),
+            tables.chunk()
+        ))
         .doing(DOING)?;
     let mut removed = 0;
     for vector in vectors {

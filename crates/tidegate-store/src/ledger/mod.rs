@@ -15,17 +15,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tidegate_core::{
-    Commit, Coverage, Fault, Ledger, Position, Record, SourceItem, Sweep, SweepPolicy, UnitId, Verdict,
-    Version,
+    Commit, Coverage, Fault, FaultKind, Ledger, Position, Record, SourceItem, Sweep, SweepPolicy, UnitId,
+    Verdict, Version,
 };
 
 use crate::error::Doing;
+use crate::generation::{self, Tables};
 use crate::lease::Lease;
 use crate::planted::planted;
 use crate::process::now_ms;
 use crate::reader::Reader;
 use crate::store::Store;
 use crate::writer::{Grant, Kind};
+
+pub(crate) use commit::remove_source;
 
 /// Which quarantined items are tried again although nothing about them changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,6 +77,8 @@ pub struct PipelineRun<'a> {
     /// carry a position then leave no row of their own unless they are put aside: the position accounts for them,
     /// so that a stream of millions of rows costs a handful of writes.
     pub outcomes_only: bool,
+    /// The generation it writes into; `None`: the one that is active when the run begins.
+    pub generation: Option<i64>,
 }
 
 impl<'a> PipelineRun<'a> {
@@ -89,6 +94,7 @@ impl<'a> PipelineRun<'a> {
             force: false,
             relist: false,
             outcomes_only: false,
+            generation: None,
         }
     }
 }
@@ -97,6 +103,8 @@ impl<'a> PipelineRun<'a> {
 #[derive(Debug)]
 struct Terms {
     lease: Lease,
+    /// Of the generation it writes into.
+    tables: Tables,
     fingerprint: String,
     run: String,
     model: String,
@@ -125,9 +133,15 @@ impl Store {
         let (name, id) = (run.pipeline.to_owned(), run.run.to_owned());
         let writer = self.writer()?;
         let grant = writer.granting();
-        let grant = writer.call(Kind::Other, move |conn| begin(conn, &name, &id).map(&grant)).await?;
+        let into = if run.outcomes_only { Some(Tables::NONE) } else { run.generation.map(Tables) };
+        let begun = move |conn: &Connection| {
+            let tables = into.map_or_else(|| generation::active(conn), Ok)?;
+            begin(conn, (&name, tables), &id).map(|lease| (grant(lease), tables))
+        };
+        let (grant, tables) = writer.call(Kind::Other, begun).await?;
         let terms = Terms {
             lease: grant.lease.clone(),
+            tables,
             fingerprint: run.fingerprint.to_owned(),
             run: run.run.to_owned(),
             model: run.model.to_owned(),
@@ -144,10 +158,14 @@ impl Store {
 }
 
 /// Takes the lease and clears what a crashed run of the pipeline left behind.
-fn begin(conn: &Connection, name: &str, run: &str) -> Result<Lease, Fault> {
+fn begin(conn: &Connection, (name, tables): (&str, Tables), run: &str) -> Result<Lease, Fault> {
     let doing = "opening the ledger";
-    let pipeline = pipeline_row(conn, name)?;
-    let lease = Lease::take(conn, pipeline, name)?;
+    if tables != Tables::NONE && !generation::all(conn)?.contains(&tables) {
+        return Err(Fault::new(FaultKind::Fenced, format!("generation {} is not there any more", tables.0))
+            .hint("`tidegate generations list` shows those that are"));
+    }
+    let pipeline = pipeline_row(conn, (name, tables))?;
+    let lease = Lease::take(conn, pipeline, &format!("pipeline {name}"))?;
     if !planted("staged-kept") && !planted("staged-taken") {
         conn.execute("DELETE FROM staging WHERE pipeline = ?1", [pipeline]).doing(doing)?;
     }
@@ -164,15 +182,34 @@ fn begin(conn: &Connection, name: &str, run: &str) -> Result<Lease, Fault> {
     Ok(lease)
 }
 
-/// The row of the pipeline called `name`, made if there is none.
-pub(crate) fn pipeline_row(conn: &Connection, name: &str) -> Result<i64, Fault> {
+/// The row in a generation of the pipeline called `name`, made if there is none.
+pub(crate) fn pipeline_row(conn: &Connection, (name, tables): (&str, Tables)) -> Result<i64, Fault> {
     let doing = "looking up the pipeline";
-    conn.execute("INSERT OR IGNORE INTO pipeline(name, created) VALUES (?1, ?2)", params![name, now_ms()])
-        .doing(doing)?;
-    conn.query_row("SELECT id FROM pipeline WHERE name = ?1", [name], |row| row.get(0)).doing(doing)
+    conn.execute(
+        "INSERT OR IGNORE INTO pipeline(name, created, generation) VALUES (?1, ?2, ?3)",
+        params![name, now_ms(), tables.0],
+    )
+    .doing(doing)?;
+    conn.query_row(
+        "SELECT id FROM pipeline WHERE name = ?1 AND generation = ?2",
+        params![name, tables.0],
+        |row| row.get(0),
+    )
+    .doing(doing)
 }
 
 impl PipelineLedger {
+    /// The number of the generation it writes into; zero where records go elsewhere.
+    #[must_use]
+    pub fn generation(&self) -> i64 {
+        self.terms.tables.0
+    }
+
+    /// The pipeline's row in that generation.
+    pub(crate) fn pipeline(&self) -> i64 {
+        self.terms.lease.pipeline
+    }
+
     /// The store it belongs to.
     #[must_use]
     pub fn store(&self) -> &Store {

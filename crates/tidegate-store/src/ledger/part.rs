@@ -9,6 +9,7 @@ use super::commit::{Content, title_of};
 use super::rows::{ChunkRow, ItemRow};
 use super::{Terms, document, staging};
 use crate::error::Doing;
+use crate::generation::Tables;
 use crate::process::now_ms;
 
 const DOING: &str = "storing documents of an archive";
@@ -53,7 +54,7 @@ fn put(
     let key = free_key(conn, terms.lease.pipeline, content.key)?;
     let mut insert = conn
         .prepare_cached(
-            "INSERT INTO source(pipeline, uri, generation, version, fingerprint, chunks, title, meta, run, ordinal,
+            "INSERT INTO source(pipeline, uri, revision, version, fingerprint, chunks, title, meta, run, ordinal,
                                 updated, parent)
              VALUES (?1, ?2, 1, '', ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
         )
@@ -78,14 +79,14 @@ fn put(
 }
 
 /// Removes every document within the item of row `doc` and returns the vectors their chunks pointed to.
-pub(super) fn remove(conn: &Connection, doc: i64) -> Result<Vec<i64>, Fault> {
+pub(super) fn remove(conn: &Connection, tables: Tables, doc: i64) -> Result<Vec<i64>, Fault> {
     let parts: Vec<i64> = conn
         .prepare_cached("SELECT id FROM source WHERE parent = ?1")
         .and_then(|mut select| select.query_map([doc], |row| row.get(0))?.collect())
         .doing(DOING)?;
     let mut vectors = Vec::new();
     for part in &parts {
-        vectors.extend(document::remove_chunks(conn, *part)?);
+        vectors.extend(document::remove_chunks(conn, tables, *part)?);
     }
     if !parts.is_empty() {
         conn.prepare_cached("DELETE FROM source WHERE parent = ?1")

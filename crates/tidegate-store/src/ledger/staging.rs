@@ -32,7 +32,7 @@ pub(super) fn put(conn: &Connection, terms: &Terms, unit: UnitId, chunks: &[Chun
                 vector: vector.map(|(id, _)| id),
                 text: &chunk.text,
             };
-            document::add_chunk(conn, (doc, None), &placed)?;
+            document::add_chunk(conn, terms.tables, (doc, None), &placed)?;
         }
         let fields = (chunk.ordinal == 0).then(|| serde_json::to_string(&*chunk.fields).unwrap_or_default());
         insert

@@ -65,7 +65,7 @@ fn ranges(prefixes: &[String]) -> Vec<Range> {
 struct Gone {
     id: i64,
     uri: String,
-    generation: i64,
+    revision: i64,
 }
 
 /// Compares what is stored with what was seen and removes the difference, within the guard of `policy`.
@@ -130,8 +130,8 @@ fn find(
     for range in covered {
         known += count(conn, pipeline, range)?;
         conn.execute(
-            "INSERT OR IGNORE INTO temp.gone(id, uri, generation, moved)
-             SELECT s.id, s.uri, s.generation, EXISTS(
+            "INSERT OR IGNORE INTO temp.gone(id, uri, revision, moved)
+             SELECT s.id, s.uri, s.revision, EXISTS(
                  SELECT 1 FROM source other JOIN temp.seen ON seen.key = other.uri
                  WHERE other.pipeline = :pipeline AND other.content_hash = s.content_hash AND other.id <> s.id)
              FROM source s
@@ -209,12 +209,12 @@ fn vanished_quarantine(
 fn next(conn: &Connection, after: i64, moved_only: bool) -> Result<Vec<Gone>, Fault> {
     let mut select = conn
         .prepare_cached(
-            "SELECT id, uri, generation FROM temp.gone WHERE id > ?1 AND (moved OR NOT ?2) ORDER BY id LIMIT ?3",
+            "SELECT id, uri, revision FROM temp.gone WHERE id > ?1 AND (moved OR NOT ?2) ORDER BY id LIMIT ?3",
         )
         .doing(DOING)?;
     select
         .query_map(rusqlite::params![after, moved_only, STEP], |row| {
-            Ok(Gone { id: row.get(0)?, uri: row.get(1)?, generation: row.get(2)? })
+            Ok(Gone { id: row.get(0)?, uri: row.get(1)?, revision: row.get(2)? })
         })
         .and_then(Iterator::collect)
         .doing(DOING)
@@ -226,8 +226,8 @@ async fn remove(ledger: &PipelineLedger, items: Vec<Gone>) -> Result<u64, Fault>
         terms.lease.check(conn)?;
         let mut removed = 0;
         for item in &items {
-            let pipeline = terms.lease.pipeline;
-            removed += u64::from(commit::remove_source(conn, pipeline, &item.uri, Some(item.generation))?);
+            let place = (terms.lease.pipeline, terms.tables);
+            removed += u64::from(commit::remove_source(conn, place, &item.uri, Some(item.revision))?);
         }
         announce_change(conn)?;
         Ok(removed)

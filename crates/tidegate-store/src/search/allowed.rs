@@ -9,6 +9,7 @@ use tidegate_core::Fault;
 use super::codes::Bitset;
 use super::filter::Clause;
 use crate::error::Doing;
+use crate::generation::Tables;
 
 /// The documents, chunks and vectors a filter lets through.
 pub(super) struct Allowed {
@@ -18,13 +19,19 @@ pub(super) struct Allowed {
 }
 
 impl Allowed {
-    /// Applies `filter` to every document.
-    pub(super) fn of(conn: &Connection, filter: &Clause) -> Result<Self, Fault> {
+    /// Applies `filter` to every document of a generation.
+    pub(super) fn of((conn, tables): (&Connection, Tables), filter: &Clause) -> Result<Self, Fault> {
         let doing = "applying the filter";
-        let sql = format!("SELECT source.id FROM source WHERE {}", filter.sql);
+        let sql = format!(
+            "SELECT source.id FROM source
+             WHERE pipeline IN (SELECT id FROM pipeline WHERE generation = {}) AND ({})",
+            tables.0, filter.sql
+        );
         let mut select = conn.prepare_cached(&sql).doing(doing)?;
         let mut passing = select.query(rusqlite::params_from_iter(&filter.values)).doing(doing)?;
-        let mut chunks = conn.prepare_cached("SELECT id, vector FROM chunk WHERE doc = ?1").doing(doing)?;
+        let mut chunks = conn
+            .prepare_cached(&format!("SELECT id, vector FROM {} WHERE doc = ?1", tables.chunk()))
+            .doing(doing)?;
         let (mut docs, mut vectors, mut ids) = (Bitset::new(), Bitset::new(), Bitset::new());
         while let Some(row) = passing.next().doing(doing)? {
             let doc: i64 = row.get(0).doing(doing)?;

@@ -7,6 +7,7 @@ use tidegate_core::Fault;
 
 use super::hamming;
 use crate::error::Doing;
+use crate::generation::Tables;
 
 /// Codes in one segment; segments are shared between versions of the whole.
 const SEGMENT: usize = 1 << 16;
@@ -17,10 +18,12 @@ const LONGER: usize = 8;
 /// Codes that may be gone from the file but not yet from memory, besides one in twenty.
 const STALE: i64 = 10_000;
 
-/// The codes of every model as of one state of the file. Codes whose vectors are gone since may linger: rescoring
+/// The codes of a generation as of one state of the file. Codes whose vectors are gone since may linger: rescoring
 /// finds no chunk for them and drops them.
 #[derive(Clone, Default)]
 pub(super) struct Codes {
+    /// The generation they are of.
+    tables: Option<Tables>,
     /// The file's counters when this was read.
     change: i64,
     removed: i64,
@@ -72,29 +75,34 @@ impl Bitset {
 
 impl Codes {
     /// This or a newer version: what the open transaction of `conn` sees, at least.
-    pub(super) fn refreshed(current: &Arc<Self>, conn: &Connection) -> Result<Arc<Self>, Fault> {
+    pub(super) fn refreshed(
+        current: &Arc<Self>,
+        conn: &Connection,
+        tables: Tables,
+    ) -> Result<Arc<Self>, Fault> {
         let change = counter(conn, "change")?;
-        if change <= current.change && current.change > 0 {
+        let same = current.tables == Some(tables);
+        if same && change <= current.change && current.change > 0 {
             return Ok(current.clone());
         }
         let removed = counter(conn, "removed")?;
         let stale = removed - current.removed;
-        let mut next = if stale > STALE + current.total as i64 / 20 {
-            Self { removed, ..Self::default() }
+        let mut next = if !same || stale > STALE + current.total as i64 / 20 {
+            Self { removed, tables: Some(tables), ..Self::default() }
         } else {
             (**current).clone()
         };
         next.change = change;
-        next.read_new(conn)?;
+        next.read_new(conn, tables)?;
         Ok(Arc::new(next))
     }
 
     /// Reads the codes written after the last one known.
-    fn read_new(&mut self, conn: &Connection) -> Result<(), Fault> {
+    fn read_new(&mut self, conn: &Connection, tables: Tables) -> Result<(), Fault> {
         let doing = "reading the codes of vectors";
-        let mut select = conn
-            .prepare_cached("SELECT seq, id, model, bits FROM code WHERE seq > ?1 ORDER BY seq")
-            .doing(doing)?;
+        let select =
+            format!("SELECT seq, id, model, bits FROM {} WHERE seq > ?1 ORDER BY seq", tables.code());
+        let mut select = conn.prepare_cached(&select).doing(doing)?;
         let mut rows = select.query([self.last_seq]).doing(doing)?;
         let mut at = usize::MAX;
         while let Some(row) = rows.next().doing(doing)? {

@@ -6,15 +6,21 @@ use tidegate_core::Fault;
 use super::Hit;
 use super::fuse::Scored;
 use crate::error::Doing;
+use crate::generation::Tables;
 
 /// Reads the chunks behind `scored`, in that order.
-pub(super) fn read(conn: &Connection, scored: Vec<Scored>, limit: usize) -> Result<Vec<Hit>, Fault> {
+pub(super) fn read(
+    (conn, tables): (&Connection, Tables),
+    scored: Vec<Scored>,
+    limit: usize,
+) -> Result<Vec<Hit>, Fault> {
     let doing = "reading the hits";
     let mut select = conn
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT s.uri, s.title, c.heading, c.page, c.span_start, c.span_end, c.text
-             FROM chunk c JOIN source s ON s.id = c.doc WHERE c.id = ?1",
-        )
+             FROM {} c JOIN source s ON s.id = c.doc WHERE c.id = ?1",
+            tables.chunk()
+        ))
         .doing(doing)?;
     let mut hits = Vec::with_capacity(limit.min(scored.len()));
     for Scored { chunk, score, parts } in scored {

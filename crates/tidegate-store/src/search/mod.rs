@@ -17,7 +17,7 @@ mod vector;
 use serde::Serialize;
 
 pub use filter::Filter;
-pub use searcher::Searcher;
+pub use searcher::{Answer, Searcher};
 pub use snippet::snippet;
 
 /// What decides the order of hits.
@@ -49,13 +49,25 @@ pub struct Query {
     pub filter: Option<Filter>,
     /// How many candidates of the 1-bit scan are rescored exactly; 0 chooses.
     pub rescore: usize,
+    /// The generation the vector is meant for. If another one has become active, [`Searcher::answer`] says so
+    /// instead of comparing what cannot be compared. `None`: whichever is active.
+    pub generation: Option<i64>,
 }
 
 impl Query {
     /// Ten hits for `text`, in the order `mode` decides; the other fields are set by assignment.
     #[must_use]
     pub fn new(text: impl Into<String>, mode: Mode) -> Self {
-        Self { text: Some(text.into()), vector: None, model: None, mode, limit: 10, filter: None, rescore: 0 }
+        Self {
+            text: Some(text.into()),
+            vector: None,
+            model: None,
+            mode,
+            limit: 10,
+            filter: None,
+            rescore: 0,
+            generation: None,
+        }
     }
 }
 

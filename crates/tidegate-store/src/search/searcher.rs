@@ -10,6 +10,7 @@ use super::codes::Codes;
 use super::fuse::{self, Scored};
 use super::vector::{Needle, Ranked};
 use super::{Hit, Mode, Parts, Query, hits, text, vector};
+use crate::generation::{self, Tables};
 use crate::store::Store;
 
 /// Most hits of one query.
@@ -36,12 +37,23 @@ impl Searcher {
         Self { store, codes: Mutex::default(), counts: Mutex::default() }
     }
 
-    /// Answers a query. Blocks the calling thread for the milliseconds it takes: asynchronous callers use the
+    /// Answers a query, whichever generation is active. Blocks the calling thread for the milliseconds it takes: asynchronous callers use the
     /// compute pool.
     ///
     /// # Errors
     /// [`FaultKind::Config`] for a query without what its mode needs; storage faults.
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>, Fault> {
+        match self.answer(&Query { generation: None, ..query.clone() })? {
+            Answer::Hits(hits) => Ok(hits),
+            Answer::Switched => Err(Fault::new(FaultKind::Internal, "a query of no generation met another")),
+        }
+    }
+
+    /// Answers a query wholly from the generation it names, or says that another one is active by now.
+    ///
+    /// # Errors
+    /// As [`Self::search`].
+    pub fn answer(&self, query: &Query) -> Result<Answer, Fault> {
         let limit = query.limit.clamp(1, MOST);
         let terms = match (query.mode, &query.text) {
             (Mode::Vector, _) | (_, None) => Vec::new(),
@@ -62,27 +74,36 @@ impl Searcher {
         self.codes.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    fn run(&self, conn: &Connection, plan: &Plan<'_>) -> Result<Vec<Hit>, Fault> {
+    fn run(&self, conn: &Connection, plan: &Plan<'_>) -> Result<Answer, Fault> {
+        let tables = generation::active(conn)?;
+        if plan.query.generation.is_some_and(|meant| meant != tables.0) {
+            return Ok(Answer::Switched);
+        }
         let pool = POOL.max(4 * plan.limit);
         let allowed = match &plan.query.filter {
-            Some(filter) => Some(Allowed::of(conn, &filter.clause())?),
+            Some(filter) => Some(Allowed::of((conn, tables), &filter.clause())?),
             None => None,
         };
-        let words = self.words(conn, plan, allowed.as_ref())?;
+        let words = self.words((conn, tables), plan, allowed.as_ref())?;
         let scored = match &plan.needle {
             None => fuse::single(words, |bm25| Parts { vector: None, text: Some(bm25) }),
             Some(needle) => {
-                let codes = self.codes(conn)?;
+                let codes = self.codes(conn, tables)?;
                 let rescore = if plan.query.rescore == 0 { RESCORE.max(pool) } else { plan.query.rescore };
-                let near = vector::best(conn, &codes, needle, allowed.as_ref(), (rescore, pool))?;
-                fused(conn, plan, needle, (words, near))?
+                let near = vector::best((conn, tables), &codes, needle, allowed.as_ref(), (rescore, pool))?;
+                fused((conn, tables), plan, needle, (words, near))?
             }
         };
-        hits::read(conn, scored, plan.limit)
+        hits::read((conn, tables), scored, plan.limit).map(Answer::Hits)
     }
 
     /// What the text leg finds.
-    fn words(&self, conn: &Connection, plan: &Plan<'_>, allowed: Option<&Allowed>) -> Result<Ranked, Fault> {
+    fn words(
+        &self,
+        (conn, tables): (&Connection, Tables),
+        plan: &Plan<'_>,
+        allowed: Option<&Allowed>,
+    ) -> Result<Ranked, Fault> {
         let pool = match plan.query.mode {
             Mode::Text => plan.limit,
             Mode::Hybrid => POOL.max(4 * plan.limit),
@@ -91,20 +112,29 @@ impl Searcher {
         if let Some(allowed) = allowed {
             allowed.register(conn)?;
         }
-        let leg = text::Leg { conn, filtered: allowed.is_some(), pool, limit: plan.limit };
+        let leg = text::Leg { conn, tables, filtered: allowed.is_some(), pool, limit: plan.limit };
         leg.best(&plan.terms, &self.counts)
     }
 
     /// The codes as of the open transaction, or newer.
-    fn codes(&self, conn: &Connection) -> Result<Arc<Codes>, Fault> {
+    fn codes(&self, conn: &Connection, tables: Tables) -> Result<Arc<Codes>, Fault> {
         let current = self.codes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let fresh = Codes::refreshed(&current, conn)?;
+        let fresh = Codes::refreshed(&current, conn, tables)?;
         if !Arc::ptr_eq(&current, &fresh) {
             drop(current);
             *self.codes.lock().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
         }
         Ok(fresh)
     }
+}
+
+/// What became of a query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// What was found, best first.
+    Hits(Vec<Hit>),
+    /// Another generation than the query's is active.
+    Switched,
 }
 
 struct Plan<'a> {
@@ -115,7 +145,7 @@ struct Plan<'a> {
 }
 
 fn fused(
-    conn: &Connection,
+    place: (&Connection, Tables),
     plan: &Plan<'_>,
     needle: &Needle<'_>,
     (words, near): (Ranked, Ranked),
@@ -125,7 +155,7 @@ fn fused(
     }
     let mut cosines: rustc_hash::FxHashMap<i64, f64> = near.into_iter().collect();
     let unknown: Vec<i64> = words.iter().map(|word| word.0).filter(|id| !cosines.contains_key(id)).collect();
-    cosines.extend(vector::cosines(conn, needle, unknown.into_iter())?);
+    cosines.extend(vector::cosines(place, needle, unknown.into_iter())?);
     Ok(fuse::both(&words, &cosines))
 }
 

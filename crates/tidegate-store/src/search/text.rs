@@ -8,6 +8,7 @@ use tidegate_core::Fault;
 
 use super::vector::Ranked;
 use crate::error::Doing;
+use crate::generation::Tables;
 
 const DOING: &str = "searching the text";
 
@@ -51,7 +52,22 @@ const RANKED: u64 = 20_000;
 /// How many chunks each word was last found in, and how many chunks there were then. Counting is 20 times as fast as
 /// ranking but still not free.
 #[derive(Default)]
-pub(super) struct Counts(FxHashMap<String, (u64, u64)>);
+pub(super) struct Counts {
+    /// The generation they are of.
+    tables: Option<Tables>,
+    words: FxHashMap<String, (u64, u64)>,
+}
+
+impl Counts {
+    /// The counts of a generation; those of another one are forgotten.
+    fn of(&mut self, tables: Tables) -> &mut FxHashMap<String, (u64, u64)> {
+        if self.tables != Some(tables) {
+            self.words.clear();
+            self.tables = Some(tables);
+        }
+        &mut self.words
+    }
+}
 
 /// Words remembered; then the memory starts anew.
 const REMEMBERED: usize = 10_000;
@@ -59,6 +75,8 @@ const REMEMBERED: usize = 10_000;
 /// The text leg of one query.
 pub(super) struct Leg<'a> {
     pub(super) conn: &'a Connection,
+    /// Of the generation that is searched.
+    pub(super) tables: Tables,
     /// Whether `chunk_allowed` filters.
     pub(super) filtered: bool,
     /// Chunks wanted for fusion, and hits wanted at least.
@@ -105,7 +123,7 @@ impl Leg<'_> {
     fn plan(&self, terms: &[String], counts: &Mutex<Counts>) -> Result<Plan, Fault> {
         let total: u64 = self
             .conn
-            .prepare_cached("SELECT ifnull(max(id), 0) FROM chunk")
+            .prepare_cached(&format!("SELECT ifnull(max(id), 0) FROM {}", self.tables.chunk()))
             .and_then(|mut select| select.query_row([], |row| row.get(0)))
             .doing(DOING)?;
         if total <= RANKED {
@@ -134,25 +152,27 @@ impl Leg<'_> {
     /// In how many chunks `term` is, counted up to `most`.
     fn count(&self, term: &str, (total, most): (u64, u64), counts: &Mutex<Counts>) -> Result<u64, Fault> {
         let lock = || counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((count, then)) = lock().0.get(term)
+        if let Some((count, then)) = lock().of(self.tables).get(term)
             && total.abs_diff(*then) <= *then / 10
         {
             return Ok(*count);
         }
         let count: u64 = self
             .conn
-            .prepare_cached(
-                "SELECT count(*) FROM (SELECT 1 FROM text_index WHERE text_index MATCH ?1 LIMIT ?2)",
-            )
+            .prepare_cached(&format!(
+                "SELECT count(*) FROM (SELECT 1 FROM {text} WHERE {text} MATCH ?1 LIMIT ?2)",
+                text = self.tables.text()
+            ))
             .and_then(|mut select| {
                 select.query_row(params![expression(&[term.to_owned()]), most], |row| row.get(0))
             })
             .doing(DOING)?;
         let mut counts = lock();
-        if counts.0.len() >= REMEMBERED {
-            counts.0.clear();
+        let counts = counts.of(self.tables);
+        if counts.len() >= REMEMBERED {
+            counts.clear();
         }
-        counts.0.insert(term.to_owned(), (count, total));
+        counts.insert(term.to_owned(), (count, total));
         Ok(count)
     }
 
@@ -160,7 +180,8 @@ impl Leg<'_> {
     fn ranked(&self, expression: &str) -> Result<Ranked, Fault> {
         let filter = if self.filtered { " AND chunk_allowed(rowid)" } else { "" };
         let sql = format!(
-            "SELECT rowid, -rank FROM text_index WHERE text_index MATCH ?1{filter} ORDER BY rank LIMIT ?2"
+            "SELECT rowid, -rank FROM {text} WHERE {text} MATCH ?1{filter} ORDER BY rank LIMIT ?2",
+            text = self.tables.text()
         );
         self.rows(&sql, params![expression, self.pool])
     }
@@ -170,9 +191,10 @@ impl Leg<'_> {
         let filter = if self.filtered { " AND chunk_allowed(rowid)" } else { "" };
         let sql = format!(
             "SELECT id, score FROM (
-                 SELECT rowid AS id, -bm25(text_index) AS score FROM text_index
-                 WHERE text_index MATCH ?1{filter} LIMIT ?3)
-             ORDER BY score DESC, id LIMIT ?2"
+                 SELECT rowid AS id, -bm25({text}) AS score FROM {text}
+                 WHERE {text} MATCH ?1{filter} LIMIT ?3)
+             ORDER BY score DESC, id LIMIT ?2",
+            text = self.tables.text()
         );
         self.rows(&sql, params![expression, self.pool, RANKED])
     }
@@ -219,7 +241,7 @@ mod tests {
     }
 
     fn best(conn: &Connection, query: &str) -> Result<Ranked, Fault> {
-        let leg = Leg { conn, filtered: false, pool: 10, limit: 10 };
+        let leg = Leg { conn, tables: Tables(1), filtered: false, pool: 10, limit: 10 };
         leg.best(&terms(query), &Mutex::default())
     }
 
@@ -267,7 +289,7 @@ mod tests {
     #[test]
     fn common_words_are_left_out_of_choosing_but_still_count() {
         let conn = large();
-        let leg = Leg { conn: &conn, filtered: false, pool: 200, limit: 10 };
+        let leg = Leg { conn: &conn, tables: Tables(1), filtered: false, pool: 200, limit: 10 };
         let counts = Mutex::default();
         let plan = leg.plan(&terms("all half many few one none"), &counts).unwrap();
         assert_eq!(plan.choosing, ["one", "few", "many"]);
@@ -281,7 +303,7 @@ mod tests {
         assert_eq!(leg.best(&terms("all half"), &counts).unwrap().len(), 200);
         assert_eq!(leg.best(&terms("none all"), &counts).unwrap().len(), 200);
         // Counts are remembered.
-        assert_eq!(counts.lock().unwrap().0["few"].0, 60);
+        assert_eq!(counts.lock().unwrap().words["few"].0, 60);
     }
 
     #[test]
@@ -296,7 +318,7 @@ mod tests {
              COMMIT;",
         )
         .unwrap();
-        let leg = Leg { conn: &conn, filtered: false, pool: 200, limit: 10 };
+        let leg = Leg { conn: &conn, tables: Tables(1), filtered: false, pool: 200, limit: 10 };
         let counts = Mutex::default();
         let terms = terms("left right");
         let plan = leg.plan(&terms, &counts).unwrap();

@@ -7,6 +7,7 @@ use tidegate_core::{Fault, FaultKind};
 use super::allowed::Allowed;
 use super::codes::{Codes, Wanted};
 use crate::error::Doing;
+use crate::generation::Tables;
 use crate::journal;
 
 /// Chunks with their scores, best first.
@@ -65,7 +66,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// Chunks near `needle` with their cosines, best first: all chunks of the `rescore` nearest vectors, at most
 /// `count` of them. `docs` and `vectors` are what a filter allows.
 pub(super) fn best(
-    conn: &Connection,
+    (conn, tables): (&Connection, Tables),
     codes: &Codes,
     needle: &Needle<'_>,
     allowed: Option<&Allowed>,
@@ -78,8 +79,8 @@ pub(super) fn best(
         allowed: allowed.map(|allowed| &allowed.vectors),
     };
     let near = rescored(conn, needle, codes.nearest(&wanted, rescore))?;
-    let mut select =
-        conn.prepare_cached("SELECT id, doc FROM chunk WHERE vector = ?1 ORDER BY id").doing(DOING)?;
+    let select = format!("SELECT id, doc FROM {} WHERE vector = ?1 ORDER BY id", tables.chunk());
+    let mut select = conn.prepare_cached(&select).doing(DOING)?;
     let mut chunks = Vec::new();
     for (cosine, vector) in near {
         let mut rows = select.query([vector]).doing(DOING)?;
@@ -115,15 +116,16 @@ fn rescored(conn: &Connection, needle: &Needle<'_>, mut ids: Vec<i64>) -> Result
 
 /// The cosines of chunks the other leg found.
 pub(super) fn cosines(
-    conn: &Connection,
+    (conn, tables): (&Connection, Tables),
     needle: &Needle<'_>,
     chunks: impl Iterator<Item = i64>,
 ) -> Result<FxHashMap<i64, f64>, Fault> {
     let mut select = conn
-        .prepare_cached(
-            "SELECT j.vector, m.name FROM chunk c JOIN journal j ON j.id = c.vector JOIN model m ON m.id = j.model
+        .prepare_cached(&format!(
+            "SELECT j.vector, m.name FROM {} c JOIN journal j ON j.id = c.vector JOIN model m ON m.id = j.model
              WHERE c.id = ?1",
-        )
+            tables.chunk()
+        ))
         .doing(DOING)?;
     let mut cosines = FxHashMap::default();
     for id in chunks {

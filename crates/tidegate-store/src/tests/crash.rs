@@ -20,7 +20,7 @@ async fn a_commit_whose_result_is_unknown_is_looked_up() {
     sabotage.store(2, Ordering::SeqCst);
     ledger.commit(&commit(vec![stored("a", "v1", 0, &["moon"])])).await.unwrap();
     assert_eq!(world.found("moon"), ["a"]);
-    assert_eq!(world.count("SELECT generation FROM source"), 1);
+    assert_eq!(world.count("SELECT revision FROM source"), 1);
     ledger.commit(&commit(vec![stored("b", "v1", 1, &["moon"])])).await.unwrap();
     world.assert_sound();
 }

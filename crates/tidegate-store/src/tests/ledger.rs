@@ -60,7 +60,7 @@ async fn a_document_is_replaced_whole() {
     assert!(world.found("lunar").is_empty());
     assert_eq!(world.found("solar"), ["a"]);
     world.assert_sound();
-    assert_eq!(world.count("SELECT generation FROM source"), 2);
+    assert_eq!(world.count("SELECT revision FROM source"), 2);
     // The vector of the text that is gone was paid for and stays.
     assert_eq!(world.store.status().unwrap().journal, 3);
     ledger.commit(&commit(vec![stored("a", "v3", 0, &[])])).await.unwrap();
@@ -394,8 +394,9 @@ async fn the_settings_of_each_source_are_remembered_once() {
         name: name.to_owned(),
         value: value.to_owned(),
     };
+    let ledger = world.run("r1").await;
     for (name, value) in [("a", "1"), ("b", "2"), ("a", "3")] {
-        world.store.remember_settings(settings(name, value)).await.unwrap();
+        ledger.remember_settings(name, value).await.unwrap();
     }
     let mut found = world.store.settings().unwrap();
     found.sort_by(|x, y| x.name.cmp(&y.name));

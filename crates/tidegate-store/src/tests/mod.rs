@@ -1,8 +1,10 @@
 //! The promises of the store, held against real files.
 
 mod crash;
+mod generations;
 mod hostile;
 mod ledger;
+mod migrations;
 mod model;
 mod paid;
 mod parts;

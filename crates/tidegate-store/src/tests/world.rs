@@ -9,6 +9,7 @@ use tidegate_core::{
     item::Failure,
 };
 
+use crate::generation::Tables;
 use crate::{Hit, Mode, OpenMode, PipelineLedger, PipelineRun, Query, Searcher, Store};
 
 /// Nobody listens.
@@ -59,20 +60,28 @@ impl World {
         conn.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    /// Whether the three places a chunk is in agree.
+    /// Whether the three places a chunk is in agree, in every generation.
     pub(super) fn assert_sound(&self) {
         self.store.check().unwrap();
-        let same = "SELECT (SELECT count(*) FROM chunk) - (SELECT count(*) FROM text_index_docsize)";
-        assert_eq!(self.count(same), 0, "chunks and full text differ");
-        let orphans = "SELECT count(*) FROM text_index_docsize WHERE id NOT IN (SELECT id FROM chunk)";
-        assert_eq!(self.count(orphans), 0);
-        let codes = "SELECT (SELECT count(DISTINCT vector) FROM chunk) - (SELECT count(*) FROM code)";
-        assert_eq!(self.count(codes), 0, "vectors in use and codes differ");
-        assert_eq!(self.count("SELECT count(*) FROM chunk WHERE doc NOT IN (SELECT id FROM source)"), 0);
-        assert_eq!(
-            self.count("SELECT ifnull(sum(chunks), 0) FROM source"),
-            self.count("SELECT count(*) FROM chunk")
-        );
+        for generation in self.store.generations().unwrap() {
+            let tables = Tables(generation.row.id);
+            let (chunk, code, text) = (tables.chunk(), tables.code(), tables.text());
+            let count = |sql: String| self.count(&sql);
+            let chunks = count(format!("SELECT count(*) FROM {chunk}"));
+            assert_eq!(chunks, count(format!("SELECT count(*) FROM {text}_docsize")), "chunks and full text");
+            let orphans =
+                format!("SELECT count(*) FROM {text}_docsize WHERE id NOT IN (SELECT id FROM {chunk})");
+            assert_eq!(count(orphans), 0);
+            let codes = format!(
+                "SELECT (SELECT count(DISTINCT vector) FROM {chunk}) - (SELECT count(*) FROM {code})"
+            );
+            assert_eq!(count(codes), 0, "vectors in use and codes differ");
+            let mine =
+                format!("source WHERE pipeline IN (SELECT id FROM pipeline WHERE generation = {})", tables.0);
+            let strays = format!("SELECT count(*) FROM {chunk} WHERE doc NOT IN (SELECT id FROM {mine})");
+            assert_eq!(count(strays), 0);
+            assert_eq!(count(format!("SELECT ifnull(sum(chunks), 0) FROM {mine}")), chunks);
+        }
     }
 }
 
