@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate::config::ModelRef;
 use tidegate_observe::ColorMode;
 
+use crate::adapt_args::AdaptArgs;
 use crate::ask_args::AskArgs;
 use crate::bench_args::{Bench, CallsArgs};
 use crate::eval_args::EvalArgs;
@@ -90,6 +91,9 @@ pub enum Command {
     /// Measure how well searches find what people judged relevant
     #[command(after_help = help::EVAL)]
     Eval(EvalArgs),
+    /// Fit the built-in embedder to the documents of a store, with a model as its teacher
+    #[command(after_help = help::ADAPT)]
+    Adapt(AdaptArgs),
     /// Run the pipeline that a file describes
     #[command(after_help = help::RUN)]
     Run(RunArgs),

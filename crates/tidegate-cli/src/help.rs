@@ -65,6 +65,19 @@ of a file, by its id. TREC's and BEIR's files can be given as they are. Document
 count as not relevant. Behind each figure stands where it would lie, 95 times of 100, had other
 questions of the same kind been asked.";
 
+/// `tidegate adapt --help`.
+pub const ADAPT: &str = "\
+Examples:
+  tidegate model pull minilm && tidegate adapt
+  tidegate adapt --store notes.db --sample 8000 --json
+  tidegate adapt --export ./notes.table
+  tidegate index other --store other.db --embed ./notes.table
+
+Some thousand pieces of the stored documents are embedded by the teacher, once; the table of token
+vectors inside the program is fitted to what it says, and kept in the store. Other pieces, which it was
+not fitted to, tell how near it came; a table that came no nearer is not kept, and the exit code is 1.
+The same documents, teacher and seed give the same table.";
+
 /// `tidegate run --help`.
 pub const RUN: &str = "\
 Examples:

@@ -9,6 +9,7 @@
     reason = "nothing in a binary is reachable from outside; `pub` means: for the other modules"
 )]
 
+mod adapt_args;
 mod args;
 mod ask_args;
 mod bench_args;
@@ -67,6 +68,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
         Command::Search(args) => commands::search::run(args, global, terminal),
         Command::Ask(args) => commands::ask::run(args, global, terminal),
         Command::Eval(args) => commands::eval::run(args, global, terminal),
+        Command::Adapt(args) => commands::adapt::run(args, global, terminal),
         Command::Run(args) => commands::run::run(args, global, terminal),
         Command::ParserChild => Ok(Exit::Usage), // ran before anything was set up
         Command::Status => commands::status::run(global, terminal),

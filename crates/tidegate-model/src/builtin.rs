@@ -7,11 +7,15 @@ use std::sync::LazyLock;
 
 use tidegate_core::{Embedder, Fault, Task, Tokenizer};
 
+use crate::fit::Rows;
 use crate::pool::{Table, normalise};
 use crate::wordpiece::WordPiece;
 
 /// Length of the vectors.
-const DIMENSIONS: usize = 256;
+pub(crate) const DIMENSIONS: usize = 256;
+/// What decides the tokens of a text.
+pub(crate) const VOCABULARY: &str = include_str!("../assets/vocab.txt");
+pub(crate) const NORMALISER: &str = include_str!("../assets/normalise.txt");
 
 static ROWS: &[u8] = include_bytes!("../assets/static-256.i8");
 static SCALES: &[u8] = include_bytes!("../assets/static-256.scale.f16");
@@ -37,6 +41,12 @@ impl Builtin {
         let mut vector = TABLE.sum(ids);
         normalise(&mut vector);
         vector.to_vec()
+    }
+
+    /// The floats that the table stands for, to fit them further.
+    #[must_use]
+    pub fn rows() -> Rows {
+        Rows::unpack(DIMENSIONS, ROWS, TABLE.scales)
     }
 }
 
@@ -90,15 +100,14 @@ mod tests {
 
     #[test]
     fn the_identity_is_that_of_the_table() {
-        let vocab = include_bytes!("../assets/vocab.txt");
-        let normaliser = include_bytes!("../assets/normalise.txt");
-        let hash = ContentHash::of_parts(&[ROWS, SCALES, vocab, normaliser]).to_hex();
+        let parts = [ROWS, SCALES, VOCABULARY.as_bytes(), NORMALISER.as_bytes()];
+        let hash = ContentHash::of_parts(&parts).to_hex();
         assert_eq!(Builtin::IDENTITY, format!("builtin/static-256@{}", &hash[..12]));
     }
 
     #[test]
     fn there_is_a_row_and_a_scale_for_every_token() {
-        let tokens = include_str!("../assets/vocab.txt").lines().count();
+        let tokens = VOCABULARY.lines().count();
         assert_eq!((TABLE.rows.len(), TABLE.scales.len()), (tokens, tokens));
         assert_eq!((ROWS.len(), SCALES.len()), (tokens * DIMENSIONS, tokens * 2));
     }

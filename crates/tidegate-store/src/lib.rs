@@ -17,6 +17,7 @@ mod journal;
 mod lease;
 mod ledger;
 mod open;
+mod passages;
 mod planted;
 mod process;
 mod prune;
@@ -28,6 +29,7 @@ pub mod search;
 mod settings;
 mod sink;
 mod store;
+mod tables;
 mod writer;
 
 pub use admin::{ClassCount, LeaseStatus, PipelineStatus, Quarantined, RunRow, Status};
@@ -37,6 +39,7 @@ pub use generation::{
 };
 pub use ledger::{PipelineLedger, PipelineRun, RetrySelection};
 pub use open::{Durability, OpenMode, OpenOptions};
+pub use passages::Passage;
 pub use prune::{JournalStats, ModelStats, Prune, Pruned};
 pub use search::{Filter, Hit, Mode, Parts, Query, Searcher, snippet};
 pub use settings::Settings;

@@ -188,4 +188,6 @@ INSERT INTO pipeline_5(id, name, created, generation)
   FROM pipeline p;
 DROP TABLE pipeline;
 ALTER TABLE pipeline_5 RENAME TO pipeline;
+-- Tables of token vectors that were fitted to this store, or given to it, under the names of their vectors.
+CREATE TABLE token_table(name TEXT PRIMARY KEY, created INTEGER NOT NULL, content BLOB NOT NULL);
 ";

@@ -1,15 +1,16 @@
 //! What makes the vectors of a pipeline: the table inside the program, a model whose files are here, or a model of a
 //! provider.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tidegate_core::{Embedder, Fault, FaultKind, Journal, Task, Tokenizer};
-use tidegate_model::Builtin;
+use tidegate_model::{Builtin, TokenTable};
 use tidegate_store::Store;
 
-use crate::config::{Config, Embed, Sink};
-use crate::models;
+use crate::config::{Config, Embed, ModelRef, Sink};
 use crate::services::{self, RemoteEmbedding, Services};
+use crate::{models, tables};
 
 /// What makes vectors.
 pub(crate) enum Embedding {
@@ -27,12 +28,36 @@ pub(crate) struct Local {
     pub(crate) longest: Option<usize>,
     /// Texts that are worth another core: few where each takes milliseconds.
     pub(crate) share: usize,
+    /// The table that it is, if it was fitted to somebody's texts: a store with its vectors keeps it.
+    pub(crate) table: Option<Arc<TokenTable>>,
 }
 
 impl Local {
     /// The table inside the program.
     pub(crate) fn builtin() -> Self {
-        Self { embedder: Arc::new(Builtin), longest: None, share: 16 }
+        Self { embedder: Arc::new(Builtin), longest: None, share: 16, table: None }
+    }
+
+    /// A table that was fitted to somebody's texts.
+    pub(crate) fn fitted(table: TokenTable) -> Self {
+        let table = Arc::new(table);
+        Self { embedder: table.clone(), table: Some(table), ..Self::builtin() }
+    }
+
+    /// The same for work on `store`: where `builtin` is asked for and the store's vectors are of a table that was fitted
+    /// to it, that table, which took the other's place. A fitted table is kept in the store from now on.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`] for a table that is not there any more or damaged; storage faults.
+    pub(crate) async fn in_store(self, config: &Config, store: &Store) -> Result<Self, Fault> {
+        let builtin = config.embed().is_some_and(|embed| embed.model == ModelRef::Builtin);
+        if builtin && let Some(name) = tables::in_use(store)? {
+            return Ok(Self::fitted(tables::kept(store, &name)?));
+        }
+        if let Some(table) = &self.table {
+            tables::keep(store, table).await?;
+        }
+        Ok(self)
     }
 
     /// What makes the vectors of `config`, if that works on this machine; the table inside the program also where none
@@ -52,9 +77,19 @@ impl Local {
         if embed.model.provider().is_some() {
             return Ok(None);
         }
+        if let ModelRef::Folder(path) = &embed.model
+            && tables::is_table(path)
+        {
+            let plain = Embed { batch: embed.batch, concurrency: embed.concurrency, ..Embed::default() };
+            if *embed != (Embed { model: embed.model.clone(), ..plain }) {
+                let why = format!("{path} is a table, which has neither a precision nor words before texts");
+                return Err(Fault::new(FaultKind::Config, why).hint("leave them out"));
+            }
+            return Ok(Some(Self::fitted(tables::read(Path::new(path))?)));
+        }
         let Some(bert) = models::open(embed)? else { return Ok(Some(Self::builtin())) };
         let longest = Some(bert.max_tokens());
-        Ok(Some(Self { embedder: Arc::new(bert), longest, share: 2 }))
+        Ok(Some(Self { embedder: Arc::new(bert), longest, share: 2, table: None }))
     }
 }
 

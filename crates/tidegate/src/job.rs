@@ -99,7 +99,7 @@ impl Job {
         let local = Local::of(config)?;
         let store = open_store(config)?;
         let embedding = match local {
-            Some(local) => Embedding::Local(local),
+            Some(local) => Embedding::Local(local.in_store(config, &store).await?),
             None => open_remote(config, (&services, &store)).await?,
         };
         unmixed(config, &embedding, &store)?;

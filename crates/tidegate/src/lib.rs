@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod adapt;
 mod address;
 mod ask;
 pub mod bench;
@@ -34,6 +35,7 @@ mod readers;
 pub mod services;
 mod source;
 pub mod stages;
+mod tables;
 mod unswept;
 
 pub use ask::{Asked, Asker};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_call::{CallCx, Priority};
 use tidegate_core::{Embedder, Fault, FaultKind, Journal, Task, TraceId};
-use tidegate_model::{Builtin, Text};
+use tidegate_model::{Builtin, Text, TokenTable};
 use tidegate_store::Store;
 use tokio::sync::OnceCell;
 
@@ -13,6 +13,7 @@ use crate::embedding::Local;
 use crate::job::remembered_configs;
 use crate::lazy::Lazy;
 use crate::services::{self, RemoteEmbedding, Services};
+use crate::tables;
 
 /// What embeds the questions to a store.
 pub(crate) struct Questions {
@@ -26,10 +27,18 @@ enum By {
     Builtin,
     /// A table that was inside another version of the program.
     OtherTable,
+    /// A table that was fitted to the store's texts, and is kept in it.
+    Fitted(Fitted),
     /// A model whose files are on this machine.
     Here(Here),
     /// A model of a provider.
     Remote(Box<Remote>),
+}
+
+/// A table in a store; read when the first question needs it, so that a search for words needs none.
+struct Fitted {
+    store: Store,
+    table: Mutex<Option<Arc<TokenTable>>>,
 }
 
 /// A model of files; read when the first question needs it, so that a search for words needs none.
@@ -60,6 +69,10 @@ impl Questions {
         if identity.starts_with(Builtin::FAMILY) {
             return Ok(Self { identity, by: By::OtherTable });
         }
+        if identity.starts_with(TokenTable::FAMILY) {
+            let by = By::Fitted(Fitted { store: store.clone(), table: Mutex::default() });
+            return Ok(Self { identity, by });
+        }
         let mut configs = vec![config.clone()];
         for mut remembered in remembered_configs(store)? {
             // Where a provider is now is said by whoever searches now.
@@ -86,6 +99,7 @@ impl Questions {
         let mut vectors = match &self.by {
             By::Builtin => Builtin.embed(&[question], Task::Query)?,
             By::OtherTable => return Err(other_table(&self.identity)),
+            By::Fitted(fitted) => fitted.reach(&self.identity)?.embed(&[question], Task::Query)?,
             By::Here(here) => here.reach(&self.identity)?.embed(&[question], Task::Query)?,
             By::Remote(_) => {
                 let message =
@@ -111,6 +125,19 @@ impl Questions {
             Some(vector) => Ok(vector?.to_vec()),
             None => Err(Fault::new(FaultKind::Internal, "a question without an answer")),
         }
+    }
+}
+
+impl Fitted {
+    /// The table of this name, read the first time it is wanted.
+    fn reach(&self, identity: &str) -> Result<Arc<TokenTable>, Fault> {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = &*table {
+            return Ok(table.clone());
+        }
+        let kept =
+            tables::kept(&self.store, identity).map_err(|fault| fault.during("embedding the question"))?;
+        Ok(table.insert(Arc::new(kept)).clone())
     }
 }
 

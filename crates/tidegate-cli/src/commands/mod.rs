@@ -1,5 +1,6 @@
 //! One file a command: a function that takes the parsed arguments and says how it ended.
 
+pub mod adapt;
 pub mod ask;
 pub mod bench;
 pub mod completions;

@@ -11,7 +11,7 @@ fn tiny(name: &str) -> PathBuf {
 }
 
 /// Puts a tiny model into the world, under a name.
-fn place(world: &World, model: &str, name: &str) {
+pub(crate) fn place(world: &World, model: &str, name: &str) {
     for file in [
         "config.json",
         "model.safetensors",

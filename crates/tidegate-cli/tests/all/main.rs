@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "this is a test throughout: what cannot be done fails it")]
 
+mod adapting;
 mod any_service;
 mod aside;
 mod asking;

@@ -35,6 +35,7 @@ fn help_says_what_it_said() {
         "index",
         "search",
         "ask",
+        "adapt",
         "run",
         "init",
         "status",

@@ -8,6 +8,7 @@
 //!
 //! All sums have a fixed order, so the same lessons give the same table, bit by bit, on every machine.
 
+mod agreement;
 mod descent;
 mod lessons;
 mod loss;
@@ -19,6 +20,7 @@ mod tests;
 
 use std::ops::ControlFlow;
 
+pub use agreement::Agreement;
 pub use lessons::Lessons;
 pub use projection::Projection;
 pub use rows::{Packed, Rows};

@@ -10,4 +10,5 @@ mod paid;
 mod parts;
 mod search;
 mod sweep;
+mod tables;
 mod world;

@@ -240,3 +240,26 @@ proptest! {
         prop_assert_eq!(Rows::unpack(width, &back.pack().rows, &back.pack().scales).len(), rows.len());
     }
 }
+
+#[test]
+fn agreement_rises_as_a_table_learns_and_is_whole_with_the_teacher_itself() {
+    let mut noise = Noise::new(7);
+    let lessons = taught(&mut noise, 60, 8, 300);
+    let projection = Projection::principal(&lessons, 8);
+    let mut rows = Rows::begin(&noise.vector(60 * 8), &lessons, &projection);
+    let before = Agreement::measure(&rows, &lessons, &projection);
+    let plan = Plan { passes: 30, batch: 32, rate: 5e-3, ..Plan::NEW };
+    fit(&mut rows, &lessons, &projection, &plan, &mut |_| ControlFlow::Continue(()));
+    let after = Agreement::measure(&rows, &lessons, &projection);
+    assert!(after.is_better_than(&before) && !before.is_better_than(&after), "{before:?} {after:?}");
+    assert!(!after.is_better_than(&after));
+    assert!((after.cosine - quality(&rows, &lessons, &projection)).abs() < 1e-5);
+    // A table whose texts are the rows themselves, and a teacher that says the same.
+    let same = Rows::new(4, noise.vector(30 * 4));
+    let mut own = Lessons::new(4);
+    (0..30).for_each(|id| assert!(own.push(&[id], &same.sum(&[id]))));
+    let found = Agreement::measure(&same, &own, &Projection::towards(&same, &own));
+    assert!(found.cosine > 0.9999 && found.neighbours > 0.9999, "{found:?}");
+    let none = Agreement::measure(&same, &Lessons::new(4), &Projection::towards(&same, &own));
+    assert_eq!(none, Agreement { cosine: 0.0, neighbours: 0.0 });
+}
