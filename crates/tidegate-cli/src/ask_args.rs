@@ -3,7 +3,7 @@
 use clap::Args;
 use tidegate::config::{ModelRef, Overrides};
 
-use crate::search_args::Mode;
+use crate::search_args::{Mode, RescoreArgs};
 
 /// `tidegate ask`.
 #[derive(Debug, Args)]
@@ -23,6 +23,9 @@ pub struct AskArgs {
     /// How to look for them: by words and meaning, by meaning alone, or by words alone (BM25)
     #[arg(long, value_name = "MODE", value_enum, default_value_t = Mode::Hybrid)]
     pub mode: Mode,
+    /// Which better model looks at them once more.
+    #[command(flatten)]
+    pub rescore: RescoreArgs,
     /// Only documents for which this holds, such as 'lang = "en" and date >= "2024"'
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,
@@ -38,8 +41,7 @@ impl AskArgs {
             ask: self.model.clone(),
             base_url: self.base_url.clone(),
             passages: self.passages,
-            store,
-            ..Overrides::default()
+            ..self.rescore.overrides(store)
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::search_args::Mode;
+use crate::search_args::{Mode, RescoreArgs};
 
 /// `tidegate eval`.
 #[derive(Debug, Args)]
@@ -18,6 +18,9 @@ pub struct EvalArgs {
     /// How to look, as for `search`; may be given several times [default: all ways]
     #[arg(long, value_name = "MODE", value_enum)]
     pub mode: Vec<Mode>,
+    /// Which better model looks at the first hits once more; each way is measured with and without.
+    #[command(flatten)]
+    pub rescore: RescoreArgs,
     /// Only documents for which this holds, such as 'lang = "en" and date >= "2024"'
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,

@@ -40,7 +40,12 @@ Examples:
   tidegate search --mode text '\"spring tide\"'
   tidegate search sluice --path 'docs/**' -n 3 --full
   tidegate search tides --json | jq -r '.hits[].source'
-  tidegate search --queries questions.jsonl > answers.jsonl";
+  tidegate search --queries questions.jsonl > answers.jsonl
+  tidegate search --rescore minilm why do tides turn
+
+With --rescore, a better model embeds the first hits, and what it thinks of them counts as much as
+what found them. A chunk is embedded once, and its vector then kept in the store. [search] in a
+pipeline.toml sets this, and what words and meaning count, for every search with it.";
 
 /// `tidegate ask --help`.
 pub const ASK: &str = "\
@@ -58,6 +63,7 @@ pub const EVAL: &str = "\
 Examples:
   tidegate eval questions.jsonl judged.tsv
   tidegate eval questions.jsonl judged.tsv --mode hybrid --mode text --json
+  tidegate eval questions.jsonl judged.tsv --rescore minilm
 
 A judgement is a line with a question's id, a document and a grade (0 is not relevant), between tabs
 or blanks: `7  docs/tides.md  2`. A document is named in full, by the end of its path, or, as a row

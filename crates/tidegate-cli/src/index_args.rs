@@ -158,6 +158,8 @@ impl IndexArgs {
             memory: self.memory,
             max_hold: self.max_hold,
             allow_delete: self.allow_delete.then_some(true),
+            rescore: None,
+            rescore_top: None,
             ask: None,
             passages: None,
         })

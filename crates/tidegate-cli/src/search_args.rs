@@ -1,8 +1,9 @@
-//! The options of `tidegate search`.
+//! The options of `tidegate search`, and those of rescoring, which `ask` and `eval` take too.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use tidegate::config::{ModelRef, Overrides};
 
 /// `tidegate search`.
 #[derive(Debug, Args)]
@@ -25,6 +26,9 @@ pub struct SearchArgs {
     /// Answer many queries: lines of {"id", "text"} in FILE (- is standard input), one line of JSON each out
     #[arg(long, value_name = "FILE")]
     pub queries: Option<PathBuf>,
+    /// Which better model looks at the first hits once more.
+    #[command(flatten)]
+    pub rescore: RescoreArgs,
     /// Show whole chunks instead of snippets
     #[arg(long)]
     pub full: bool,
@@ -37,4 +41,27 @@ pub enum Mode {
     Hybrid,
     Vector,
     Text,
+}
+
+/// Which better model looks at the first hits once more.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RescoreArgs {
+    /// Let a better model look at the first hits once more: minilm, ./FOLDER or PROVIDER:MODEL
+    #[arg(long, value_name = "MODEL")]
+    pub rescore: Option<ModelRef>,
+    /// How many hits it looks at [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub rescore_top: Option<u32>,
+}
+
+impl RescoreArgs {
+    /// What these options override.
+    pub fn overrides(&self, store: Option<String>) -> Overrides {
+        Overrides {
+            rescore: self.rescore.clone(),
+            rescore_top: self.rescore_top,
+            store,
+            ..Overrides::default()
+        }
+    }
 }

@@ -9,6 +9,8 @@ use crate::units::count;
 pub struct MeasuredView {
     /// The way.
     pub mode: &'static str,
+    /// Whether a better model looked at the first hits once more.
+    pub rescored: bool,
     /// nDCG@10, recall@10, recall@100 and the mean reciprocal rank: each the mean and the ends of its interval.
     pub figures: [(f64, f64, f64); 4],
 }
@@ -38,7 +40,8 @@ pub fn evaluation(view: &EvaluationView, columns: usize, paint: Paint) -> String
     ];
     let figure = |(mean, low, high): &(f64, f64, f64)| format!("{mean:.3} ({low:.3} to {high:.3})");
     let row = |measured: &MeasuredView| {
-        let mut row = vec![measured.mode.to_owned()];
+        let more = if measured.rescored { ", rescored" } else { "" };
+        let mut row = vec![format!("{}{more}", measured.mode)];
         row.extend(measured.figures.iter().map(figure));
         row
     };
@@ -68,13 +71,14 @@ mod tests {
             questions: 1_225,
             without_judgement: 3,
             relevant: 1_837,
-            modes: vec![MeasuredView { mode: "hybrid", figures }],
+            modes: [false, true].map(|rescored| MeasuredView { mode: "hybrid", rescored, figures }).to_vec(),
         };
         assert_eq!(
-            evaluation(&view, 100, Paint::default()),
+            evaluation(&view, 120, Paint::default()),
             "\
-MODE    nDCG@10                 RECALL@10               RECALL@100              MRR
-hybrid  0.528 (0.490 to 0.560)  0.400 (0.300 to 0.500)  0.771 (0.700 to 0.800)  1.000 (1.000 to 1.000)
+MODE              nDCG@10                 RECALL@10               RECALL@100              MRR
+hybrid            0.528 (0.490 to 0.560)  0.400 (0.300 to 0.500)  0.771 (0.700 to 0.800)  1.000 (1.000 to 1.000)
+hybrid, rescored  0.528 (0.490 to 0.560)  0.400 (0.300 to 0.500)  0.771 (0.700 to 0.800)  1.000 (1.000 to 1.000)
 
 1,225 questions, 1,837 documents judged relevant to them
 3 questions more do not count: nothing was judged relevant

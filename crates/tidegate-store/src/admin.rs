@@ -157,6 +157,19 @@ impl Store {
         self.read(|conn| generation::models(conn, generation::active(conn)?))
     }
 
+    /// Every model whose vectors were ever kept, also those that no chunk points to, with the number of dimensions of
+    /// each.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub fn lengths(&self) -> Result<Vec<(String, usize)>, Fault> {
+        self.read(|conn| {
+            conn.prepare("SELECT name, dims FROM model ORDER BY name")
+                .and_then(|mut select| select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+                .doing(DOING)
+        })
+    }
+
     /// The latest `limit` runs, newest first.
     ///
     /// # Errors

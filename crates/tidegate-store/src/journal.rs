@@ -1,12 +1,14 @@
 //! The journal: vectors under content-addressed keys, kept from the moment they were paid for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use tidegate_core::{ContentHash, Fault, FaultKind, Journal};
 
 use crate::error::Doing;
+use crate::open::{self, OpenMode, OpenOptions};
 use crate::planted::{planted, split};
 use crate::process::now_ms;
 use crate::store::Store;
@@ -49,6 +51,38 @@ impl Journal for Store {
                 Ok(())
             })
             .await
+    }
+}
+
+impl Store {
+    /// Keeps vectors as [`Journal::append`] does, also in a store that is open for reading, but only if that is
+    /// quickly done: where another process is writing, for `wait` at most. Blocks the calling thread for as long.
+    ///
+    /// It is for vectors that a search made on the way, which are worth keeping and not worth waiting for.
+    ///
+    /// # Errors
+    /// As [`Journal::append`]; a store that is busy, or cannot be written. Nothing is kept then.
+    pub fn append_aside(
+        &self,
+        model: &str,
+        entries: &[(ContentHash, Arc<[f32]>, u32)],
+        wait: Duration,
+    ) -> Result<(), Fault> {
+        let doing = "writing to the journal";
+        let Some((_, first, _)) = entries.first() else { return Ok(()) };
+        entries.iter().try_for_each(|(_, vector, _)| check(vector))?;
+        let mut conn = open::writing(self.path(), &OpenOptions::new(OpenMode::Write))?;
+        conn.busy_timeout(wait).doing(doing)?;
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).doing(doing)?;
+        let model = model_row(&tx, model, first.len())?;
+        for (key, vector, tokens) in entries {
+            add(&tx, &model, (key, vector, *tokens))?;
+        }
+        tx.commit().doing(doing)?;
+        // So that the store is one file again, unless somebody else is using it just now.
+        let _ = conn.busy_timeout(Duration::ZERO);
+        let _ = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        Ok(())
     }
 }
 

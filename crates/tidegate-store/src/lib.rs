@@ -41,7 +41,7 @@ pub use ledger::{PipelineLedger, PipelineRun, RetrySelection};
 pub use open::{Durability, OpenMode, OpenOptions};
 pub use passages::Passage;
 pub use prune::{JournalStats, ModelStats, Prune, Pruned};
-pub use search::{Filter, Hit, Mode, Parts, Query, Searcher, snippet};
+pub use search::{Filter, Hit, Mode, Parts, Query, Searcher, Weights, rescored, snippet};
 pub use settings::Settings;
 pub use sink::StoreSink;
 pub use store::Store;

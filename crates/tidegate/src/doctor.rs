@@ -44,7 +44,8 @@ pub async fn doctor(config: &Config, parser: Option<Program>) -> Vec<Checked> {
     let mut checked = vec![store(config)];
     let mut seen = Vec::new();
     for config in std::iter::once(config.clone()).chain(remembered(config)) {
-        if let Some(embed) = config.embed().filter(|embed| embed.model.is_of_files()) {
+        let rescore = config.rescore();
+        for embed in config.embed().into_iter().chain(&rescore).filter(|embed| embed.model.is_of_files()) {
             let subject = format!("embed {}", embed.model);
             if !seen.contains(&subject) {
                 seen.push(subject.clone());
@@ -60,7 +61,7 @@ pub async fn doctor(config: &Config, parser: Option<Program>) -> Vec<Checked> {
                 continue;
             }
         };
-        for (work, model) in models(&config) {
+        for (work, model) in models(&config, rescore.as_ref()) {
             let name = if matches!(work, Work::Embed(_)) { "embed" } else { "answer" };
             let subject = format!("{name} {model}");
             if seen.contains(&subject) {
@@ -92,8 +93,9 @@ fn remembered(config: &Config) -> Vec<Config> {
 }
 
 /// The models of providers that a configuration uses.
-fn models(config: &Config) -> Vec<(Work<'_>, ModelRef)> {
-    let embed = config.embed().map(|embed| (Work::Embed(embed), embed.model.clone()));
+fn models<'a>(config: &'a Config, rescore: Option<&'a Embed>) -> Vec<(Work<'a>, ModelRef)> {
+    let embeds = config.embed().into_iter().chain(rescore);
+    let embeds = embeds.map(|embed| (Work::Embed(embed), embed.model.clone()));
     let enriching = config.stages.iter().filter_map(|stage| match stage {
         Stage::Enrich(enrich) => Some(&enrich.model),
         _ => None,
@@ -102,7 +104,7 @@ fn models(config: &Config) -> Vec<(Work<'_>, ModelRef)> {
     answering.sort_by_key(|model| model.to_string());
     answering.dedup();
     let answering = answering.into_iter().map(|model| (Work::Answer, model.clone()));
-    embed.into_iter().chain(answering).filter(|(_, model)| model.provider().is_some()).collect()
+    embeds.chain(answering).filter(|(_, model)| model.provider().is_some()).collect()
 }
 
 /// Reads a model whose files are on this machine, and embeds a word with it.

@@ -30,12 +30,14 @@ pub(crate) struct Local {
     pub(crate) share: usize,
     /// The table that it is, if it was fitted to somebody's texts: a store with its vectors keeps it.
     pub(crate) table: Option<Arc<TokenTable>>,
+    /// Words that go before questions; which they are is no part of the embedder's identity.
+    pub(crate) query_prefix: String,
 }
 
 impl Local {
     /// The table inside the program.
     pub(crate) fn builtin() -> Self {
-        Self { embedder: Arc::new(Builtin), longest: None, share: 16, table: None }
+        Self { embedder: Arc::new(Builtin), longest: None, share: 16, table: None, query_prefix: String::new() }
     }
 
     /// A table that was fitted to somebody's texts.
@@ -89,7 +91,8 @@ impl Local {
         }
         let Some(bert) = models::open(embed)? else { return Ok(Some(Self::builtin())) };
         let longest = Some(bert.max_tokens());
-        Ok(Some(Self { embedder: Arc::new(bert), longest, share: 2, table: None }))
+        let query_prefix = bert.prefixes().query.clone();
+        Ok(Some(Self { embedder: Arc::new(bert), longest, share: 2, table: None, query_prefix }))
     }
 }
 

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use tidegate_core::{Fault, FaultKind};
-use tidegate_store::search::{Filter, Hit, Mode, Query, Searcher};
+use tidegate_store::search::{Filter, Hit, Mode, Query, Searcher, Weights};
 use tidegate_store::{OpenMode, Store};
 
 use crate::config::Config;
 use crate::questions::Questions;
+use crate::rescore::Rescorer;
 
 /// How to search.
 #[derive(Debug, Clone)]
@@ -18,11 +19,13 @@ pub struct SearchOptions {
     pub limit: usize,
     /// Which documents count.
     pub filter: Option<Filter>,
+    /// Whether a better model looks at the first hits once more, where the configuration names one.
+    pub rescore: bool,
 }
 
 impl Default for SearchOptions {
     fn default() -> Self {
-        Self { mode: Mode::Hybrid, limit: 10, filter: None }
+        Self { mode: Mode::Hybrid, limit: 10, filter: None, rescore: true }
     }
 }
 
@@ -49,6 +52,8 @@ pub struct Index {
     store: Store,
     searcher: Searcher,
     questions: Questions,
+    weights: Weights,
+    rescorer: Option<Rescorer>,
 }
 
 impl Index {
@@ -61,24 +66,31 @@ impl Index {
     }
 
     /// Opens the store at `url`. If its vectors are of a provider's model, the providers of `config` say how that is
-    /// reached to embed questions; else what the store was last indexed with does.
+    /// reached to embed questions; else what the store was last indexed with does. Its `[search]` decides the order of
+    /// what is found.
     ///
     /// # Errors
     /// As [`Self::open`].
     pub fn open_with(url: &str, config: &Config) -> Result<Self, Fault> {
         let store = Store::open(url, OpenMode::Read)?;
         let questions = Questions::new(&store, config)?;
-        Ok(Self { searcher: Searcher::new(store.clone()), store, questions })
+        let rescorer = Rescorer::of(&store, config);
+        let weights = config.search.weights();
+        Ok(Self { searcher: Searcher::new(store.clone()), store, questions, weights, rescorer })
     }
 
     /// Answers a query in plain words; words in double quotes are a phrase. Blocks the calling thread for the
     /// milliseconds it takes.
     ///
     /// # Errors
-    /// [`FaultKind::Config`] for an empty query, and for one by meaning where a provider's model must be asked, which
-    /// [`Self::find`] does; storage faults.
+    /// [`FaultKind::Config`] for an empty query, and for one by meaning where a provider's model must be asked, or hits
+    /// are to be rescored, which [`Self::find`] does; storage faults.
     pub fn search(&self, query: &str, options: &SearchOptions) -> Result<Found, Fault> {
         let started = Instant::now();
+        if self.rescores(options).is_some() {
+            return Err(Fault::new(FaultKind::Config, "hits are rescored where one may wait for it")
+                .hint("use `Index::find`, or set `rescore` to false in the options"));
+        }
         let vector = match options.mode {
             Mode::Text => None,
             _ => Some(self.questions.embed_here(query)?),
@@ -98,7 +110,25 @@ impl Index {
         let started = Instant::now();
         let asks = options.mode != Mode::Text && !query.trim().is_empty();
         let vector = if asks { Some(self.questions.embed(query).await?) } else { None };
-        self.answer(query, vector, (options, started))
+        let Some(rescorer) = self.rescores(options) else {
+            return self.answer(query, vector, (options, started));
+        };
+        let deeper = SearchOptions { limit: options.limit.max(rescorer.top()), ..options.clone() };
+        let mut found = self.answer(query, vector, (&deeper, started))?;
+        rescorer.order(query, (&mut found.hits, options.mode)).await?;
+        found.hits.truncate(options.limit.max(1));
+        Ok(Found { took: started.elapsed(), ..found })
+    }
+
+    /// What looks at the hits once more.
+    fn rescores(&self, options: &SearchOptions) -> Option<&Rescorer> {
+        self.rescorer.as_ref().filter(|_| options.rescore)
+    }
+
+    /// Whether hits are rescored unless the options say otherwise.
+    #[must_use]
+    pub fn has_rescorer(&self) -> bool {
+        self.rescorer.is_some()
     }
 
     fn answer(
@@ -113,6 +143,7 @@ impl Index {
         let mut asked = Query::new(query, options.mode);
         asked.limit = options.limit;
         asked.filter = options.filter.clone();
+        asked.weights = self.weights;
         if vector.is_some() {
             asked.model = Some(self.questions.identity().to_owned());
         }

@@ -32,6 +32,8 @@ mod parser;
 mod pipeline;
 mod questions;
 mod readers;
+mod recent;
+mod rescore;
 pub mod services;
 mod source;
 pub mod stages;
@@ -50,7 +52,7 @@ pub use tidegate_engine::{Monitor, StopHandle};
 pub use tidegate_expr::Template;
 pub use tidegate_sandbox::Program;
 pub use tidegate_store::RetrySelection;
-pub use tidegate_store::search::{Filter, Hit, Mode, Parts, snippet};
+pub use tidegate_store::search::{Filter, Hit, Mode, Parts, Weights, snippet};
 pub use tidegate_store::{
     Dropped, Generation, GenerationRow, GenerationState, Guard, JournalStats, ModelStats, OpenMode,
     PipelineStatus, Prune, Pruned, Quarantined, RunRow, Status, Store,

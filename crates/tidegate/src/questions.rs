@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_call::{CallCx, Priority};
-use tidegate_core::{Embedder, Fault, FaultKind, Journal, Task, TraceId};
+use tidegate_core::{ContentHash, Embedder, Fault, FaultKind, Journal, Task, TraceId};
 use tidegate_model::{Builtin, Text, TokenTable};
 use tidegate_store::Store;
 use tokio::sync::OnceCell;
@@ -12,6 +12,7 @@ use crate::config::{Config, ModelRef};
 use crate::embedding::Local;
 use crate::job::remembered_configs;
 use crate::lazy::Lazy;
+use crate::recent::Recent;
 use crate::services::{self, RemoteEmbedding, Services};
 use crate::tables;
 
@@ -19,6 +20,7 @@ use crate::tables;
 pub(crate) struct Questions {
     identity: String,
     by: By,
+    recent: Recent,
 }
 
 /// What embeds.
@@ -59,7 +61,8 @@ struct Remote {
 impl Questions {
     /// What made the vectors of `store`. `config` comes before what the store remembers.
     pub(crate) fn new(store: &Store, config: &Config) -> Result<Self, Fault> {
-        let builtin = || Self { identity: Builtin::IDENTITY.to_owned(), by: By::Builtin };
+        let by = |identity, by| Self { identity, by, recent: Recent::default() };
+        let builtin = || by(Builtin::IDENTITY.to_owned(), By::Builtin);
         let models = store.models()?;
         // A store has vectors of one model; see `embedding::unmixed`.
         let Some((identity, _)) = models.into_iter().next() else { return Ok(builtin()) };
@@ -67,11 +70,11 @@ impl Questions {
             return Ok(builtin());
         }
         if identity.starts_with(Builtin::FAMILY) {
-            return Ok(Self { identity, by: By::OtherTable });
+            return Ok(by(identity, By::OtherTable));
         }
         if identity.starts_with(TokenTable::FAMILY) {
-            let by = By::Fitted(Fitted { store: store.clone(), table: Mutex::default() });
-            return Ok(Self { identity, by });
+            let fitted = Fitted { store: store.clone(), table: Mutex::default() };
+            return Ok(by(identity, By::Fitted(fitted)));
         }
         let mut configs = vec![config.clone()];
         for mut remembered in remembered_configs(store)? {
@@ -81,12 +84,12 @@ impl Questions {
             remembered.limits.prices.clone_from(&config.limits.prices);
             configs.push(remembered);
         }
-        let by = if tidegate_bert::is_identity(&identity) {
+        let embedder = if tidegate_bert::is_identity(&identity) {
             By::Here(Here { configs, model: Mutex::default() })
         } else {
             By::Remote(Box::new(Remote { store: store.clone(), configs, model: OnceCell::new() }))
         };
-        Ok(Self { identity, by })
+        Ok(by(identity, embedder))
     }
 
     /// The name of the vectors.
@@ -94,8 +97,18 @@ impl Questions {
         &self.identity
     }
 
-    /// The vector of a question, where it can be made on this machine.
+    /// The vector of a question, where it can be made on this machine, or was made a short while ago.
     pub(crate) fn embed_here(&self, question: &str) -> Result<Vec<f32>, Fault> {
+        let key = ContentHash::of(question.as_bytes());
+        if let Some(vector) = self.recent.get(&key) {
+            return Ok(vector.to_vec());
+        }
+        let vector = self.made_here(question)?;
+        self.recent.put(key, vector.as_slice().into());
+        Ok(vector)
+    }
+
+    fn made_here(&self, question: &str) -> Result<Vec<f32>, Fault> {
         let mut vectors = match &self.by {
             By::Builtin => Builtin.embed(&[question], Task::Query)?,
             By::OtherTable => return Err(other_table(&self.identity)),
@@ -115,6 +128,16 @@ impl Questions {
     /// The vector of a question.
     pub(crate) async fn embed(&self, question: &str) -> Result<Vec<f32>, Fault> {
         let By::Remote(remote) = &self.by else { return self.embed_here(question) };
+        let key = ContentHash::of(question.as_bytes());
+        if let Some(vector) = self.recent.get(&key) {
+            return Ok(vector.to_vec());
+        }
+        let vector = self.asked(remote, question).await?;
+        self.recent.put(key, vector.clone());
+        Ok(vector.to_vec())
+    }
+
+    async fn asked(&self, remote: &Remote, question: &str) -> Result<Arc<[f32]>, Fault> {
         let model = remote.model.get_or_try_init(|| remote.reach(&self.identity)).await?;
         let tokens = model.tokenizer().count(question);
         let text = Text::new(question, u32::try_from(tokens).unwrap_or(u32::MAX));
@@ -122,7 +145,7 @@ impl Questions {
         let answers =
             model.embed(&[text], &cx).await.map_err(|fault| fault.during("embedding the question"))?;
         match answers.results.into_iter().next() {
-            Some(vector) => Ok(vector?.to_vec()),
+            Some(vector) => vector,
             None => Err(Fault::new(FaultKind::Internal, "a question without an answer")),
         }
     }
@@ -217,8 +240,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_of_another_versions_table_says_so() {
-        let questions =
-            Questions { identity: "builtin/static-256@0123456789ab".to_owned(), by: By::OtherTable };
+        let questions = Questions {
+            identity: "builtin/static-256@0123456789ab".to_owned(),
+            by: By::OtherTable,
+            recent: Recent::default(),
+        };
         let fault = questions.embed("tides").await.unwrap_err();
         assert_eq!(fault.kind(), FaultKind::Config);
         let said = fault.to_string();

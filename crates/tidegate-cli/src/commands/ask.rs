@@ -24,6 +24,7 @@ pub fn run(args: &AskArgs, global: &Global, terminal: &Terminal) -> Result<Exit,
         mode: search::mode(args.mode),
         limit: resolved.config.ask.passages,
         filter: search::filter(args.filter.as_deref(), &args.path)?,
+        ..SearchOptions::default()
     };
     let question = args.question.join(" ");
     let asker = Asker::open(&resolved.config)?;

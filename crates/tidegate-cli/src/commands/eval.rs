@@ -1,6 +1,6 @@
 //! `tidegate eval`.
 
-use tidegate::config::{self, Overrides};
+use tidegate::config;
 use tidegate::eval::{Evaluation, Figures, Judgements, Labelled, evaluate, mode_name};
 use tidegate::{Index, Mode, SearchOptions};
 use tidegate_core::{Fault, FaultKind};
@@ -23,7 +23,7 @@ pub fn run(args: &EvalArgs, global: &Global, terminal: &Terminal) -> Result<Exit
     }
     let questions = questions(args)?;
     let judgements = Judgements::read(open(&args.qrels)?, &args.qrels.display().to_string())?;
-    let overrides = Overrides { store: global.store.clone(), ..Overrides::default() };
+    let overrides = args.rescore.overrides(global.store.clone());
     let resolved = config::load(global.config.as_deref(), overrides)?;
     let index = Index::open_with(&resolved.config.store.url, &resolved.config)?;
     let filter = search::filter(args.filter.as_deref(), &args.path)?;
@@ -71,10 +71,11 @@ fn view(found: &Evaluation) -> EvaluationView {
         [figures.ndcg_10, figures.recall_10, figures.recall_100, figures.mrr]
             .map(|figure| (figure.mean, figure.low, figure.high))
     };
-    let measured = found
-        .modes
-        .iter()
-        .map(|measured| MeasuredView { mode: mode_name(measured.mode), figures: figures(&measured.figures) });
+    let measured = found.modes.iter().map(|measured| MeasuredView {
+        mode: mode_name(measured.mode),
+        rescored: measured.rescored,
+        figures: figures(&measured.figures),
+    });
     EvaluationView {
         questions: found.questions,
         without_judgement: found.without_judgement,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tidegate::config::{self, Overrides};
+use tidegate::config;
 use tidegate::{Filter, Found, Hit, Index, Mode, SearchOptions, snippet};
 use tidegate_core::Fault;
 use tidegate_observe::{HitView, Page, render_hits};
@@ -22,12 +22,13 @@ const SNIPPET: usize = 240;
 
 /// Answers one query, or a file of them.
 pub fn run(args: &SearchArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Fault> {
-    let overrides = Overrides { store: global.store.clone(), ..Overrides::default() };
+    let overrides = args.rescore.overrides(global.store.clone());
     let resolved = config::load(global.config.as_deref(), overrides)?;
     let options = SearchOptions {
         mode: mode(args.mode),
         limit: args.limit as usize,
         filter: filter(args.filter.as_deref(), &args.path)?,
+        ..SearchOptions::default()
     };
     let index = Index::open_with(&resolved.config.store.url, &resolved.config)?;
     let ask = Asking { index, options, runtime: runtime()? };

@@ -24,7 +24,7 @@ pub(crate) fn place(world: &World, model: &str, name: &str) {
     }
 }
 
-fn corpus(world: &World) {
+pub(crate) fn corpus(world: &World) {
     world.write("docs/tide.md", "The tide gate holds water back until the tide turns.");
     world.write("docs/query.md", "This sentence is a passage for the query.");
     world.write("docs/long.txt", "water holds the gate ".repeat(100));

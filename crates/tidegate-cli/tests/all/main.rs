@@ -23,6 +23,7 @@ mod parser_services;
 mod parsing;
 mod readers;
 mod remote;
+mod rescoring;
 mod rows;
 mod searching;
 mod services;

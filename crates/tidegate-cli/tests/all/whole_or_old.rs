@@ -39,7 +39,7 @@ fn a_reader_never_sees_a_mix_or_a_hole() {
             let mut mode = [Mode::Text, Mode::Hybrid, Mode::Vector].into_iter().cycle();
             while !over.load(Ordering::Acquire) {
                 let mode = mode.next().unwrap();
-                let options = SearchOptions { mode, limit: 1_000, filter: None };
+                let options = SearchOptions { mode, limit: 1_000, ..SearchOptions::default() };
                 let found = index.search("everywhere", &options).unwrap();
                 let hits: Vec<_> =
                     found.hits.iter().filter(|hit| hit.source.ends_with("changing.md")).collect();

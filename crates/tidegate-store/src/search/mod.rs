@@ -9,6 +9,7 @@ pub(crate) mod filter;
 mod fuse;
 mod hamming;
 mod hits;
+mod rescore;
 mod searcher;
 mod snippet;
 mod text;
@@ -17,6 +18,7 @@ mod vector;
 use serde::Serialize;
 
 pub use filter::Filter;
+pub use rescore::rescored;
 pub use searcher::{Answer, Searcher};
 pub use snippet::snippet;
 
@@ -27,9 +29,24 @@ pub enum Mode {
     Text,
     /// Meaning (cosine).
     Vector,
-    /// Both: `bm25 / best bm25 + cosine`, halved.
+    /// Both: the mean of `bm25 / best bm25` and the cosine, weighed by [`Weights`].
     #[default]
     Hybrid,
+}
+
+/// What each leg of [`Mode::Hybrid`] counts. Only their ratio matters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    /// Of BM25 by the query's best.
+    pub text: f64,
+    /// Of the cosine.
+    pub vector: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { text: 1.0, vector: 1.0 }
+    }
 }
 
 /// A query.
@@ -47,6 +64,8 @@ pub struct Query {
     pub limit: usize,
     /// Which documents count.
     pub filter: Option<Filter>,
+    /// What each leg counts where both do.
+    pub weights: Weights,
     /// How many candidates of the 1-bit scan are rescored exactly; 0 chooses.
     pub rescore: usize,
     /// The generation the vector is meant for. If another one has become active, [`Searcher::answer`] says so
@@ -65,6 +84,7 @@ impl Query {
             mode,
             limit: 10,
             filter: None,
+            weights: Weights::default(),
             rescore: 0,
             generation: None,
         }
@@ -76,7 +96,7 @@ impl Query {
 pub struct Hit {
     /// Position from 1.
     pub rank: usize,
-    /// What it was ranked by: BM25, cosine, or their fusion (0–1).
+    /// What it was ranked by: BM25, cosine, or their fusion (0–1); fused with a better model's cosine by [`rescored`].
     pub score: f64,
     /// The key of its document.
     pub source: String,
@@ -103,4 +123,6 @@ pub struct Parts {
     pub vector: Option<f64>,
     /// BM25 of the query's words, above 0, if any of them occurs.
     pub text: Option<f64>,
+    /// Cosine to the query by a better model, −1–1, if one looked at the chunk.
+    pub rescore: Option<f64>,
 }

@@ -9,7 +9,7 @@ use super::allowed::Allowed;
 use super::codes::Codes;
 use super::fuse::{self, Scored};
 use super::vector::{Needle, Ranked};
-use super::{Hit, Mode, Parts, Query, hits, text, vector};
+use super::{Hit, Mode, Parts, Query, Weights, hits, text, vector};
 use crate::generation::{self, Tables};
 use crate::store::Store;
 
@@ -86,7 +86,7 @@ impl Searcher {
         };
         let words = self.words((conn, tables), plan, allowed.as_ref())?;
         let scored = match &plan.needle {
-            None => fuse::single(words, |bm25| Parts { vector: None, text: Some(bm25) }),
+            None => fuse::single(words, |bm25| Parts { text: Some(bm25), ..Parts::default() }),
             Some(needle) => {
                 let codes = self.codes(conn, tables)?;
                 let rescore = if plan.query.rescore == 0 { RESCORE.max(pool) } else { plan.query.rescore };
@@ -151,12 +151,12 @@ fn fused(
     (words, near): (Ranked, Ranked),
 ) -> Result<Vec<Scored>, Fault> {
     if plan.query.mode == Mode::Vector {
-        return Ok(fuse::single(near, |cosine| Parts { vector: Some(cosine), text: None }));
+        return Ok(fuse::single(near, |cosine| Parts { vector: Some(cosine), ..Parts::default() }));
     }
     let mut cosines: rustc_hash::FxHashMap<i64, f64> = near.into_iter().collect();
     let unknown: Vec<i64> = words.iter().map(|word| word.0).filter(|id| !cosines.contains_key(id)).collect();
     cosines.extend(vector::cosines(place, needle, unknown.into_iter())?);
-    Ok(fuse::both(&words, &cosines))
+    Ok(fuse::both(&words, &cosines, plan.query.weights))
 }
 
 /// Refuses a query that lacks what its mode needs.
@@ -165,7 +165,13 @@ fn missing(query: &Query) -> Result<(), Fault> {
         Mode::Text if query.text.is_none() => "words",
         Mode::Vector if query.vector.is_none() => "a vector",
         Mode::Hybrid if query.text.is_none() && query.vector.is_none() => "words or a vector",
+        _ if !usable(query.weights) => "weights that can be used: finite, not negative, not both zero",
         _ => return Ok(()),
     };
     Err(Fault::new(FaultKind::Config, format!("the query lacks {lacks}")))
+}
+
+/// Whether a mean can be weighed so.
+fn usable(Weights { text, vector }: Weights) -> bool {
+    text >= 0.0 && vector >= 0.0 && text + vector > 0.0 && (text + vector).is_finite()
 }

@@ -1,10 +1,11 @@
 //! What was paid for is kept, found again, and taken out only where nothing needs it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::Connection;
-use tidegate_core::{ContentHash, Journal as _, Kept, Ledger as _, Replies as _};
+use tidegate_core::{ContentHash, FaultKind, Journal as _, Kept, Ledger as _, Replies as _};
 
 use super::world::*;
 use crate::schema::{self, MIGRATIONS};
@@ -37,6 +38,46 @@ async fn a_reply_is_found_again_also_by_the_next_process() {
     let found = store.lookup_replies(&[key("b"), key("c"), key("a")]).await.unwrap();
     let found: Vec<Option<Kept>> = found.into_iter().map(|kept| kept.map(|(kept, _)| kept)).collect();
     assert_eq!(found, [Some(kept("two")), None, Some(kept("one"))]);
+}
+
+#[tokio::test]
+async fn vectors_are_kept_aside_unless_somebody_is_writing() {
+    let world = World::new();
+    let ledger = world.run("r").await;
+    ledger.commit(&commit(vec![stored("a", "v1", 0, &["moon"])])).await.unwrap();
+    let reader = Store::open(&world.url(), OpenMode::Read).unwrap();
+    let wait = Duration::from_millis(50);
+    let entry = |of: &str| [(key(of), vector(of), 5)];
+    reader.append_aside("better", &entry("sun"), wait).unwrap();
+    reader.append_aside("better", &entry("sun"), wait).unwrap();
+    assert_eq!(reader.lookup(&[key("sun")]).await.unwrap(), [Some(vector("sun"))]);
+    // It is known by its length, and no search takes it for a vector of a chunk.
+    let lengths = reader.lengths().unwrap();
+    assert!(
+        lengths.contains(&("better".to_owned(), 64)) && reader.models().unwrap().len() == 1,
+        "{lengths:?}"
+    );
+    world.assert_sound();
+    // Whoever is writing is not waited for, and goes on undisturbed.
+    let other = Connection::open(world.store.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let busy = reader.append_aside("better", &entry("stars"), wait).unwrap_err();
+    assert_eq!(busy.kind(), FaultKind::StorageBusy);
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(reader.lookup(&[key("stars")]).await.unwrap(), [None]);
+    ledger.commit(&commit(vec![stored("b", "v1", 1, &["sea"])])).await.unwrap();
+    // All or nothing, also where one of them is no vector.
+    let mixed = [(key("x"), vector("x"), 5), (key("y"), Arc::from([f32::NAN]), 5)];
+    assert_eq!(reader.append_aside("better", &mixed, wait).unwrap_err().kind(), FaultKind::Validation);
+    assert_eq!(reader.lookup(&[key("x")]).await.unwrap(), [None]);
+    assert_eq!(
+        reader.append_aside("better", &[(key("z"), Arc::from([1.0]), 1)], wait).unwrap_err().kind(),
+        FaultKind::Validation
+    );
+    reader.append_aside("better", &[], wait).unwrap();
+    // A file that cannot be opened for writing.
+    std::fs::remove_file(world.store.path()).unwrap();
+    reader.append_aside("better", &entry("late"), wait).unwrap_err();
 }
 
 #[tokio::test]

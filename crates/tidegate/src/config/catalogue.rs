@@ -51,13 +51,14 @@ pub(super) enum Kind {
 }
 
 /// The order of sections in a file; a schema knows none. A test holds it against the schema.
-pub(super) const SECTIONS: [&str; 12] = [
+pub(super) const SECTIONS: [&str; 13] = [
     "pipeline",
     "source",
     "stage",
     "validate",
     "sink",
     "providers",
+    "search",
     "ask",
     "store",
     "limits",

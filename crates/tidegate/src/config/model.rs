@@ -10,6 +10,7 @@ use super::limits::{Limits, Store, Sweep};
 use super::model_ref::ModelRef;
 use super::provider::Provider;
 use super::sandbox::{Format, Sandbox};
+use super::search::Search;
 use super::sink::Sink;
 use super::source::Source;
 use super::stage::{Chunk, Embed, Parse, Stage};
@@ -32,6 +33,9 @@ pub struct Config {
     pub validate: Validate,
     /// Where records go.
     pub sink: Sink,
+    /// What decides the order of what `search`, `ask` and `eval` find: the mean of scores from 0 to 1, of words (BM25 by
+    /// the query's best) and of meaning (the cosine), each times its weight. None of it changes what is stored.
+    pub search: Search,
     /// How questions are answered from what was found.
     pub ask: Ask,
     /// Where the account, the chunks and the vectors are kept.
@@ -66,6 +70,7 @@ impl Default for Config {
             sandbox: Sandbox::default(),
             formats: BTreeMap::new(),
             providers: BTreeMap::new(),
+            search: Search::default(),
             ask: Ask::default(),
             sweep: Sweep::default(),
         }

@@ -57,6 +57,10 @@ pub struct Overrides {
     pub embed: Option<ModelRef>,
     /// `--model` of `ask`.
     pub ask: Option<ModelRef>,
+    /// `--rescore`.
+    pub rescore: Option<ModelRef>,
+    /// `--rescore-top`.
+    pub rescore_top: Option<u32>,
     /// `--passages`.
     pub passages: Option<u32>,
     /// `--dimensions`.
@@ -132,6 +136,8 @@ impl Overrides {
             ("stage.embed", "document_prefix", "--document-prefix", text(self.document_prefix)),
             ("stage.embed", "query_prefix", "--query-prefix", text(self.query_prefix)),
             ("stage.chunk", "overlap_tokens", "--overlap", number(self.overlap_tokens)),
+            ("search", "rescore", "--rescore", self.rescore.map(|model| model.to_string().into())),
+            ("search", "rescore_top", "--rescore-top", number(self.rescore_top)),
             ("ask", "model", "--model", self.ask.as_ref().map(|model| model.to_string().into())),
             ("ask", "passages", "--passages", number(self.passages)),
             ("store", "url", "--store", text(self.store)),

@@ -189,6 +189,11 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
             Stage::Parse(_) | Stage::Chunk(_) | Stage::Embed(_) => {}
         }
     }
+    if let ModelRef::Folder(path) = &mut config.search.rescore
+        && ours("search.rescore")
+    {
+        *path = joined(folder, path);
+    }
     for (name, provider) in &mut config.providers {
         if let Some(SecretRef::File(path)) = &mut provider.key
             && ours(&format!("providers.{name}.key"))

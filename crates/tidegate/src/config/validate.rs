@@ -29,6 +29,7 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), Fault> 
     rules.asked()?;
     rules.sink()?;
     rules.store()?;
+    rules.search()?;
     rules.sandbox()?;
     rules.limits()
 }

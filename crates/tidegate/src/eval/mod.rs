@@ -36,6 +36,8 @@ pub struct Measured {
     /// The way.
     #[serde(serialize_with = "named")]
     pub mode: Mode,
+    /// Whether a better model looked at the first hits once more.
+    pub rescored: bool,
     /// Means over all questions that count, with their intervals.
     #[serde(flatten)]
     pub figures: Figures,
@@ -70,7 +72,7 @@ pub struct Evaluation {
 }
 
 /// Searches for every question in each of `modes` and compares what is found with what was judged. `options` gives the
-/// filter; its mode and limit are not used. `watch` is told after each search how many of how many are done.
+/// filter; its mode and limit are not used. Where hits are rescored, each mode is measured both ways. `watch` is told after each search how many of how many are done.
 ///
 /// # Errors
 /// [`FaultKind::Config`] if no question has a judgement; faults of [`Index::find`].
@@ -90,16 +92,19 @@ pub async fn evaluate(
         let hint = "the first column of the judgements must hold the ids of the questions";
         return Err(Fault::new(FaultKind::Config, why).hint(hint));
     }
-    let (mut measured, total) = (Vec::with_capacity(modes.len()), modes.len() * counted.len());
-    for mode in modes {
-        let options = SearchOptions { mode: *mode, ..options.clone() };
+    let ways: &[bool] = if index.has_rescorer() && options.rescore { &[false, true] } else { &[false] };
+    let ways: Vec<(Mode, bool)> =
+        ways.iter().flat_map(|rescore| modes.iter().map(|mode| (*mode, *rescore))).collect();
+    let (mut measured, total) = (Vec::with_capacity(ways.len()), ways.len() * counted.len());
+    for (mode, rescored) in ways {
+        let options = SearchOptions { mode, rescore: rescored, ..options.clone() };
         let mut scores = Vec::with_capacity(counted.len());
         for question in &counted {
             let grades = ranked(index, question, judgements, &options).await?;
             scores.push(Scores::of(&grades, &judgements.ideal(&question.id)));
             watch(measured.len() * counted.len() + scores.len(), total);
         }
-        measured.push(Measured { mode: *mode, figures: figures(&scores) });
+        measured.push(Measured { mode, rescored, figures: figures(&scores) });
     }
     Ok(Evaluation {
         questions: counted.len(),

@@ -33,7 +33,7 @@ pub struct EmbedStage {
     share: usize,
 }
 
-type Vectors = HashMap<ContentHash, Arc<[f32]>>;
+pub(crate) type Vectors = HashMap<ContentHash, Arc<[f32]>>;
 
 impl EmbedStage {
     /// A stage that embeds up to `batch` texts together and keeps their vectors in `journal`.
@@ -62,7 +62,7 @@ impl EmbedStage {
 
     /// Finds or makes the vector of every text. Equal texts are embedded once, also when other groups that run at
     /// the same time have them.
-    async fn vectors(
+    pub(crate) async fn vectors(
         &self,
         cx: &Cx,
         texts: &HashMap<ContentHash, (String, u32)>,

@@ -28,7 +28,7 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "name = \"x\"",
             "pipeline.toml:1:1: `name` stands outside any section",
-            "the sections are pipeline, source, stage, validate, sink, providers, ask, store, limits, sandbox, formats, sweep",
+            "the sections are pipeline, source, stage, validate, sink, providers, search, ask, store, limits, sandbox, formats, sweep",
         ),
         (
             "[limits]\nmemory = \"10 potatoes\"",
@@ -113,6 +113,32 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
             "[[stage]]\ntype = \"parse\"\n[[stage]]\ntype = \"chunk\"\n[[stage]]\ntype = \"embed\"\nprecision = \"f32\"",
             "pipeline.toml:7:1: stage.embed.precision belongs to a model whose files are on this machine",
             "leave it out, or name a model such as minilm or ./FOLDER",
+        ),
+        (
+            "[search]\ntext_weight = 101",
+            "pipeline.toml:2:1: search.text_weight (101) must be from 0 to 100",
+            "1 counts each score alike",
+        ),
+        (
+            "[search]\ntext_weight = 0\nvector_weight = 0.0",
+            "pipeline.toml:3:1: search.vector_weight and search.text_weight are both 0, so that nothing would count",
+            "to search for words alone or meaning alone, use --mode",
+        ),
+        (
+            "[search]\nrescore_weight = -1",
+            "pipeline.toml:2:1: search.rescore_weight (-1) must be from 0 to 100",
+            "1 counts each score alike",
+        ),
+        (
+            "[search]\nrescore_top = 1001",
+            "pipeline.toml:2:1: search.rescore_top (1001) must be from 1 to 1000",
+            "",
+        ),
+        (
+            "[search]\nrescore = \"mini\"",
+            "pipeline.toml:2:1: search.rescore: `mini` names no provider; write PROVIDER:MODEL, minilm, ./FOLDER, \
+             builtin or none",
+            "",
         ),
         (
             "[ask]\nmodel = \"minilm\"",

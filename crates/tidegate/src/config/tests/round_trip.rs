@@ -85,8 +85,8 @@ fn config() -> impl Strategy<Value = Config> {
             ..JsonlSink::default()
         })),
     ];
-    (source(), stages, sink, limits(), (0.0f64..1.0, providers())).prop_map(
-        |(source, mut stages, sink, limits, (max_share, providers))| {
+    (source(), stages, sink, limits(), (0.0f64..1.0, 1usize..1_000, providers())).prop_map(
+        |(source, mut stages, sink, limits, (max_share, rescore_top, providers))| {
             if stages.is_empty() && matches!(source, Source::Files(_)) {
                 stages = Stage::defaults(); // files must be parsed
             }
@@ -96,6 +96,7 @@ fn config() -> impl Strategy<Value = Config> {
                 sink,
                 limits,
                 providers,
+                search: Search { text_weight: max_share, rescore_top, ..Search::default() },
                 sweep: Sweep { max_share, ..Sweep::default() },
                 ..Config::default()
             }
