@@ -11,25 +11,31 @@ mod trie;
 /// One page of the normaliser's table covers this many code points.
 const PAGE: usize = 256;
 const CODE_POINTS: usize = 0x11_0000;
+/// Bits of the normaliser's entries; replacements stay far below.
+const KEPT: u16 = 1 << 15;
+const APART: u16 = 1 << 14;
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/trie.rs");
     println!("cargo::rerun-if-changed=assets/vocab.txt");
     println!("cargo::rerun-if-changed=assets/normalise.txt");
+    println!("cargo::rerun-if-changed=assets/cased.txt");
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;
     let nodes = trie::build(&fs::read_to_string("assets/vocab.txt")?)
         .ok_or_else(|| io::Error::other("the vocabulary is too large"))?;
     let mut code = String::new();
     array(&mut code, "NODES", "u64", &nodes);
     fs::write(Path::new(&out).join("trie_table.rs"), &code)?;
-    let code = normaliser(&fs::read_to_string("assets/normalise.txt")?)
-        .ok_or_else(|| io::Error::other("assets/normalise.txt has a line of unknown form"))?;
+    let lines = fs::read_to_string("assets/normalise.txt")? + &fs::read_to_string("assets/cased.txt")?;
+    let code =
+        normaliser(&lines).ok_or_else(|| io::Error::other("the normaliser has a line of unknown form"))?;
     fs::write(Path::new(&out).join("normalise_table.rs"), code)
 }
 
-/// Turns `normalise.txt` into a table of pages, equal pages stored once. An entry is 0 to keep the code point,
-/// 1 to drop it, 2 for white space, 3 for a word of its own, and from 4 on an index into the replacements.
+/// Turns `normalise.txt` and, after it, `cased.txt` into a table of pages, equal pages stored once. An entry is 0 to keep the code point,
+/// 1 to drop it, 2 for white space, 3 for a word of its own, and from 4 on an index into the replacements. Two bits say
+/// what cased models do otherwise: keep what the others drop, or take as a word what the others replace.
 fn normaliser(text: &str) -> Option<String> {
     let mut table = vec![0_u16; CODE_POINTS];
     let mut replacements: Vec<String> = Vec::new();
@@ -41,6 +47,12 @@ fn normaliser(text: &str) -> Option<String> {
             "drop" => 1,
             "space" => 2,
             "alone" => 3,
+            "kept" | "apart" => {
+                let bit = if kind == "kept" { KEPT } else { APART };
+                let range = hex(first)? as usize..=hex(last)? as usize;
+                table[range].iter_mut().for_each(|entry| *entry |= bit);
+                continue;
+            }
             "map" => {
                 replacements.push(words.map(hex).collect::<Option<Vec<_>>>()?.into_iter().collect());
                 u16::try_from(replacements.len() + 3).ok()?
@@ -62,6 +74,7 @@ fn normaliser(text: &str) -> Option<String> {
     array(&mut code, "PAGES", "u16", &index);
     array(&mut code, "ENTRIES", "u16", &pages.concat());
     let replacements: Vec<String> = replacements.iter().map(|r| format!("{r:?}")).collect();
+    let _ = writeln!(code, "const KEPT: u16 = {KEPT};\nconst APART: u16 = {APART};");
     array(&mut code, "REPLACEMENTS", "&str", &replacements);
     Some(code)
 }

@@ -104,14 +104,7 @@ impl Bert {
         let workers = Workers::default();
         let encoder = workers.run(|| Encoder::read(&described.spec, &mut tensors, options.precision))??;
         let Described { spec, pooling, most_tokens, vocabulary, uncased, prefixes } = described;
-        if !uncased {
-            let why = format!(
-                "the model in {} tells capital letters apart, which is not known yet",
-                folder.display()
-            );
-            return Err(Fault::new(FaultKind::Config, why).hint("name the folder of an uncased model"));
-        }
-        let tokenizer = WordPiece::new(&vocabulary)?;
+        let tokenizer = if uncased { WordPiece::new(&vocabulary) } else { WordPiece::cased(&vocabulary) }?;
         let ends = ends(&tokenizer, folder)?;
         if tokenizer.most_id() as usize >= spec.vocabulary {
             let why = format!(
@@ -125,7 +118,8 @@ impl Bert {
             query: options.query_prefix.clone().unwrap_or(prefixes.query),
             document: options.document_prefix.clone().unwrap_or(prefixes.document),
         };
-        let said = format!("{spec:?} {} {most_tokens} {ends:?}", pooling.name());
+        let cased = if uncased { "" } else { " cased" };
+        let said = format!("{spec:?} {} {most_tokens} {ends:?}{cased}", pooling.name());
         let parts = [weights.as_ref(), vocabulary.as_bytes(), said.as_bytes(), prefixes.document.as_bytes()];
         let hash = ContentHash::of_parts(&parts).to_hex();
         let identity =

@@ -144,8 +144,15 @@ impl Folder {
     /// Whether the tokenizer lowers letters and strips accents.
     fn uncased(&self) -> Result<bool, Fault> {
         const NAME: &str = "tokenizer_config.json";
-        let Some(config) = self.json(NAME)? else { return Ok(true) };
-        let lowers = config["do_lower_case"].as_bool().unwrap_or(true);
+        let config = self.json(NAME)?.unwrap_or_default();
+        let lowers = match config["do_lower_case"].as_bool() {
+            Some(lowers) => lowers,
+            // Where the smaller file does not say, the larger one may.
+            None => {
+                let whole = self.json("tokenizer.json")?.unwrap_or_default();
+                whole["normalizer"]["lowercase"].as_bool().unwrap_or(true)
+            }
+        };
         let strips = config["strip_accents"].as_bool().unwrap_or(lowers);
         if config["tokenize_chinese_chars"] == Value::Bool(false) {
             return Err(self.wrong(NAME, "it leaves ideographs joined, which no known model does"));

@@ -1,5 +1,5 @@
-//! What uncased BERT models see of a character: controls dropped, accents stripped, lower case, and which
-//! characters stand alone.
+//! What BERT models see of a character: controls dropped, accents stripped and lower case unless they are cased, and
+//! which characters stand alone.
 //!
 //! The table is data of this crate and not of the compiler or of a Unicode crate, because token ids, and with
 //! them every stored vector, must not change when either follows a new Unicode version.
@@ -23,18 +23,37 @@ pub(crate) enum Class {
     Letters([char; 2], Option<char>),
 }
 
-/// Looks a character up.
+/// What uncased models make of a character.
 #[inline]
 pub(crate) fn class(c: char) -> Class {
-    let code = c as usize;
-    let page = usize::from(PAGES[code >> 8]);
-    match ENTRIES[page << 8 | code & 0xFF] {
+    match entry(c) & !(KEPT | APART) {
         0 => syllable(c).unwrap_or(Class::Keep),
         1 => Class::Drop,
         2 => Class::Space,
         3 => Class::Alone,
         replacement => Class::Replace(REPLACEMENTS[usize::from(replacement) - 4]),
     }
+}
+
+/// What cased models make of a character, which is never replaced.
+#[inline]
+pub(crate) fn cased(c: char) -> Class {
+    let entry = entry(c);
+    match entry & !(KEPT | APART) {
+        _ if entry & KEPT != 0 => Class::Keep,
+        _ if entry & APART != 0 => Class::Alone,
+        1 => Class::Drop,
+        2 => Class::Space,
+        3 => Class::Alone,
+        _ => Class::Keep,
+    }
+}
+
+#[inline]
+fn entry(c: char) -> u16 {
+    let code = c as usize;
+    let page = usize::from(PAGES[code >> 8]);
+    ENTRIES[page << 8 | code & 0xFF]
 }
 
 /// Takes a Hangul syllable apart by the arithmetic of the Unicode Standard, section 3.12.
@@ -77,6 +96,21 @@ mod tests {
         check('≠', Class::Replace("="));
         check('가', Class::Letters(['ᄀ', 'ᅡ'], None));
         check('힣', Class::Letters(['ᄒ', 'ᅵ'], Some('ᇂ')));
+    }
+
+    #[test]
+    fn cased_models_see_characters_as_they_are() {
+        let check = |c, expected| assert_eq!(cased(c), expected, "{c:?}");
+        for kept in ['a', 'A', 'É', 'İ', 'ß', '\u{301}', '≠', '가', '힣'] {
+            check(kept, Class::Keep);
+        }
+        for dropped in ['\0', '\u{FFFD}', '\u{E000}', '\u{AD}', '\u{B}'] {
+            check(dropped, Class::Drop);
+        }
+        for alone in ['$', '¿', '中', '\u{37E}', '\u{F900}'] {
+            check(alone, Class::Alone);
+        }
+        check('\u{3000}', Class::Space);
     }
 
     #[test]

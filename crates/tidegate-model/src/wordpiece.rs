@@ -1,7 +1,7 @@
-//! WordPiece, as uncased BERT models use it: text is cleaned, lower-cased and stripped of accents, split at white
-//! space and punctuation, and each word is cut into the longest known pieces from left to right.
+//! WordPiece, as BERT models use it: text is cleaned, lower-cased and stripped of accents unless the model tells these
+//! apart, split at white space and punctuation, and each word is cut into the longest known pieces from left to right.
 //!
-//! The ids are those of Hugging Face's uncased `BertTokenizer` without special tokens: `[CLS]` and `[SEP]` are not
+//! The ids are those of Hugging Face's `BertTokenizer` without special tokens: `[CLS]` and `[SEP]` are not
 //! added, and a literal `[MASK]` in a text is brackets and a word, not a command to the model.
 //!
 //! There is no cache and no other state: every method can be called from any number of threads.
@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use tidegate_core::{Fault, FaultKind, Tokenizer};
 
-use crate::normalise::{Class, class};
+use crate::normalise::{Class, cased, class};
 use crate::trie::{self, Node};
 
 include!(concat!(env!("OUT_DIR"), "/trie_table.rs"));
@@ -106,10 +106,12 @@ pub struct WordPiece {
     unknown: u32,
     /// The tokens of single ASCII characters.
     ascii: [u32; 128],
+    /// Whether capital letters and accents are told apart.
+    cased: bool,
 }
 
 impl WordPiece {
-    /// Reads a vocabulary: one token per line, the line's number being its id.
+    /// Reads the vocabulary of an uncased model: one token per line, the line's number being its id.
     ///
     /// # Errors
     /// [`FaultKind::Config`] if there is no `[UNK]` among the tokens, or more tokens than can be held.
@@ -119,8 +121,24 @@ impl WordPiece {
         })?;
         Self::of(Cow::Owned(nodes)).ok_or_else(|| {
             Fault::new(FaultKind::Config, "the vocabulary has no [UNK]")
-                .hint("give the vocab.txt of an uncased BERT model: one token per line")
+                .hint("give the vocab.txt of a BERT model: one token per line")
         })
+    }
+
+    /// Reads the vocabulary of a model that tells capital letters and accents apart.
+    ///
+    /// ```
+    /// let wordpiece = tidegate_model::WordPiece::cased("[UNK]\nUs\nus\n")?;
+    /// let mut ids = Vec::new();
+    /// wordpiece.encode("Us us US", &mut ids);
+    /// assert_eq!(ids, [1, 2, 0]);
+    /// # Ok::<(), tidegate_core::Fault>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn cased(vocab: &str) -> Result<Self, Fault> {
+        Ok(Self { cased: true, ..Self::new(vocab)? })
     }
 
     /// The tokenizer of the built-in embedder. Costs microseconds: the vocabulary was laid out at build time.
@@ -139,7 +157,7 @@ impl WordPiece {
         let unknown = trie::id(find(b"[UNK]")?)?;
         let rest = find(b"##").map_or(trie::LEAF, trie::base);
         let ascii = std::array::from_fn(|code| find(&[code as u8]).and_then(trie::id).unwrap_or(unknown));
-        Some(Self { word, rest, unknown, ascii, nodes })
+        Some(Self { word, rest, unknown, ascii, cased: false, nodes })
     }
 
     /// Appends the ids of the tokens of `text`, without special tokens.
@@ -170,6 +188,10 @@ impl WordPiece {
     }
 
     fn split(&self, text: &str, sink: &mut impl Sink) {
+        if self.cased { self.split_as::<true>(text, sink) } else { self.split_as::<false>(text, sink) }
+    }
+
+    fn split_as<const CASED: bool>(&self, text: &str, sink: &mut impl Sink) {
         let bytes = text.as_bytes();
         let mut rare = Rare::default();
         let mut at = 0;
@@ -180,7 +202,7 @@ impl WordPiece {
                     sink.token(self.ascii[usize::from(byte)], at);
                     at += 1;
                 }
-                Byte::Other => at = self.split_rare(text, at, &mut rare, sink),
+                Byte::Other => at = self.split_rare::<CASED>(text, at, &mut rare, sink),
                 Byte::Word => {
                     let start = at;
                     while bytes.get(at).is_some_and(|&byte| BYTES[usize::from(byte)] == Byte::Word) {
@@ -188,10 +210,10 @@ impl WordPiece {
                     }
                     match bytes.get(at) {
                         Some(&byte) if BYTES[usize::from(byte)] == Byte::Other => {
-                            at = self.split_rare(text, start, &mut rare, sink);
+                            at = self.split_rare::<CASED>(text, start, &mut rare, sink);
                         }
                         _ if at - start > MOST_CHARS => sink.token(self.unknown, start),
-                        _ => self.word(&bytes[start..at], |offset| start + offset, sink),
+                        _ => self.word::<CASED>(&bytes[start..at], |offset| start + offset, sink),
                     }
                 }
             }
@@ -202,25 +224,31 @@ impl WordPiece {
     ///
     /// Characters are not put into canonical order, as normalising would: that concerns marks that are not
     /// stripped, and a word with one of those is unknown in every order.
-    fn split_rare(&self, text: &str, start: usize, rare: &mut Rare, sink: &mut impl Sink) -> usize {
+    fn split_rare<const CASED: bool>(
+        &self,
+        text: &str,
+        start: usize,
+        rare: &mut Rare,
+        sink: &mut impl Sink,
+    ) -> usize {
         for (offset, c) in text[start..].char_indices() {
             let at = start + offset;
             if c.is_ascii() && matches!(BYTES[c as usize], Byte::Space | Byte::Alone) {
-                self.flush(rare, sink);
+                self.flush::<CASED>(rare, sink);
                 return at;
             }
-            match class(c) {
+            match if CASED { cased(c) } else { class(c) } {
                 Class::Keep => rare.push(c, at),
                 Class::Drop => {}
-                Class::Space => self.flush(rare, sink),
-                Class::Alone => self.alone(c, at, rare, sink),
+                Class::Space => self.flush::<CASED>(rare, sink),
+                Class::Alone => self.alone::<CASED>(c, at, rare, sink),
                 Class::Letters(letters, last) => {
                     letters.into_iter().chain(last).for_each(|c| rare.push(c, at));
                 }
                 Class::Replace(with) => {
                     for c in with.chars() {
                         if class(c) == Class::Alone {
-                            self.alone(c, at, rare, sink);
+                            self.alone::<CASED>(c, at, rare, sink);
                         } else {
                             rare.push(c, at);
                         }
@@ -228,23 +256,23 @@ impl WordPiece {
                 }
             }
         }
-        self.flush(rare, sink);
+        self.flush::<CASED>(rare, sink);
         text.len()
     }
 
     /// Ends the word before, and looks `c` up as a word of its own.
-    fn alone(&self, c: char, at: usize, rare: &mut Rare, sink: &mut impl Sink) {
-        self.flush(rare, sink);
+    fn alone<const CASED: bool>(&self, c: char, at: usize, rare: &mut Rare, sink: &mut impl Sink) {
+        self.flush::<CASED>(rare, sink);
         rare.push(c, at);
-        self.flush(rare, sink);
+        self.flush::<CASED>(rare, sink);
     }
 
     /// Looks up the word gathered so far, if there is one, and forgets it.
-    fn flush(&self, rare: &mut Rare, sink: &mut impl Sink) {
+    fn flush<const CASED: bool>(&self, rare: &mut Rare, sink: &mut impl Sink) {
         match rare.starts.first() {
             None => {}
             Some(&start) if rare.chars > MOST_CHARS => sink.token(self.unknown, start),
-            Some(_) => self.word(&rare.word, |offset| rare.starts[offset], sink),
+            Some(_) => self.word::<CASED>(&rare.word, |offset| rare.starts[offset], sink),
         }
         rare.word.clear();
         rare.starts.clear();
@@ -253,11 +281,11 @@ impl WordPiece {
 
     /// Cuts a word into the longest known pieces. `start` says where in the text a byte of the word comes from.
     #[inline]
-    fn word(&self, word: &[u8], start: impl Fn(usize) -> usize, sink: &mut impl Sink) {
+    fn word<const CASED: bool>(&self, word: &[u8], start: impl Fn(usize) -> usize, sink: &mut impl Sink) {
         let before = sink.taken();
         let (mut at, mut root) = (0, self.word);
         while at < word.len() {
-            let Some((id, end)) = self.longest(root, word, at) else {
+            let Some((id, end)) = self.longest::<CASED>(root, word, at) else {
                 sink.back_to(before);
                 sink.token(self.unknown, start(0));
                 return;
@@ -267,12 +295,13 @@ impl WordPiece {
         }
     }
 
-    /// The longest token that `word` has at `at`, and where it ends. Upper case counts as lower case.
+    /// The longest token that `word` has at `at`, and where it ends. Upper case counts as lower case, unless cased.
     #[inline]
-    fn longest(&self, mut base: u32, word: &[u8], at: usize) -> Option<(u32, usize)> {
+    fn longest<const CASED: bool>(&self, mut base: u32, word: &[u8], at: usize) -> Option<(u32, usize)> {
         let mut found = None;
         for (offset, byte) in word[at..].iter().enumerate() {
-            let Some(node) = trie::child(&self.nodes, base, byte.to_ascii_lowercase()) else { break };
+            let label = if CASED { *byte } else { byte.to_ascii_lowercase() };
+            let Some(node) = trie::child(&self.nodes, base, label) else { break };
             if let Some(id) = trie::id(node) {
                 found = Some((id, at + offset + 1));
             }

@@ -45,6 +45,25 @@ fn ids_and_offsets_are_those_of_the_reference() {
     assert_eq!(texts, 320);
 }
 
+/// The same texts with a vocabulary that tells capital letters and accents apart, which `tokenizers` made of these texts
+/// and of the documents of this repository.
+#[test]
+fn ids_and_offsets_of_cased_models_are_those_of_the_reference() {
+    let cased = WordPiece::cased(include_str!("cased-vocab.txt")).unwrap();
+    let (mut texts, mut unknown, mut all) = (0, 0, 0);
+    for line in include_str!("golden-cased.jsonl").lines() {
+        let expected: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = expected["text"].as_str().unwrap();
+        let ids = ids(&cased, text);
+        assert_eq!(serde_json::json!(ids), expected["ids"], "{text:?}");
+        assert_eq!(serde_json::json!(starts(&cased, text)), expected["starts"], "{text:?}");
+        unknown += ids.iter().filter(|id| **id == 1).count();
+        (texts, all) = (texts + 1, all + ids.len());
+    }
+    assert_eq!(texts, 320);
+    assert!(10 * unknown < all, "{unknown} of {all} are unknown, which compares little");
+}
+
 #[test]
 fn a_vocabulary_without_an_unknown_token_is_refused() {
     for vocab in ["", "a\nb\n##c\n", "[UN]\n", "\0\n"] {

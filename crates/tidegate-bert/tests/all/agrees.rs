@@ -68,6 +68,25 @@ fn families_that_want_words_are_known_by_their_names() {
 }
 
 #[test]
+fn a_model_that_tells_capital_letters_apart_does() {
+    let small = |bert: &Bert| vector(bert, "gate", Task::Document) == vector(bert, "Gate", Task::Document);
+    let copy = Copy::of("mean");
+    let plain = copy.open().unwrap();
+    assert!(small(&plain));
+    copy.change("tokenizer_config.json", |to| to["do_lower_case"] = json!(false));
+    let cased = copy.open().unwrap();
+    assert!(!small(&cased) && cased.identity() != plain.identity());
+    // What has no capital letters and no accents is the same to both.
+    let of = |bert: &Bert| vector(bert, "the tide gate, 中 turns.", Task::Document);
+    assert_eq!(of(&cased), of(&plain));
+    // Where the smaller file does not say, the larger one does.
+    copy.change("tokenizer_config.json", |to| *to = json!({}));
+    assert!(small(&copy.open().unwrap()));
+    copy.write("tokenizer.json", r#"{"normalizer": {"lowercase": false}}"#);
+    assert_eq!(copy.open().unwrap().identity(), cased.identity());
+}
+
+#[test]
 fn words_that_are_set_come_before_the_models_own() {
     let options = BertOptions {
         precision: Precision::F32,

@@ -138,9 +138,6 @@ fn folders_of_other_things_are_refused_with_what_is_wrong() {
     );
     check("does not say how", &pooling(json!({})));
     check("words before", &pooling(json!({"pooling_mode": "mean", "include_prompt": false})));
-    check("capital letters", &|copy| {
-        copy.change("tokenizer_config.json", |to| to["do_lower_case"] = json!(false));
-    });
     check("case and accents", &|copy| {
         copy.change("tokenizer_config.json", |to| to["strip_accents"] = json!(false));
     });
