@@ -25,7 +25,7 @@ pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
     std::fs::create_dir(&texts).map_err(|error| error.to_string())?;
     let documents = peers::files(setting.corpus()?, &["txt", "md"])?;
     let documents = peers::list(&folder.path().join("documents"), &documents)?;
-    peers::example("tidegate-text", "speed", &["extract", &documents, &texts.to_string_lossy()])?;
+    peers::example("tidegate-text", "text_speed", &["extract", &documents, &texts.to_string_lossy()])?;
     let texts = peers::files(&texts, &["txt"])?;
     let all = peers::list(&folder.path().join("all"), &texts)?;
     let some: Vec<String> = texts.iter().step_by(SAMPLE).cloned().collect();
@@ -36,7 +36,7 @@ pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
 /// Those of ours that chunk in this way over the texts of a list, then the peers that do.
 fn of(list: &str, like: &str) -> Result<Vec<Value>, String> {
     let vocabulary = root().join("crates/tidegate-model/assets/vocab.txt");
-    let mut lines = peers::example("tidegate-text", "speed", &["chunk", list])?;
+    let mut lines = peers::example("tidegate-text", "text_speed", &["chunk", list])?;
     lines.retain(|line| line["like"].as_str().is_some_and(|own| own.starts_with(like)));
     lines.extend(peers::script("chunk.py", &[like, list, &vocabulary.to_string_lossy()])?);
     Ok(lines)

@@ -16,7 +16,7 @@ pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let pages = peers::files(setting.corpus()?, &["html"])?;
     let list = peers::list(&folder.path().join("pages"), &pages)?;
-    let mut lines = peers::example("tidegate-text", "speed", &["html", &list])?;
+    let mut lines = peers::example("tidegate-text", "text_speed", &["html", &list])?;
     lines.extend(peers::script("pages.py", &[&list])?);
     versus::shown(vec![("all pages", lines)])
 }

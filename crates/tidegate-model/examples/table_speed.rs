@@ -1,6 +1,6 @@
 //! Measures the tokenizer and the built-in embedder on text files.
 //!
-//! `cargo run --release -p tidegate-model --example speed -- FILE…` prints one JSON line per measurement: what was
+//! `cargo run --release -p tidegate-model --example table_speed -- FILE…` prints one JSON line per measurement: what was
 //! measured, on how many threads, millions of tokens and of bytes per second. Files are cut at blank lines into
 //! texts of about a kilobyte, as a chunker would.
 

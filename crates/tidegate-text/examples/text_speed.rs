@@ -1,6 +1,6 @@
 //! How fast documents become text and text becomes chunks, on one core.
 //!
-//! `cargo run --release -p tidegate-text --example speed -- TASK LIST…`, where LIST is a file with a path on each line:
+//! `cargo run --release -p tidegate-text --example text_speed -- TASK LIST…`, where LIST is a file with a path on each line:
 //!
 //! - `html LIST`: pages become text.
 //! - `extract LIST FOLDER`: writes the text of each document as a file of its own; nothing is timed. Documents without
