@@ -14,7 +14,7 @@ use super::stage::{Precision, Stage};
 use super::validation::Validate;
 
 /// Raised whenever parsing or chunking gives other text for the same bytes, so that documents are worked on again.
-pub const TEXT_VERSION: u32 = 2;
+pub const TEXT_VERSION: u32 = 3;
 
 /// Exactly the settings that change what is stored. A new setting that does belongs here; the test that goes through
 /// every key fails until it is decided.

@@ -140,7 +140,8 @@ impl Ocr {
 pub struct Format {
     /// What reads the files instead: "cmd:PROGRAM ARGUMENTS" runs a program. It gets the file on standard input, or
     /// under the name that stands for {file}, and writes text, Markdown, or JSON with text, title, metadata and pages.
-    /// "http://…" or "https://…" posts them to a service.
+    /// "http://…" or "https://…" posts them to a service. Documents within archives and mails are read by the parsers
+    /// inside all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"cmd:pdftotext -layout {file} -")]
     pub parser: Option<String>,

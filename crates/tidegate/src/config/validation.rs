@@ -10,8 +10,8 @@ use tidegate_text::{Rules, Schema};
 #[serde(default, deny_unknown_fields)]
 pub struct Validate {
     /// A JSON Schema: its text, or the file it is in. A row of JSON Lines must follow it as it stands in its file; of
-    /// any other document the metadata must, which is what filters see, such as title and author. `$ref` leads to
-    /// places in the same file only.
+    /// any other document, a .json file included, the metadata must, which is what filters see, such as title and
+    /// author, and not what is in the file. `$ref` leads to places in the same file only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"row.schema.json")]
     pub schema: Option<String>,

@@ -243,6 +243,6 @@ fn the_fingerprint_of_the_defaults_is_known() {
     assert_eq!(Config::default().fingerprint().len(), 64);
     assert_eq!(
         Config::default().fingerprint(),
-        "c028311f8b6a3618360102ae38b44b2bde96c8ddd44836f41ca906b95394758b"
+        "26d045a08da9892b29bbe4b72554ce171447cec263b0887429584b17c7c0af1d"
     );
 }
