@@ -37,7 +37,13 @@ pub(crate) struct Local {
 impl Local {
     /// The table inside the program.
     pub(crate) fn builtin() -> Self {
-        Self { embedder: Arc::new(Builtin), longest: None, share: 16, table: None, query_prefix: String::new() }
+        Self {
+            embedder: Arc::new(Builtin),
+            longest: None,
+            share: 16,
+            table: None,
+            query_prefix: String::new(),
+        }
     }
 
     /// A table that was fitted to somebody's texts.
