@@ -12,6 +12,7 @@ use crate::bench_args::{Bench, CallsArgs};
 use crate::eval_args::EvalArgs;
 use crate::help;
 use crate::index_args::IndexArgs;
+use crate::map_args::MapArgs;
 use crate::search_args::SearchArgs;
 
 /// Index documents and search them by words and by meaning, offline.
@@ -94,6 +95,9 @@ pub enum Command {
     /// Fit the built-in embedder to the documents of a store, with a model as its teacher
     #[command(after_help = help::ADAPT)]
     Adapt(AdaptArgs),
+    /// Ask models about every record of a data set: labels, fields, summaries
+    #[command(after_help = help::MAP)]
+    Map(Box<MapArgs>),
     /// Run the pipeline that a file describes
     #[command(after_help = help::RUN)]
     Run(RunArgs),

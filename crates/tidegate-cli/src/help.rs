@@ -84,6 +84,25 @@ vectors inside the program is fitted to what it says, and kept in the store. Oth
 not fitted to, tell how near it came; a table that came no nearer is not kept, and the exit code is 1.
 The same documents, teacher and seed give the same table.";
 
+/// `tidegate map --help`.
+pub const MAP: &str = "\
+Examples:
+  tidegate map label.toml tickets.jsonl -o labelled.jsonl
+  tidegate map label.toml tickets.jsonl --limit 5 -o -
+  tidegate map label.toml tickets.jsonl --dry-run
+  tidegate map extract.toml 'reports/*.jsonl.gz' -o fields.jsonl --budget 5
+
+A job has steps; each asks a model, sets fields or leaves records out:
+  [[step]]
+  name = \"label\"
+  model = \"openai:gpt-4o-mini\"
+  prompt = \"Which language is this? {{ text }}\"
+
+Rows leave as they came, with the new fields behind their own. Running it again goes on where it
+stopped: a row that is there is not asked about again. Rows at fault go to the quarantine (exit code 3);
+`tidegate quarantine retry` merges them in once they are mended. To standard output, rows may come again
+when a run is repeated.";
+
 /// `tidegate run --help`.
 pub const RUN: &str = "\
 Examples:

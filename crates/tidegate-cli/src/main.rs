@@ -19,6 +19,7 @@ mod eval_args;
 mod exit;
 mod help;
 mod index_args;
+mod map_args;
 mod out;
 mod query_file;
 mod running;
@@ -69,6 +70,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
         Command::Ask(args) => commands::ask::run(args, global, terminal),
         Command::Eval(args) => commands::eval::run(args, global, terminal),
         Command::Adapt(args) => commands::adapt::run(args, global, terminal),
+        Command::Map(args) => commands::map::run(args, global, terminal),
         Command::Run(args) => commands::run::run(args, global, terminal),
         Command::ParserChild => Ok(Exit::Usage), // ran before anything was set up
         Command::Status => commands::status::run(global, terminal),

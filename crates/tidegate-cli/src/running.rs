@@ -82,7 +82,7 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
                 return Ok(Exit::ReaderGone);
             }
             if over {
-                return Ok(exit_of(&finished, watch.as_ref(), terminal));
+                return Ok(exit_of((config, &finished), watch.as_ref(), terminal));
             }
             if runs == 0 {
                 terminal.say("following for changes; Ctrl-C stops");
@@ -205,6 +205,9 @@ fn nothing_found(config: &Config, finished: &Finished) -> String {
     let place =
         if paths.is_empty() { "the input".to_owned() } else { tidegate_observe::clean(&paths).into_owned() };
     let left_out = tidegate_observe::left_out(finished.skipped, finished.leaving);
+    if config.map.is_some() {
+        return format!("nothing to do: every row of {place} was read before, or there is none");
+    }
     match &*left_out {
         "" => format!("nothing to index: no documents in {place}"),
         what => format!("nothing to index: no documents in {place} (left out: {what})"),
@@ -223,7 +226,8 @@ fn reader_gone(config: &Config, finished: &Finished) -> bool {
     stopped && cancelled && writes_to_stdout(config)
 }
 
-fn exit_of(finished: &Finished, watch: Option<&Watch>, terminal: &Terminal) -> Exit {
+fn exit_of((config, finished): (&Config, &Finished), watch: Option<&Watch>, terminal: &Terminal) -> Exit {
+    let maps = config.map.is_some();
     if let Some(fault) = &finished.fault {
         let _ = terminal.fail(fault);
     }
@@ -234,6 +238,8 @@ fn exit_of(finished: &Finished, watch: Option<&Watch>, terminal: &Terminal) -> E
         Exit::Resumable if watch.is_some() && drained && finished.report.records.pending == 0 => Exit::Done,
         // Asked to mirror the source, and did not: whoever runs this unattended must hear of it.
         Exit::Done | Exit::Quarantined if finished.sweep.refused > 0 => Exit::Failed,
+        // What an earlier part of the same job put aside is missing from the same output.
+        Exit::Done if maps && finished.aside > 0 => Exit::Quarantined,
         exit => exit,
     }
 }

@@ -257,7 +257,7 @@ impl OpenFile {
 
     fn position(&mut self) -> Option<Position> {
         let mark = self.reader.mark(self.offset);
-        let place = Place { file: self.index, offset: self.offset, line: self.line, mark };
+        let place = Place { file: self.index, offset: self.offset, line: self.line, rows: self.line, mark };
         serde_json::to_string(&place).ok().map(Position)
     }
 }

@@ -34,11 +34,19 @@ pub struct RowOptions {
     pub prefix: Option<String>,
     /// Whether items carry positions to resume from. The listing then speaks for no keys.
     pub stream: bool,
+    /// Ends after so many rows, those before a resumed position counted; zero means no limit.
+    pub limit: u64,
 }
 
 impl Default for RowOptions {
     fn default() -> Self {
-        Self { format: RowFormat::Json(Default::default()), max_line: MAX_LINE, prefix: None, stream: false }
+        Self {
+            format: RowFormat::Json(Default::default()),
+            max_line: MAX_LINE,
+            prefix: None,
+            stream: false,
+            limit: 0,
+        }
     }
 }
 
@@ -57,6 +65,9 @@ pub(crate) struct Place {
     pub(crate) offset: u64,
     #[serde(rename = "l")]
     pub(crate) line: u64,
+    /// Rows up to here, of this file and those before it.
+    #[serde(rename = "r", default)]
+    pub(crate) rows: u64,
     #[serde(flatten)]
     pub(crate) mark: Mark,
 }
@@ -68,6 +79,8 @@ struct Reader {
     next: usize,
     resume: Option<Place>,
     resumed: bool,
+    /// Rows listed so far, those before a resumed position included.
+    rows: u64,
     open: Option<OpenFile>,
     /// Prefixes of files that could not be read to their end.
     unknown: Vec<String>,
@@ -100,10 +113,25 @@ impl Jsonl {
             next: 0,
             resume: None,
             resumed: false,
+            rows: 0,
             open: None,
             unknown: Vec::new(),
         };
         Ok(Self { reader: Some(reader) })
+    }
+
+    /// The first `max` rows, or fewer where there are no more, for whoever wants to see what there is without a run.
+    /// They are listed again by a run.
+    ///
+    /// # Errors
+    /// As listing them.
+    pub fn peek(mut self, max: usize) -> Result<Vec<SourceItem>, Fault> {
+        let mut items = Vec::new();
+        while let Some(reader) = self.reader.as_mut().filter(|reader| items.len() < max && !reader.is_over())
+        {
+            items.extend(reader.gather(max - items.len())?);
+        }
+        Ok(items)
     }
 
     /// Goes on after `position`. That the file is still the same is seen when it is opened: it must be at least as
@@ -116,6 +144,7 @@ impl Jsonl {
         let reader = self.reader.as_mut().filter(|reader| place.file < reader.paths.len());
         let reader = reader.ok_or_else(other_input)?;
         reader.next = place.file;
+        reader.rows = place.rows;
         reader.resume = Some(place);
         reader.resumed = true;
         Ok(())
@@ -171,7 +200,7 @@ impl Source for Jsonl {
             if !items.is_empty() {
                 return Ok(Listing::Items(items));
             }
-            if reader.open.is_none() && reader.next == reader.paths.len() {
+            if reader.is_over() {
                 return Ok(Listing::End(reader.coverage()));
             }
         }
@@ -184,15 +213,30 @@ impl Source for Jsonl {
 }
 
 impl Reader {
+    /// Whether nothing is left to be listed.
+    fn is_over(&self) -> bool {
+        self.is_enough() || (self.open.is_none() && self.next == self.paths.len())
+    }
+
+    fn is_enough(&self) -> bool {
+        self.options.limit > 0 && self.rows >= self.options.limit
+    }
+
     /// Reads on until there are `max` items, enough bytes of them, or enough was read.
     fn gather(&mut self, max: usize) -> Result<Vec<SourceItem>, Fault> {
-        let mut listed = Listed::new(max);
+        if self.is_enough() {
+            return Ok(Vec::new());
+        }
+        let left = if self.options.limit > 0 { self.options.limit - self.rows } else { u64::MAX };
+        let mut listed = Listed::new(max.min(usize::try_from(left).unwrap_or(usize::MAX)));
         for _ in 0..READS {
             if self.open.is_none() && !self.open_next(&mut listed.items)? {
                 break;
             }
             let Some(file) = &mut self.open else { continue };
-            let done = file.take_lines(self.options.stream, &mut listed);
+            let before = listed.items.len();
+            let done = file.take_lines((self.options.stream, self.rows), &mut listed);
+            self.rows += (listed.items.len() - before) as u64;
             if listed.is_full() {
                 break;
             }
@@ -246,10 +290,13 @@ impl Reader {
 }
 
 impl OpenFile {
-    fn take_lines(&mut self, stream: bool, listed: &mut Listed) -> bool {
+    /// Takes lines, `so_far` rows having been listed before them.
+    fn take_lines(&mut self, (stream, mut so_far): (bool, u64), listed: &mut Listed) -> bool {
         let Self { index, rows, lines, reader } = self;
         rows.take(lines, listed, |offset, line| {
-            let place = stream.then(|| Place { file: *index, offset, line, mark: reader.mark(offset) })?;
+            so_far += 1;
+            let mark = stream.then(|| reader.mark(offset))?;
+            let place = Place { file: *index, offset, line, rows: so_far, mark };
             serde_json::to_string(&place).ok().map(Position)
         })
     }

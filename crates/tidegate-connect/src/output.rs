@@ -110,6 +110,24 @@ fn recover(file: &File, committed: Option<Committed>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether the file at `path` holds at least what was committed to it, as far as its last committed bytes tell.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn holds(path: &Path, committed: Committed) -> Result<bool, Fault> {
+    let during = |error| crate::open::read_fault(error).during(format!("reading {}", path.display()));
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if is_gone(&error) => return Ok(false),
+        Err(error) => return Err(during(error)),
+    };
+    if file.metadata().map_err(during)?.len() < committed.length {
+        return Ok(false);
+    }
+    let tail = tail_of(&file, committed.length).map_err(during)?;
+    Ok(committed.tail.is_none_or(|known| known == tail))
+}
+
 fn refuse(why: &str, hint: &str) -> Fault {
     Fault::new(FaultKind::Guarded, format!("the output is left alone: {why}")).hint(hint)
 }

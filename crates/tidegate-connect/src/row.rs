@@ -54,17 +54,23 @@ pub fn content_hash_of(text: &str, fields: &Fields) -> ContentHash {
     ContentHash::of_parts(&[text.as_bytes(), &json])
 }
 
+fn malformed(message: String) -> Fault {
+    Fault::new(FaultKind::Malformed, message)
+}
+
+/// What is wrong with a line that should be an object, and at which column.
+fn no_object(error: &serde_json::Error) -> Fault {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or(&text).to_owned();
+    malformed(format!("{what} at column {}", error.column())).hint("each line must be one JSON object")
+}
+
 /// Reads a line. Faults say where in the line, in bytes from 1.
 pub(crate) fn parse(line: &[u8], names: &RowFields) -> Result<Row, Fault> {
     let line = utf8(line)?;
-    let malformed = |message: String| Fault::new(FaultKind::Malformed, message);
     let mut json = serde_json::Deserializer::from_str(line);
     let found = json.deserialize_map(RowVisitor { names }).and_then(|row| json.end().map(|()| row));
-    let found = found.map_err(|error| {
-        let text = error.to_string();
-        let what = text.split(" at line ").next().unwrap_or(&text).to_owned();
-        malformed(format!("{what} at column {}", error.column())).hint("each line must be one JSON object")
-    })?;
+    let found = found.map_err(|error| no_object(&error))?;
     let text = match found.text {
         Some(Ok(text)) => text,
         Some(Err(kind)) => {
@@ -80,6 +86,22 @@ pub(crate) fn parse(line: &[u8], names: &RowFields) -> Result<Row, Fault> {
         Some(name) => Some(id_of(name, found.fields.get(name), &text, names).map_err(malformed)?),
     };
     Ok(Row { text, id, fields: found.fields })
+}
+
+/// Takes a line that is an object as it stands, and finds out what it is known by.
+pub(crate) fn parse_record(line: &[u8], id: Option<&str>) -> Result<Row, Fault> {
+    let line = utf8(line)?.trim_ascii();
+    let mut json = serde_json::Deserializer::from_str(line);
+    let found = json.deserialize_map(IdVisitor { id }).and_then(|found| json.end().map(|()| found));
+    let found = found.map_err(|error| no_object(&error))?;
+    let id = id.map(|name| id_in(name, found.as_ref()).map_err(malformed)).transpose()?;
+    Ok(Row { text: line.into(), id, fields: Fields::new() })
+}
+
+/// Makes an object of a line of text.
+pub(crate) fn parse_line(line: &[u8], field: &str) -> Result<Row, Fault> {
+    let object = serde_json::json!({ field: utf8(line)? });
+    Ok(Row { text: object.to_string().into(), id: None, fields: Fields::new() })
 }
 
 /// Takes a whole line as text.
@@ -101,9 +123,16 @@ fn id_of(
     text: &str,
     names: &RowFields,
 ) -> Result<String, String> {
-    use serde_json::Value;
     match value {
         None if name == names.text => Ok(text.to_owned()),
+        value => id_in(name, value),
+    }
+}
+
+/// The id that a value is.
+fn id_in(name: &str, value: Option<&serde_json::Value>) -> Result<String, String> {
+    use serde_json::Value;
+    match value {
         None => Err(format!("no field {name:?}")),
         Some(Value::String(id)) if !id.is_empty() => Ok(id.clone()),
         Some(Value::Number(id)) if !id.is_f64() => Ok(id.to_string()),
@@ -136,6 +165,31 @@ impl<'de> Visitor<'de> for RowVisitor<'_> {
             } else {
                 let value = map.next_value()?;
                 found.fields.insert(name.into_owned(), value);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Reads an object to its end and keeps nothing but one value.
+struct IdVisitor<'a> {
+    id: Option<&'a str>,
+}
+
+impl<'de> Visitor<'de> for IdVisitor<'_> {
+    type Value = Option<serde_json::Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(name) = map.next_key_seed(NameSeed)? {
+            if self.id.is_some_and(|id| id == name) {
+                found = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(found)

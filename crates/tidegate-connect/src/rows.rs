@@ -21,6 +21,14 @@ pub enum RowFormat {
     Json(RowFields),
     /// Text.
     Text,
+    /// A JSON object that stays as it is written: the body is the object, whole. Its fields are only where the line
+    /// stands: `line`, and `offset` in bytes of the decompressed file.
+    Record {
+        /// The field that identifies it: text or a whole number. Without one, records are known by line number.
+        id: Option<String>,
+    },
+    /// Text that becomes a JSON object with one field of this name, otherwise as [`RowFormat::Record`].
+    Line(String),
 }
 
 /// Makes items of the lines of one input.
@@ -126,6 +134,8 @@ impl Rows {
         let row = match &self.format {
             RowFormat::Json(names) => row::parse(bytes, names),
             RowFormat::Text => row::parse_text(bytes),
+            RowFormat::Record { id } => row::parse_record(bytes, id.as_deref()),
+            RowFormat::Line(field) => row::parse_line(bytes, field),
         };
         Some(match row {
             Ok(row) => self.row(row, bytes.len(), line),
@@ -142,7 +152,13 @@ impl Rows {
         let mut item = SourceItem::new(key, version(&content), size as u64);
         item.content = Some(content);
         item.body = Some(Body::Text(row.text));
-        item.fields = Arc::new(row.fields);
+        item.fields = Arc::new(match &self.format {
+            RowFormat::Json(_) | RowFormat::Text => row.fields,
+            RowFormat::Record { .. } | RowFormat::Line(_) => Fields::from_iter([
+                ("line".to_owned(), json!(line.number)),
+                ("offset".to_owned(), json!(line.offset)),
+            ]),
+        });
         item
     }
 
@@ -153,8 +169,11 @@ impl Rows {
         let hash = ContentHash::of_parts(&[head, &length.to_le_bytes()]);
         let name = self.naming.name(line.number, line.offset);
         // Where rows have ids, a row called L5 must not stand for line 5.
-        let colon =
-            if matches!(&self.format, RowFormat::Json(RowFields { id: Some(_), .. })) { ":" } else { "" };
+        let named = matches!(
+            &self.format,
+            RowFormat::Json(RowFields { id: Some(_), .. }) | RowFormat::Record { id: Some(_) }
+        );
+        let colon = if named { ":" } else { "" };
         let mut item = SourceItem::new(format!("{}{colon}{name}", self.prefix), version(&hash), 0);
         item.size = head.len() as u64;
         item.body = Some(Body::Bytes(Bytes::copy_from_slice(head)));

@@ -14,6 +14,8 @@ pub enum FieldSelection {
     /// These, in this order; `null` where a record has none. Built in are `key`, `text`, `heading`, `span`, `page`,
     /// `tokens` and `vector`; every other name is that of a field.
     Only(Vec<String>),
+    /// The body as it stands, which is an object on one line already; nothing else.
+    Body,
 }
 
 /// How vectors are written.
@@ -35,6 +37,10 @@ const FIELDS: &str = "fields.";
 pub(crate) fn render(record: &Record, selection: &FieldSelection, vectors: VectorFormat, out: &mut Vec<u8>) {
     let mut line = Line { out, empty: true };
     match selection {
+        FieldSelection::Body => {
+            line.out.extend_from_slice(record.body.as_text().unwrap_or("{}").as_bytes());
+            return line.out.push(b'\n');
+        }
         FieldSelection::All => {
             for name in BUILT_IN.into_iter().filter(|name| *name != "vector" || vectors != VectorFormat::None)
             {

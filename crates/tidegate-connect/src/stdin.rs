@@ -107,6 +107,8 @@ pub struct StdinRows {
     parsing: Option<(Rows, Lines)>,
     /// Input that no line was made of yet, and where in it to go on.
     ended: bool,
+    /// Rows that may still be listed.
+    left: u64,
 }
 
 impl StdinRows {
@@ -122,9 +124,10 @@ impl StdinRows {
                 .hint("write it to a file and give the path of that"));
         }
         let prefix = row_prefix(options.prefix.as_deref().unwrap_or(STDIN));
+        let left = if options.limit > 0 { options.limit } else { u64::MAX };
         let lines = Lines::new(options.max_line);
         let rows = Rows::new(prefix, options.format, options.max_line);
-        Ok(Self { pump: Pump::start(input, true)?, parsing: Some((rows, lines)), ended: false })
+        Ok(Self { pump: Pump::start(input, true)?, parsing: Some((rows, lines)), ended: false, left })
     }
 
     /// Parses what is in the buffer; whether the input is at its end.
@@ -162,8 +165,12 @@ impl StdinRows {
 impl Source for StdinRows {
     async fn list(&mut self, cx: &Cx, max: usize) -> Result<Listing, Fault> {
         while cx.stop() == Stop::Go {
-            let (items, done) = self.parse(cx, max).await?;
+            if self.left == 0 {
+                return Ok(Listing::End(None));
+            }
+            let (items, done) = self.parse(cx, max.min(usize::try_from(self.left).unwrap_or(max))).await?;
             if !items.is_empty() {
+                self.left -= (items.len() as u64).min(self.left);
                 return Ok(Listing::Items(items));
             }
             if done {
@@ -190,6 +197,20 @@ impl Source for StdinRows {
     fn fetcher(&self) -> Arc<dyn Fetch> {
         Arc::new(InHand)
     }
+}
+
+/// The first `max` rows of an input, for whoever wants to see what there is without a run. What is read is gone.
+///
+/// # Errors
+/// As reading them in a run.
+pub fn peek_rows(input: impl Read, options: RowOptions, max: usize) -> Result<Vec<SourceItem>, Fault> {
+    let prefix = row_prefix(options.prefix.as_deref().unwrap_or(STDIN));
+    let rows = Rows::new(prefix, options.format, options.max_line);
+    let (mut lines, mut input, mut listed) = (Lines::new(options.max_line), input, Listed::new(max));
+    while !rows.take(&mut lines, &mut listed, |_, _| None) && !listed.is_full() {
+        lines.fill(&mut input).map_err(input_fault)?;
+    }
+    Ok(listed.items)
 }
 
 /// Input that breaks off stops the run: what came cannot be told from what should have come.

@@ -9,7 +9,7 @@ use std::io::Write;
 use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
-use tidegate_core::{Fault, FaultKind};
+use tidegate_core::{Fault, FaultKind, Fields};
 
 /// Steps of one rendering; a loop over a large table of fields takes some thousands.
 const FUEL: u64 = 1_000_000;
@@ -95,6 +95,24 @@ impl Template {
         names.retain(|name| {
             !known.contains(&name.as_str()) && self.environment.globals().all(|(global, _)| global != name)
         });
+        names.sort();
+        names.into_iter().next()
+    }
+
+    /// The first place of the template that `values` do not fill, by name.
+    #[must_use]
+    pub fn missing(&self, values: &Fields) -> Option<String> {
+        let template = self.environment.get_template(&self.name).ok()?;
+        let mut names: Vec<String> = template.undeclared_variables(true).into_iter().collect();
+        let known = |name: &String| {
+            let mut parts = name.split('.');
+            let first = parts.next().unwrap_or_default();
+            match values.get(first) {
+                Some(value) => parts.try_fold(value, |value, part| value.get(part)).is_some(),
+                None => self.environment.globals().any(|(global, _)| global == first),
+            }
+        };
+        names.retain(|name| !known(name));
         names.sort();
         names.into_iter().next()
     }

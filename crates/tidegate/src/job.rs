@@ -4,21 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tidegate_connect::{
-    Committed, FieldSelection, FilesStats, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_TAIL, ObjectsSink,
-    VectorFormat, Watch, WebhookOptions, WebhookSink,
-};
+use tidegate_connect::{FilesStats, Watch};
 use tidegate_core::report::{Chunks, EmbeddedCounts, Report, RunState};
-use tidegate_core::{ContentHash, Coverage, Fault, FaultKind, Ledger, Sink, Sweep, SweepPolicy, Task};
+use tidegate_core::{ContentHash, Coverage, Fault, FaultKind, Ledger, Sweep, SweepPolicy, Task};
 use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
 use tidegate_sandbox::Program;
 use tidegate_store::{
     Durability, OpenMode, OpenOptions, PipelineLedger, PipelineRun, RetrySelection, Settings, Store,
-    StoreSink,
 };
 
 use crate::config::{self, Config};
 use crate::embedding::{Embedding, Local, unmixed};
+use crate::map::{self, Merge, Start};
+use crate::output::{Begin, open_sink};
 use crate::pipeline;
 use crate::services::Services;
 use crate::source::Opened;
@@ -50,6 +48,10 @@ pub struct Job {
     peak_memory: Option<fn() -> u64>,
     /// Folders the pipeline was run on before that are not there any more.
     gone: Vec<String>,
+    /// What a retry of a map job still has to do at its end.
+    merge: Option<Merge>,
+    /// Whether it is a map job.
+    maps: bool,
 }
 
 /// How a job ended.
@@ -65,6 +67,8 @@ pub struct Finished {
     pub skipped: u64,
     /// How many of `skipped` are links that lead out of the given paths.
     pub leaving: u64,
+    /// Items of the pipeline that are in the quarantine now, those of earlier runs included.
+    pub aside: u64,
     /// Bytes read from the source.
     pub read_bytes: u64,
 }
@@ -98,13 +102,20 @@ impl Job {
         let opened = Opened::new(config, &services, (options.watch, options.once))?;
         let local = Local::of(config)?;
         let store = open_store(config)?;
+        let run = run_id();
+        let merge = match options.retry {
+            RetrySelection::None => None,
+            _ => Merge::new(config, &store, &run).await?,
+        };
+        let config = merge.as_ref().map_or(config, |merge| &merge.config);
         let embedding = match local {
             Some(local) => Embedding::Local(local.in_store(config, &store).await?),
             None => open_remote(config, (&services, &store)).await?,
         };
         unmixed(config, &embedding, &store)?;
         let built = pipeline::build(config, options.parser.as_ref(), (&services, &store, &embedding))?;
-        let (run, fingerprint) = (run_id(), config.fingerprint());
+        let fingerprint = config.fingerprint();
+        let retries = options.retry != RetrySelection::None;
         let terms = PipelineRun {
             model: embedding.identity(),
             retry_quarantined: options.retry,
@@ -113,10 +124,18 @@ impl Job {
             ..PipelineRun::new(&config.pipeline.name, &fingerprint, &run)
         };
         let ledger = Arc::new(store.ledger(terms).await?);
-        let remembered = remembered(config)?;
-        ledger.remember_settings(&remembered.name, &remembered.value).await?;
-        let source = opened.source.resumed(&ledger).await?;
-        let sink = open_sink(config, (&ledger, &services), opened.stream).await?;
+        let mut begin = Begin { in_order: opened.stream, over: false };
+        if config.map.is_some() {
+            begin.over = map::begin(config, (&store, &ledger), retries).await? == Start::Over;
+        }
+        if merge.is_none() {
+            let remembered = remembered(config)?;
+            ledger.remember_settings(&remembered.name, &remembered.value).await?;
+        }
+        let maps = config.map.is_some();
+        let source = opened.source.resumed(&ledger).await.map_err(|fault| map::hinted(fault, maps))?;
+        let sink =
+            open_sink(config, (&ledger, &services), begin).await.map_err(|fault| map::hinted(fault, maps))?;
         let limits = engine_options(config);
         let pool = Arc::new(Pool::new(limits.cores).map_err(|error| {
             Fault::new(FaultKind::Config, "this system refuses to start threads").cause(error)
@@ -146,6 +165,8 @@ impl Job {
             pipeline,
             peak_memory,
             gone,
+            merge,
+            maps,
         })
     }
 
@@ -185,6 +206,8 @@ impl Job {
             pipeline,
             peak_memory,
             gone,
+            merge,
+            maps,
         } = self;
         let Ended { mut report, mut fault, mut sweep } =
             tidegate_engine::run(flow, run.clone(), (pool, stop, monitor.clone())).await;
@@ -219,8 +242,16 @@ impl Job {
         if let Err(unrecorded) = close(&store, ledger, (&pipeline, &report)).await {
             fault.get_or_insert(unrecorded.during("closing the run"));
         }
+        if let Some(merge) = merge {
+            let whole = map::is_whole(&report, fault.as_ref());
+            if let Err(unmerged) = merge.finish(whole).await {
+                fault.get_or_insert(unmerged);
+            }
+        }
+        let aside = store.quarantined_items(pipeline.trim_end_matches(".retry")).unwrap_or_default();
         let (skipped, leaving) = files.map_or((0, 0), |stats| (stats.skipped(), stats.leaving.get()));
-        Finished { report, fault, sweep, skipped, leaving, read_bytes: monitor.read_bytes() }
+        let fault = fault.map(|fault| map::hinted(fault, maps));
+        Finished { report, fault, sweep, skipped, leaving, aside, read_bytes: monitor.read_bytes() }
     }
 }
 
@@ -252,9 +283,14 @@ fn remembered(config: &Config) -> Result<Settings, Fault> {
     let internal = |error| Fault::new(FaultKind::Internal, "the settings are not JSON").cause(error);
     let source = serde_json::to_vec(&config.source.paths()).map_err(internal)?;
     let kind = config.source.kind().name();
+    let name = match &config.map {
+        // A job has one output, and that is made from one list of inputs.
+        Some(_) => map::SETTINGS.to_owned(),
+        None => format!("{kind} {}", &ContentHash::of(&source).to_hex()[..16]),
+    };
     Ok(Settings {
         pipeline: config.pipeline.name.clone(),
-        name: format!("{kind} {}", &ContentHash::of(&source).to_hex()[..16]),
+        name,
         value: serde_json::to_string(&config).map_err(internal)?,
     })
 }
@@ -335,65 +371,4 @@ async fn open_remote(config: &Config, (services, store): (&Services, &Store)) ->
     let internal = || Fault::new(FaultKind::Internal, "nothing makes vectors, neither here nor elsewhere");
     let embed = config.embed().ok_or_else(internal)?;
     Embedding::open((Task::Document, embed), (services, store), Some(Arc::new(store.clone()))).await
-}
-
-async fn open_sink(
-    config: &Config,
-    (ledger, services): (&Arc<PipelineLedger>, &Services),
-    stream: bool,
-) -> Result<Box<dyn Sink>, Fault> {
-    let jsonl = match &config.sink {
-        config::Sink::Store => return Ok(Box::new(StoreSink::new(ledger.clone()))),
-        config::Sink::Webhook(webhook) => {
-            let deliver = Arc::new(services.web_post(&config.pipeline.name, webhook)?);
-            let options = WebhookOptions {
-                fields: selection(&webhook.fields, webhook.vectors),
-                vectors: format_of(webhook.vectors),
-            };
-            return Ok(Box::new(WebhookSink::new(deliver, ledger.clone(), options)));
-        }
-        config::Sink::Jsonl(jsonl) => jsonl,
-    };
-    let defaults = JsonlOptions::default();
-    let options = JsonlOptions {
-        fields: selection(&jsonl.fields, jsonl.vectors),
-        vectors: format_of(jsonl.vectors),
-        // A stream is resumed from a position, before which everything must be written: so in order.
-        ordered: jsonl.ordered || stream,
-        overwrite: jsonl.overwrite,
-        ..defaults
-    };
-    let shared: Arc<dyn Ledger> = ledger.clone();
-    if jsonl.path == "-" {
-        return Ok(Box::new(JsonlSink::stream(std::io::stdout(), shared, options)));
-    }
-    let length = ledger.length(OUTPUT).await?;
-    let tail = ledger.length(OUTPUT_TAIL).await?;
-    let committed = length.map(|length| Committed { length, tail });
-    if let Some(place) = jsonl.place() {
-        let options = JsonlOptions { grouping: ObjectsSink::GROUPING, ..options };
-        let sink = ObjectsSink::open((&place?, &services.output(jsonl)), committed, shared, options).await?;
-        return Ok(Box::new(sink));
-    }
-    Ok(Box::new(JsonlSink::open(Path::new(&jsonl.path), committed, shared, options)?))
-}
-
-fn format_of(vectors: config::Vectors) -> VectorFormat {
-    match vectors {
-        config::Vectors::None => VectorFormat::None,
-        config::Vectors::Float => VectorFormat::Floats,
-        config::Vectors::Base64 => VectorFormat::Base64,
-    }
-}
-
-/// Which values are written. Saying how vectors are written asks for them, also where other fields are chosen.
-fn selection(fields: &[String], vectors: config::Vectors) -> FieldSelection {
-    if fields.is_empty() {
-        return FieldSelection::All;
-    }
-    let mut fields = fields.to_vec();
-    if vectors != config::Vectors::None && !fields.iter().any(|field| field == "vector") {
-        fields.push("vector".to_owned());
-    }
-    FieldSelection::Only(fields)
 }

@@ -10,6 +10,7 @@ use tidegate_text::{ChunkOptions, ParseOptions};
 
 use crate::config::{self, Config, ModelRef, Stage};
 use crate::embedding::Embedding;
+use crate::map;
 use crate::parser;
 use crate::readers::Readers;
 use crate::services::Services;
@@ -43,6 +44,17 @@ pub(crate) fn build(
     with: (&Services, &Store, &Embedding),
 ) -> Result<Built, Fault> {
     let mut built = Built::default();
+    if let Some(map) = &config.map {
+        let journal: Arc<dyn Replies> = Arc::new(with.1.clone());
+        for (name, work) in map::stages(config, map, (with.0, &journal))? {
+            let work = match work {
+                map::Work::Cpu(stage) => Work::Cpu(stage),
+                map::Work::Each(most, stage) => Work::Each(most, stage),
+            };
+            built.add(&name, Some(work));
+        }
+        return Ok(built);
+    }
     let mut validate = ValidateStage::new(config)?.map(|stage| Work::Cpu(Arc::new(stage)));
     for stage in &config.stages {
         // What is judged is the text, before anything is asked or paid about it.

@@ -39,7 +39,10 @@ impl Opened {
         (watch, once): (Option<&Watch>, bool),
     ) -> Result<Self, Fault> {
         // Rows on their way to the store are documents, known by key; rows on their way to a file are a stream.
-        let stream = !matches!(config.sink, config::Sink::Store);
+        let stream = match &config.map {
+            Some(_) => config.resumes_rows(),
+            None => !matches!(config.sink, config::Sink::Store),
+        };
         if let Some(watch) = watch {
             let source = Kind::Plain(Box::new(watch.source()?));
             return Ok(Self { source, files: Some(watch.stats()), stream: false, relists: true });
@@ -47,17 +50,13 @@ impl Opened {
         match &config.source {
             config::Source::Files(files) => Self::files(files, config),
             config::Source::Jsonl(jsonl) => {
-                let format = rows(ConfigRows::Jsonl, (&jsonl.text_field, jsonl.id_field.as_ref()));
-                let options = RowOptions { format, max_line: size(jsonl.max_line), prefix: None, stream };
+                let options = RowOptions { stream, ..jsonl_options(jsonl, config) };
                 let source = Jsonl::open(&paths(&jsonl.paths), options)?;
                 let source = if stream { Kind::Rows(source) } else { Kind::Plain(Box::new(source)) };
                 Ok(Self { source, files: None, stream, relists: false })
             }
             config::Source::Stdin(stdin) => {
-                let format = rows(stdin.format, (&stdin.text_field, stdin.id_field.as_ref()));
-                let options =
-                    RowOptions { format, max_line: size(stdin.max_line), prefix: None, stream: false };
-                let source = Box::new(StdinRows::new(std::io::stdin(), options)?);
+                let source = Box::new(StdinRows::new(std::io::stdin(), stdin_options(stdin, config))?);
                 Ok(Self { source: Kind::Plain(source), files: None, stream: false, relists: false })
             }
             config::Source::Tail(tail) => Self::tail(tail, once),
@@ -93,7 +92,8 @@ impl Opened {
                 .hint("run one pipeline for each file"));
         };
         let format = rows(tail.format, (&tail.text_field, tail.id_field.as_ref()));
-        let rows = RowOptions { format, max_line: size(tail.max_line), prefix: None, stream: true };
+        let rows =
+            RowOptions { format, max_line: size(tail.max_line), stream: true, ..RowOptions::default() };
         let source = Tail::open(Path::new(path), TailOptions { rows, once, ..TailOptions::default() })?;
         Ok(Self { source: Kind::Tail(source), files: None, stream: true, relists: false })
     }
@@ -161,6 +161,31 @@ fn files_options(files: &config::Files, config: &Config) -> FilesOptions {
         own: own_files(config),
         ..FilesOptions::default()
     }
+}
+
+/// How the lines of files are read: whole in a map job, else as text with fields.
+pub(crate) fn jsonl_options(jsonl: &config::Jsonl, config: &Config) -> RowOptions {
+    let names = (&*jsonl.text_field, jsonl.id_field.as_ref());
+    row_options(config, (jsonl.format, names), jsonl.max_line)
+}
+
+/// The same of standard input.
+pub(crate) fn stdin_options(stdin: &config::Stdin, config: &Config) -> RowOptions {
+    let names = (&*stdin.text_field, stdin.id_field.as_ref());
+    row_options(config, (stdin.format, names), stdin.max_line)
+}
+
+fn row_options(
+    config: &Config,
+    (format, (text, id)): (ConfigRows, (&str, Option<&String>)),
+    max_line: config::Size,
+) -> RowOptions {
+    let (format, limit) = match (&config.map, format) {
+        (None, format) => (rows(format, (text, id)), 0),
+        (Some(map), ConfigRows::Lines) => (RowFormat::Line(text.to_owned()), map.limit),
+        (Some(map), ConfigRows::Jsonl) => (RowFormat::Record { id: id.cloned() }, map.limit),
+    };
+    RowOptions { format, max_line: size(max_line), prefix: None, stream: false, limit }
 }
 
 fn rows(format: ConfigRows, (text, id): (&str, Option<&String>)) -> RowFormat {

@@ -11,6 +11,7 @@ pub mod index;
 pub mod init;
 pub mod journal;
 pub mod killpoints;
+pub mod map;
 pub mod mock_provider;
 pub mod model;
 pub mod parser_child;

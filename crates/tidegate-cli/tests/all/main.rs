@@ -15,6 +15,8 @@ mod full_disk;
 mod journal;
 mod local_models;
 mod loopback;
+mod map_faults;
+mod mapping;
 mod nothing_twice;
 mod objects;
 mod outputs;

@@ -36,6 +36,7 @@ fn help_says_what_it_said() {
         "search",
         "ask",
         "adapt",
+        "map",
         "run",
         "init",
         "status",

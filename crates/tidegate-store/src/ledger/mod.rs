@@ -3,6 +3,7 @@
 mod assess;
 mod commit;
 mod document;
+mod over;
 mod part;
 mod quarantine;
 mod rows;

@@ -156,7 +156,7 @@ fn check_value(key: &Key, setting: &Setting) -> Result<(), Fault> {
     }
 }
 
-fn not_a(origin: &Origin, path: &str, wanted: &str, value: &Value) -> Fault {
+pub(super) fn not_a(origin: &Origin, path: &str, wanted: &str, value: &Value) -> Fault {
     let got = match value {
         Value::String(_) => "text",
         Value::Integer(_) => "a whole number",

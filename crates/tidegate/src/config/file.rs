@@ -22,18 +22,24 @@ use crate::readers::IMAGE;
 /// # Errors
 /// Text that is not TOML, sections that do not exist, stages and tagged sections without a type.
 pub(super) fn read(path: &std::path::Path, text: &str) -> Result<Raw, Fault> {
-    let reader = Reader { path: Arc::new(path.to_owned()), text };
-    let broken = |error: toml::de::Error| {
-        let at = error.span().map_or(0, |span| span.start);
-        refuse(&reader.origin(at), error.message().trim().replace('\n', ", "))
-            .hint("`tidegate init` writes a commented file to start from")
-    };
-    let spans = DeTable::parse(text).map_err(broken)?;
-    let values: Table = toml::from_str(text).map_err(broken)?;
+    read_beside(path, text, &[])
+}
+
+/// The same of a file that has sections of its own beside: `others`, which are passed over.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_beside(path: &std::path::Path, text: &str, others: &[&str]) -> Result<Raw, Fault> {
+    let reader = Reader::new(path, text);
+    let hint = "`tidegate init` writes a commented file to start from";
+    let (spans, values) = reader.parse().map_err(|fault| fault.hint(hint))?;
     let mut raw = Raw::default();
     for (name, spanned) in spans.get_ref() {
         let origin = reader.origin(name.span().start);
         let section: &str = name.get_ref();
+        if others.contains(&section) {
+            continue;
+        }
         let Some(value) = values.get(section) else { continue };
         match (section, spanned.get_ref(), value) {
             ("stage", DeValue::Array(spans), Value::Array(values)) => {
@@ -75,14 +81,33 @@ fn stray(name: &str, value: &Value, origin: &Origin) -> Fault {
     }
 }
 
-struct Reader<'a> {
+/// The text of a file, and where in it things stand.
+pub(super) struct Reader<'a> {
     path: Arc<PathBuf>,
     text: &'a str,
 }
 
+impl<'a> Reader<'a> {
+    pub(super) fn new(path: &std::path::Path, text: &'a str) -> Self {
+        Self { path: Arc::new(path.to_owned()), text }
+    }
+
+    /// The file as TOML: with places, and as plain values.
+    ///
+    /// # Errors
+    /// What does not read, and where.
+    pub(super) fn parse(&self) -> Result<(Spanned<DeTable<'a>>, Table), Fault> {
+        let broken = |error: toml::de::Error| {
+            let at = error.span().map_or(0, |span| span.start);
+            refuse(&self.origin(at), error.message().trim().replace('\n', ", "))
+        };
+        Ok((DeTable::parse(self.text).map_err(broken)?, toml::from_str(self.text).map_err(broken)?))
+    }
+}
+
 impl Reader<'_> {
     /// The line and column of a byte offset.
-    fn origin(&self, offset: usize) -> Origin {
+    pub(super) fn origin(&self, offset: usize) -> Origin {
         let before = self.text.get(..offset).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = before.matches('\n').count() + 1;
@@ -213,6 +238,14 @@ pub(super) fn load_schema(path: &std::path::Path) -> Result<String, Fault> {
         "name the file of a JSON Schema, or write its text here",
         "name the file of a JSON Schema",
     )
+}
+
+/// Reads a prompt, or what a prompt includes.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn load_prompt(path: &std::path::Path) -> Result<String, Fault> {
+    read_text(path, "name a file of text, relative to the folder of the job", "shorten it")
 }
 
 /// Reads the text of a price table.

@@ -5,6 +5,7 @@ use tidegate_core::ContentHash;
 
 use super::enrich::Into;
 use super::http::Method;
+use super::map::Map;
 use super::model::Config;
 use super::model_ref::ModelRef;
 use super::sandbox::{Format, Ocr, ParserApi};
@@ -43,6 +44,8 @@ struct Decisive<'a> {
     asked: Vec<Asked<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map: Option<Map>,
 }
 
 /// What decides how files of a format are read, where that is not as usual.
@@ -170,6 +173,7 @@ impl Config {
                 Sink::Webhook(sink) => Some(&sink.url),
                 Sink::Store | Sink::Jsonl(_) => None,
             },
+            map: self.map.as_deref().map(Map::decisive),
         };
         let json = serde_json::to_vec(&decisive).expect("plain structs of text and numbers are always JSON");
         ContentHash::of_parts(&[b"tidegate pipeline", &json]).to_hex()

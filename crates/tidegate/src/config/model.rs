@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ask::Ask;
 use super::limits::{Limits, Store, Sweep};
+use super::map::Map;
 use super::model_ref::ModelRef;
 use super::provider::Provider;
 use super::sandbox::{Format, Sandbox};
@@ -55,6 +56,11 @@ pub struct Config {
     /// What may be removed from the store because it is gone from the source. Where more is gone, all of it is kept
     /// and the run says so: an unmounted disk looks the same as an emptied folder.
     pub sweep: Sweep,
+    /// What is done to every record of a data set, where this is a map job: it has a file of its own shape, so this is
+    /// none of the sections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub map: Option<Box<Map>>,
 }
 
 impl Default for Config {
@@ -73,6 +79,7 @@ impl Default for Config {
             search: Search::default(),
             ask: Ask::default(),
             sweep: Sweep::default(),
+            map: None,
         }
     }
 }

@@ -77,6 +77,11 @@ pub fn load(path: Option<&Path>, overrides: Overrides) -> Result<Resolved, Fault
 /// [`FaultKind::Config`], naming the place, the key and what to write instead.
 pub fn resolve(layers: Layers<'_>) -> Result<Resolved, Fault> {
     let read = layers.file.as_ref().map(|file| file::read(&file.path, &file.text)).transpose()?;
+    resolve_read(read, layers)
+}
+
+/// The same for a file that was read already.
+pub(super) fn resolve_read(read: Option<Raw>, layers: Layers<'_>) -> Result<Resolved, Fault> {
     let raw = read.unwrap_or_default().under(env::read(layers.env)?).under(layers.overrides.into_raw()?);
     check::check(&Catalogue::new(), &raw)?;
     let origins = origins(&raw);

@@ -156,6 +156,10 @@ const MAX_LINE: Size = Size::from_bytes(16 << 20);
 pub struct Jsonl {
     /// Files to read, relative to the folder of this file.
     pub paths: Vec<String>,
+    /// What a line is, in a map job: there, lines of text become objects with one field.
+    #[serde(skip_serializing_if = "RowFormat::is_jsonl")]
+    #[schemars(skip)]
+    pub format: RowFormat,
     /// The field that holds the text.
     pub text_field: String,
     /// The field that identifies a line. Without it, lines are known by their number.
@@ -168,7 +172,19 @@ pub struct Jsonl {
 
 impl Default for Jsonl {
     fn default() -> Self {
-        Self { paths: Vec::new(), text_field: "text".to_owned(), id_field: None, max_line: MAX_LINE }
+        Self {
+            paths: Vec::new(),
+            format: RowFormat::Jsonl,
+            text_field: "text".to_owned(),
+            id_field: None,
+            max_line: MAX_LINE,
+        }
+    }
+}
+
+impl RowFormat {
+    fn is_jsonl(&self) -> bool {
+        *self == Self::Jsonl
     }
 }
 

@@ -63,6 +63,30 @@ impl Form {
     }
 }
 
+/// Whether the JSON Schema `text` is understood.
+///
+/// # Errors
+/// As [`Form::new`].
+pub(crate) fn check_schema(text: &str) -> Result<(), Fault> {
+    Form::new(text).map(drop)
+}
+
+/// An answer that was read before, on one line, with its properties in the order in which they came.
+pub(crate) fn on_one_line(answer: &str) -> String {
+    let (mut line, mut quoted, mut escaped) = (String::with_capacity(answer.len()), false, false);
+    for c in unfenced(answer).chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ' ' | '\t' | '\n' | '\r' if !quoted => continue,
+            _ => {}
+        }
+        line.push(c);
+    }
+    line
+}
+
 /// An answer without the fence that models like to put around JSON.
 fn unfenced(answer: &str) -> &str {
     let answer = answer.trim();
@@ -100,6 +124,12 @@ mod tests {
         ] {
             form.read(answer).unwrap_or_else(|error| panic!("{answer}: {error}"));
         }
+    }
+
+    #[test]
+    fn an_answer_on_one_line_is_the_same_answer() {
+        let answer = "```json\n{ \"b\": 1.0,\n \"a\": \"x \\\" \\\\\", \"c\": [ 1,\t2 ] }\n```";
+        assert_eq!(on_one_line(answer), r#"{"b":1.0,"a":"x \" \\","c":[1,2]}"#);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use tidegate_model::{AuthStyle, Endpoint, Prices, Profile, Profiles, Service};
 
 use crate::config::{self, Config, Hedge, ModelRef};
 
-pub(crate) use answers::{Question, RemoteAnswers};
+pub(crate) use answers::{Asking, RemoteAnswers};
 pub(crate) use chat::RemoteChat;
 pub(crate) use remote::{RemoteEmbedding, UNKNOWN, identity, open};
 pub(crate) use web::{header_name, header_value};

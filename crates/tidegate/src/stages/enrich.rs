@@ -5,17 +5,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 use tidegate_call::{CallCx, Priority};
-use tidegate_core::{Body, Cx, Each, Emitted, Fault, FaultKind, Record, Tokenizer};
+use tidegate_core::{Body, Cx, Each, Emitted, Fault, Record, Replies, Tokenizer};
+use tidegate_model::{Message, Role};
 
 use super::values::Values;
 use crate::config::{Enrich, Into};
-use crate::services::{Question, RemoteAnswers, Services};
-use tidegate_core::Replies;
+use crate::services::{RemoteAnswers, Services};
 use tidegate_expr::Template;
 
 /// Asks a model about each record, and puts its answer where the configuration says.
 pub(crate) struct EnrichStage {
     model: RemoteAnswers,
+    system: String,
     prompt: Template,
     into: Target,
 }
@@ -38,28 +39,13 @@ impl EnrichStage {
         (journal, tokenizer): (Arc<dyn Replies>, Arc<dyn Tokenizer>),
     ) -> Result<Self, Fault> {
         Ok(Self {
-            model: RemoteAnswers::open(services, settings, journal)?,
+            model: RemoteAnswers::open(services, settings.into(), journal)?,
+            system: settings.system.clone(),
             prompt: Template::new(&format!("stage.{name}.prompt"), &settings.prompt)?,
             into: match settings.into {
                 Into::Field => Target::Field(settings.field.clone()),
                 Into::Context => Target::Context(tokenizer),
             },
-        })
-    }
-
-    /// The model's answer; asked for once more where the first does not have the form it must have.
-    async fn answer(&self, prompt: &str, (cx, call): (&Cx, &CallCx)) -> Result<Value, Fault> {
-        let first = self.model.ask(&Question::first(prompt), (cx, call)).await;
-        let unfit = match first {
-            Err(fault) if fault.kind() == FaultKind::Validation => fault,
-            answered => return answered,
-        };
-        let again = self.model.ask(&Question::again(prompt, unfit.message()), (cx, call)).await;
-        again.map_err(|fault| match fault.kind() {
-            FaultKind::Validation => fault
-                .during("also when asked once more")
-                .hint("say in the prompt what is wanted, or loosen the schema"),
-            _ => fault,
         })
     }
 
@@ -89,8 +75,9 @@ impl Each for EnrichStage {
     async fn run(&self, cx: &Cx, record: &mut Record) -> Result<Emitted, Fault> {
         let prompt = self.prompt.render(&Values::of(record)?)?;
         let call = CallCx::new(Priority::Bulk, record.trace).stopping(cx.stop_signal());
-        let answer = self.answer(&prompt, (cx, &call)).await?;
-        self.put(record, answer)?;
+        let message = Message { role: Role::User, content: prompt.into() };
+        let answer = self.model.answer(&self.model.chat(&self.system, vec![message]), (cx, &call)).await?;
+        self.put(record, self.model.value(&answer)?)?;
         Ok(Emitted::Keep)
     }
 }

@@ -1,0 +1,59 @@
+//! `tidegate map`.
+
+use tidegate::config::{Config, load_map};
+use tidegate::{Preview, preview};
+use tidegate_core::{Fault, FaultKind};
+use tidegate_observe::clean_block;
+
+use crate::args::Global;
+use crate::exit::Exit;
+use crate::map_args::MapArgs;
+use crate::out::Out;
+use crate::running;
+use crate::terminal::Terminal;
+
+/// Asks models about every record of a data set, or shows what would be asked.
+pub fn run(args: &MapArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Fault> {
+    if global.config.is_some() {
+        return Err(Fault::new(FaultKind::Config, "--config belongs to a pipeline")
+            .hint("write [providers], [limits] and [store] into the job's own file"));
+    }
+    let config = load_map(&args.job, args.options(global.store.as_ref()))?;
+    if args.dry_run {
+        return show(&config, args, global);
+    }
+    running::run(&config, &running::Asked::of(global), terminal)
+}
+
+fn show(config: &Config, args: &MapArgs, global: &Global) -> Result<Exit, Fault> {
+    let count = args.limit.unwrap_or(1).try_into().unwrap_or(usize::MAX);
+    let previews = preview(config, count)?;
+    let mut out = Out::stdout();
+    if global.json {
+        out.json(&previews)?;
+    } else {
+        for preview in &previews {
+            out.text(&text_of(preview))?;
+        }
+    }
+    out.finish()?;
+    Ok(Exit::Done)
+}
+
+/// A preview for people. What a record says must not move the cursor of whoever reads it.
+fn text_of(preview: &Preview) -> String {
+    let mut text = format!("# {}\n", clean_block(&preview.source));
+    for asked in &preview.steps {
+        text.push_str(&format!("\n## {} asks {}\n", asked.step, asked.model));
+        let system = asked.system.iter().map(|said| ("system", said));
+        let said = asked.messages.iter().map(|(role, said)| (role.as_str(), said));
+        for (role, said) in system.chain(said) {
+            text.push_str(&format!("\n[{role}]\n{}\n", clean_block(said)));
+        }
+    }
+    if let Some(why) = &preview.stopped {
+        text.push_str(&format!("\n({})\n", clean_block(why)));
+    }
+    text.push('\n');
+    text
+}

@@ -1,0 +1,153 @@
+//! Which files are meant where files, folders and globs are named as inputs of rows.
+
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+use tidegate_core::{Fault, FaultKind};
+
+use crate::nearest::no_such_path;
+use crate::open;
+
+/// What rows are sought in folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputFormat {
+    /// JSON Lines: `.jsonl` and `.ndjson`.
+    Jsonl,
+    /// Lines of text: `.txt`.
+    Lines,
+}
+
+impl InputFormat {
+    fn ends(self) -> &'static [&'static str] {
+        match self {
+            Self::Jsonl => &[".jsonl", ".ndjson"],
+            Self::Lines => &[".txt"],
+        }
+    }
+
+    /// Whether a name is that of such a file, perhaps a compressed one.
+    fn is_name(self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+        self.ends().iter().any(|end| name.ends_with(end))
+    }
+}
+
+/// Folders within folders deeper than this are no data set.
+const DEEPEST: usize = 64;
+/// More files than this are not listed in memory.
+const MOST: usize = 100_000;
+
+/// The files that `inputs` mean: each file as it is named, those of a folder and what is below it that hold rows, and
+/// those that a glob matches; the last two sorted by name. Names that begin with a dot are passed over.
+///
+/// # Errors
+/// [`FaultKind::Config`]: a path that is not there, a glob that does not read, no file at all.
+pub fn rows_in(inputs: &[PathBuf], format: InputFormat) -> Result<Vec<PathBuf>, Fault> {
+    let mut files = Vec::new();
+    for input in inputs {
+        let before = files.len();
+        match std::fs::metadata(input) {
+            Ok(meta) if meta.is_dir() => walk(input, DEEPEST, &mut files, &|path| {
+                path.file_name().is_some_and(|name| format.is_name(&name.to_string_lossy()))
+            })?,
+            Ok(_) => files.push(input.clone()),
+            Err(_) if is_glob(input) => {
+                let matcher = compile(input)?;
+                walk(&fixed(input), DEEPEST, &mut files, &|path| {
+                    matcher.is_match(path.strip_prefix("./").unwrap_or(path))
+                })?;
+            }
+            Err(error) if open::is_gone(&error) => return Err(no_such_path(input)),
+            Err(error) => return Err(open::read_fault(error).during(format!("reading {}", input.display()))),
+        }
+        if files.len() == before {
+            let ends = format.ends().join(", ");
+            return Err(Fault::new(FaultKind::Config, format!("no file of rows in {}", input.display()))
+                .hint(format!(
+                    "files of rows end in {ends}, perhaps with .gz or .zst behind; name others one by one"
+                )));
+        }
+        files[before..].sort();
+    }
+    Ok(files)
+}
+
+fn is_glob(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| text.contains(['*', '?', '[', '{']))
+}
+
+fn compile(glob: &Path) -> Result<GlobMatcher, Fault> {
+    let text = glob.to_string_lossy();
+    let compiled = GlobBuilder::new(text.strip_prefix("./").unwrap_or(&text)).literal_separator(true).build();
+    let compiled = compiled.map_err(|error| {
+        Fault::new(FaultKind::Config, format!("the glob {text} does not read")).cause(error)
+    })?;
+    Ok(compiled.compile_matcher())
+}
+
+/// The folder of a glob: what stands before the first part with a wildcard.
+fn fixed(glob: &Path) -> PathBuf {
+    let folder: PathBuf = glob.components().take_while(|part| !is_glob(Path::new(part))).collect();
+    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder }
+}
+
+fn walk(
+    folder: &Path,
+    deep: usize,
+    files: &mut Vec<PathBuf>,
+    wanted: &dyn Fn(&Path) -> bool,
+) -> Result<(), Fault> {
+    let during = |error| open::read_fault(error).during(format!("listing {}", folder.display()));
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if open::is_gone(&error) => return Ok(()),
+        Err(error) => return Err(during(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(during)?;
+        let (path, hidden) = (entry.path(), entry.file_name().to_string_lossy().starts_with('.'));
+        let kind = std::fs::metadata(&path).map_err(during)?;
+        if hidden {
+            continue;
+        }
+        if kind.is_dir() && deep > 0 {
+            walk(&path, deep - 1, files, wanted)?;
+        } else if kind.is_file() && wanted(&path) {
+            files.push(path);
+        }
+        if files.len() > MOST {
+            return Err(Fault::new(FaultKind::Config, format!("more than {MOST} files of rows"))
+                .hint("run one job for each part of them"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_folders_and_globs_are_found_in_a_stable_order() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.jsonl", "a.jsonl.gz", "deep/c.NDJSON", "notes.md", ".hidden.jsonl", "x.txt"] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "{}\n").unwrap();
+        }
+        let names = |input: &str, format| -> Vec<String> {
+            let files = rows_in(&[folder.path().join(input)], format).unwrap();
+            files.iter().map(|path| path.strip_prefix(folder.path()).unwrap().display().to_string()).collect()
+        };
+        assert_eq!(names("", InputFormat::Jsonl), ["a.jsonl.gz", "b.jsonl", "deep/c.NDJSON"]);
+        assert_eq!(names("", InputFormat::Lines), ["x.txt"]);
+        assert_eq!(names("*.jsonl*", InputFormat::Jsonl), ["a.jsonl.gz", "b.jsonl"]);
+        assert_eq!(names("**/*.NDJSON", InputFormat::Jsonl), ["deep/c.NDJSON"]);
+        assert_eq!(names("notes.md", InputFormat::Jsonl), ["notes.md"], "a file that is named is meant");
+        for input in ["none.jsonl", "*.csv", "[", "deep/none"] {
+            let fault = rows_in(&[folder.path().join(input)], InputFormat::Jsonl).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::Config, "{input}: {fault}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The file of a map job, and what the command line adds to it.
+
+use std::path::{Path, PathBuf};
+
+use tidegate_connect::{InputFormat, rows_in};
+use tidegate_core::{ContentHash, Fault, FaultKind};
+
+use super::section::Section;
+use super::{Map, Step, steps};
+use crate::config::check::refuse;
+use crate::config::file::{Reader, load, read_beside};
+use crate::config::model::Config;
+use crate::config::origin::Origin;
+use crate::config::overrides::Overrides;
+use crate::config::resolve::{ConfigFile, Layers, resolve_read};
+use crate::config::sink::{JsonlSink, Sink};
+use crate::config::size::Size;
+use crate::config::source::{Jsonl, Source, Stdin};
+use crate::config::suggest::nearest;
+use crate::config::{RowFormat, Store};
+
+/// What the command line says of a map job.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MapOptions {
+    /// The inputs: files, folders, globs, or `-` alone for standard input.
+    pub inputs: Vec<PathBuf>,
+    /// Where rows go; `-` is standard output.
+    pub output: String,
+    /// Replaces an output that is there.
+    pub overwrite: bool,
+    /// Writes rows as they are done.
+    pub unordered: bool,
+    /// Reads only so many rows; 0 means all.
+    pub limit: u64,
+    /// Where the providers of all steps are, for another service that speaks as they do.
+    pub base_url: Option<String>,
+    /// What else is set.
+    pub overrides: Overrides,
+}
+
+/// The sections of a job that are a job's alone.
+const OWN: [&str; 2] = ["input", "step"];
+/// Those that it shares with a pipeline.
+const SHARED: [&str; 4] = ["providers", "limits", "store", "validate"];
+
+/// Reads the file of a map job and puts it together with what was typed, ready to be opened as a
+/// [`Job`](crate::Job).
+///
+/// # Errors
+/// [`FaultKind::Config`]: what is wrong, with file, line and column where it stands in the file.
+pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
+    let text = load(path)?;
+    let reader = Reader::new(path, &text);
+    let (spans, values) = reader.parse()?;
+    let whole = Section {
+        reader: &reader,
+        title: "the job".to_owned(),
+        origin: Origin::Default,
+        spans: spans.get_ref(),
+        values: &values,
+    };
+    sections(&whole)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let steps = steps::read(&whole.tables("step", "step")?, folder)?;
+    let input = Input::read(&whole)?;
+    let mut config = settings(path, &text, &options)?;
+    if let Some(base_url) = &options.base_url {
+        redirect(&mut config, &steps, base_url);
+    }
+    config.map = Some(Box::new(Map {
+        steps,
+        when: input.when.clone(),
+        context: input.context.clone(),
+        unordered: options.unordered,
+        limit: options.limit,
+    }));
+    connect(&mut config, input, options)?;
+    Ok(config)
+}
+
+/// Refuses sections that a job has not.
+fn sections(whole: &Section<'_>) -> Result<(), Fault> {
+    for key in whole.spans.keys() {
+        let name: &str = key.get_ref();
+        if OWN.contains(&name) || SHARED.contains(&name) {
+            continue;
+        }
+        let origin = whole.reader.origin(key.span().start);
+        let fault = refuse(&origin, format!("a map job has no `{}`", name.escape_debug()));
+        return Err(match (name, nearest(name, OWN.into_iter().chain(SHARED))) {
+            ("source" | "sink", _) => {
+                fault.hint("name inputs and output on the command line: tidegate map JOB INPUT -o OUTPUT")
+            }
+            ("stage", _) => fault.hint("a job has steps: write [[step]]"),
+            (_, Some(meant)) => fault.hint(format!("did you mean `{meant}`?")),
+            (_, None) => fault.hint(format!("it has [input], [[step]], and [{}]", SHARED.join("], ["))),
+        });
+    }
+    Ok(())
+}
+
+/// `[input]`.
+struct Input {
+    format: Option<RowFormat>,
+    field: String,
+    id: Option<String>,
+    when: Option<String>,
+    context: Vec<String>,
+    max_line: Size,
+}
+
+impl Input {
+    fn read(whole: &Section<'_>) -> Result<Self, Fault> {
+        let mut input = Self {
+            format: None,
+            field: "text".to_owned(),
+            id: None,
+            when: None,
+            context: Vec::new(),
+            max_line: Jsonl::default().max_line,
+        };
+        let Some(section) = whole.table("input", "a section: write [input] above its keys")? else {
+            return Ok(input);
+        };
+        section.only(&["format", "field", "id", "when", "context", "max_line"])?;
+        input.format = match section.text("format")?.as_deref() {
+            None => None,
+            Some("jsonl") => Some(RowFormat::Jsonl),
+            Some("lines") => Some(RowFormat::Lines),
+            Some(other) => {
+                let fault =
+                    section.refuse("format", format!("there is no format \"{}\"", other.escape_debug()));
+                return Err(fault.hint("it is \"jsonl\" or \"lines\""));
+            }
+        };
+        input.field = section.text("field")?.unwrap_or(input.field);
+        input.id = section.text("id")?;
+        input.when = steps::expression(&section, "when")?;
+        input.context = section.texts("context")?;
+        if let Some(size) = section.text("max_line")? {
+            input.max_line = size
+                .parse()
+                .map_err(|what: String| section.refuse("max_line", format!("max_line: {what}")))?;
+        }
+        Ok(input)
+    }
+}
+
+/// Providers, limits, store and rules, as in a pipeline.
+fn settings(path: &Path, text: &str, options: &MapOptions) -> Result<Config, Fault> {
+    let read = read_beside(path, text, &OWN)?;
+    let file = Some(ConfigFile { path: path.to_owned(), text: text.to_owned() });
+    let env = &|name: &str| std::env::var(name).ok();
+    let resolved = resolve_read(Some(read), Layers { file, env, overrides: options.overrides.clone() })?;
+    let mut config = resolved.config;
+    // Where nobody says, the store is where the command is typed, as it is for all other commands about it.
+    if resolved.origins.of("store.url") == &Origin::Default {
+        config.store.url = Store::default().url;
+    }
+    Ok(config)
+}
+
+/// Sends what goes to the providers of all steps somewhere else.
+fn redirect(config: &mut Config, steps: &[Step], base_url: &str) {
+    for provider in steps.iter().filter_map(|step| step.ask.as_ref()?.model.provider()) {
+        config.providers.entry(provider.to_owned()).or_default().base_url = Some(base_url.to_owned());
+    }
+}
+
+/// Source, sink and name.
+fn connect(config: &mut Config, input: Input, options: MapOptions) -> Result<(), Fault> {
+    config.stages = Vec::new();
+    config.pipeline.name = name_of(&options.output);
+    config.sink = Sink::Jsonl(JsonlSink {
+        path: options.output,
+        ordered: !options.unordered,
+        overwrite: options.overwrite,
+        ..JsonlSink::default()
+    });
+    if options.inputs == [PathBuf::from("-")] {
+        config.source = Source::Stdin(Stdin {
+            format: input.format.unwrap_or(RowFormat::Jsonl),
+            text_field: input.field,
+            id_field: input.id,
+            max_line: input.max_line,
+        });
+        return Ok(());
+    }
+    if options.inputs.iter().any(|path| path == Path::new("-")) {
+        let fault = Fault::new(FaultKind::Config, "standard input (-) cannot be read together with files");
+        return Err(fault.hint("put them together before, such as with cat"));
+    }
+    let lines = options.inputs.iter().any(|path| path.extension().is_some_and(|end| end == "txt"));
+    let format = input.format.unwrap_or(if lines { RowFormat::Lines } else { RowFormat::Jsonl });
+    let wanted = match format {
+        RowFormat::Lines => InputFormat::Lines,
+        RowFormat::Jsonl => InputFormat::Jsonl,
+    };
+    let paths = rows_in(&options.inputs, wanted)?;
+    config.source = Source::Jsonl(Jsonl {
+        paths: paths.into_iter().map(text_of).collect::<Result<_, _>>()?,
+        format,
+        text_field: input.field,
+        id_field: input.id,
+        max_line: input.max_line,
+    });
+    Ok(())
+}
+
+fn text_of(path: PathBuf) -> Result<String, Fault> {
+    path.into_os_string().into_string().map_err(|path| {
+        let message = format!("the path {} is not UTF-8", path.to_string_lossy().escape_debug());
+        Fault::new(FaultKind::Config, message).hint("rename it, or pipe it into standard input (-)")
+    })
+}
+
+/// What the account of a job is called: its output is what a run goes on with, so that is what names it.
+fn name_of(output: &str) -> String {
+    let absolute = std::path::absolute(output)
+        .map_or_else(|_| output.into(), |path| path.to_string_lossy().into_owned());
+    let name =
+        Path::new(output).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let name: String = name.chars().filter(plain).take(32).collect();
+    let hash = if output == "-" {
+        String::new()
+    } else {
+        ContentHash::of(absolute.as_bytes()).to_hex()[..12].to_owned()
+    };
+    format!("map-{name}-{hash}").trim_end_matches('-').to_owned()
+}

@@ -1,0 +1,152 @@
+//! The account of a map job in the store: what an earlier run came to, and retries of what was put aside.
+//!
+//! A retry writes the whole output anew beside the old one, with the answers that are there, and then takes its place by
+//! rename: a row that was mended stands where it belongs, and whoever reads meanwhile sees the old output or the new one.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tidegate_connect::{Committed, OUTPUT, OUTPUT_TAIL, holds};
+use tidegate_core::{Fault, FaultKind};
+use tidegate_store::{PipelineLedger, PipelineRun, Store};
+
+use super::start::{Earlier, Start, hinted, start};
+use crate::config::{Config, Sink};
+
+/// The name under which the settings of a job are remembered.
+pub(crate) const SETTINGS: &str = "map";
+/// What the account of a retry is called behind its job's name.
+const RETRY: &str = ".retry";
+
+/// Decides how a job begins, and clears its account where that is from the first row.
+///
+/// # Errors
+/// As [`start`]; storage faults.
+pub(crate) async fn begin(
+    config: &Config,
+    (store, ledger): (&Store, &PipelineLedger),
+    retries: bool,
+) -> Result<Start, Fault> {
+    let name = &config.pipeline.name;
+    if !name.ends_with(RETRY) {
+        settle(config, (store, ledger)).await?;
+    }
+    let remembered = store.settings()?.into_iter().find(|one| one.pipeline == *name && one.name == SETTINGS);
+    let earlier = Earlier {
+        config: remembered.and_then(|settings| serde_json::from_str(&settings.value).ok()),
+        committed: committed(store, name)?,
+    };
+    let decided = start(config, &earlier, retries)?;
+    if decided == Start::Over {
+        ledger.start_over().await?;
+    }
+    Ok(decided)
+}
+
+/// Finishes what a retry left when it was killed: its output took the old one's place, or it did not.
+async fn settle(config: &Config, (store, ledger): (&Store, &PipelineLedger)) -> Result<(), Fault> {
+    let (Some(output), name) = (output(config), &config.pipeline.name) else { return Ok(()) };
+    let other = format!("{name}{RETRY}");
+    if let Some(made) = committed(store, &other)?
+        && !scratch(output).exists()
+        && holds(output, made)?
+    {
+        return ledger.adopt(&other).await;
+    }
+    ledger.forget(&other).await
+}
+
+fn output(config: &Config) -> Option<&Path> {
+    match &config.sink {
+        Sink::Jsonl(sink) if sink.path != "-" => Some(Path::new(&sink.path)),
+        _ => None,
+    }
+}
+
+fn committed(store: &Store, pipeline: &str) -> Result<Option<Committed>, Fault> {
+    let tail = store.output_length(pipeline, OUTPUT_TAIL)?;
+    Ok(store.output_length(pipeline, OUTPUT)?.map(|length| Committed { length, tail }))
+}
+
+/// Where a retry writes.
+fn scratch(output: &Path) -> PathBuf {
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    output.with_file_name(format!(".{name}.retry"))
+}
+
+/// A retry under way.
+pub(crate) struct Merge {
+    /// What is run: the job, into another file and under an account of its own.
+    pub(crate) config: Config,
+    output: PathBuf,
+    scratch: PathBuf,
+    /// The job's own account, which nobody else may have meanwhile.
+    held: PipelineLedger,
+}
+
+impl Merge {
+    /// What a retry of `config` takes; `None` where it is no map job that writes its rows in order.
+    ///
+    /// # Errors
+    /// [`FaultKind::Guarded`] while a run of the job goes on; an output that is not this job's.
+    pub(crate) async fn new(config: &Config, store: &Store, run: &str) -> Result<Option<Self>, Fault> {
+        let Some(output) = output(config).filter(|_| config.resumes_rows()) else { return Ok(None) };
+        let fingerprint = config.fingerprint();
+        let terms =
+            PipelineRun { outcomes_only: true, ..PipelineRun::new(&config.pipeline.name, &fingerprint, run) };
+        let held = store.ledger(terms).await?;
+        if begin(config, (store, &held), true).await? == Start::Over {
+            // There is no output to merge into: an ordinary run makes it.
+            held.close().await?;
+            return Ok(None);
+        }
+        if let Some(known) = committed(store, &config.pipeline.name)?
+            && !holds(output, known)?
+        {
+            let fault =
+                Fault::new(FaultKind::Guarded, "the output is left alone: it was changed by somebody else");
+            return Err(hinted(fault, true));
+        }
+        let (output, scratch) = (output.to_owned(), scratch(output));
+        let mut config = config.clone();
+        config.pipeline.name.push_str(RETRY);
+        if let Sink::Jsonl(sink) = &mut config.sink {
+            sink.path = scratch.to_string_lossy().into_owned();
+            sink.overwrite = true;
+        }
+        Ok(Some(Self { config, output, scratch, held }))
+    }
+
+    /// Puts what was made in the place of the old output if it is `whole`, else takes it away.
+    ///
+    /// # Errors
+    /// Storage faults; an output that cannot be replaced.
+    pub(crate) async fn finish(self, whole: bool) -> Result<(), Fault> {
+        let during = |error: io::Error| {
+            Fault::new(FaultKind::StorageBusy, "the retried output cannot take the place of the old one")
+                .during(format!("replacing {}", self.output.display()))
+                .cause(error)
+        };
+        if whole {
+            replace(&self.scratch, &self.output).map_err(during)?;
+            self.held.adopt(&self.config.pipeline.name).await?;
+        } else {
+            let _ = fs::remove_file(&self.scratch); // the next retry begins anew in any case
+            self.held.forget(&self.config.pipeline.name).await?;
+        }
+        self.held.close().await
+    }
+}
+
+/// Renames, and makes the new name durable.
+fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Whether what was retried is whole: everything was read, and nothing is left to do.
+pub(crate) fn is_whole(report: &tidegate_core::report::Report, fault: Option<&Fault>) -> bool {
+    report.state == tidegate_core::report::RunState::Done && report.records.pending == 0 && fault.is_none()
+}

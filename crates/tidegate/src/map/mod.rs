@@ -1,0 +1,96 @@
+//! What a map job does to records: the objects of a data set, one on a line, that leave as they came but for the fields
+//! that the job's steps put into them.
+//!
+//! A record's body is the object as text, from the input to the output. A step reads of it what it needs and splices its
+//! fields in; nothing else of the object is ever written anew.
+
+mod account;
+mod ask;
+mod expression;
+mod preview;
+mod select;
+mod set;
+mod splice;
+mod start;
+
+use std::sync::Arc;
+
+use tidegate_core::{Cpu, Each, Fault, Fields, Record, Replies};
+
+pub(crate) use account::{Merge, SETTINGS, begin, is_whole};
+pub(crate) use expression::Expression;
+pub use preview::{Preview, preview};
+pub(crate) use start::{Start, hinted};
+
+use crate::config::{Config, Map};
+use crate::services::Services;
+use ask::AskStage;
+use select::SelectStage;
+use set::SetStage;
+
+/// A step, and how many records it works on at once.
+pub(crate) enum Work {
+    /// On the compute pool.
+    Cpu(Arc<dyn Cpu>),
+    /// Waiting for a model.
+    Each(usize, Arc<dyn Each>),
+}
+
+/// The stages of a map job in their order, with their names.
+///
+/// # Errors
+/// [`tidegate_core::FaultKind::Config`]: a model that cannot be reached as the configuration says.
+pub(crate) fn stages(
+    config: &Config,
+    map: &Map,
+    (services, journal): (&Services, &Arc<dyn Replies>),
+) -> Result<Vec<(String, Work)>, Fault> {
+    let mut stages = Vec::new();
+    if let Some(select) = SelectStage::new(config, map)? {
+        stages.push(("input".to_owned(), Work::Cpu(Arc::new(select))));
+    }
+    for step in &map.steps {
+        let work = match &step.ask {
+            Some(ask) => {
+                let most =
+                    if ask.concurrency > 0 { ask.concurrency } else { config.most_in_flight(&ask.model) };
+                Work::Each(most, Arc::new(AskStage::new((map, step, ask), services, journal.clone())?))
+            }
+            None => Work::Cpu(Arc::new(SetStage::new(map, step)?)),
+        };
+        stages.push((step.name.clone(), work));
+    }
+    Ok(stages)
+}
+
+/// The object that a record is.
+///
+/// # Errors
+/// [`tidegate_core::FaultKind::Internal`]: a record that came from elsewhere.
+fn object(record: &Record) -> Result<&str, Fault> {
+    let none = || Fault::new(tidegate_core::FaultKind::Internal, "a record without an object");
+    record.body.as_text().ok_or_else(none)
+}
+
+/// Says of a fault where the record stands in its file, and what it belongs to: the values of the fields that `context`
+/// names.
+fn placed(fault: Fault, record: &Record, context: &[String]) -> Fault {
+    let number = |name: &str| record.fields.get(name).and_then(serde_json::Value::as_u64);
+    let mut place = match (number("line"), number("offset")) {
+        (Some(line), Some(offset)) => format!("line {line} at byte {offset}"),
+        _ => "the record".to_owned(),
+    };
+    let belongs = belongs(record, context);
+    if !belongs.is_empty() {
+        place = format!("{place}, {belongs}");
+    }
+    fault.during(place)
+}
+
+/// What a record belongs to, as `user_id=7 prompt_id=a`; empty where there is nothing to say.
+fn belongs(record: &Record, context: &[String]) -> String {
+    let Some(text) = record.body.as_text().filter(|_| !context.is_empty()) else { return String::new() };
+    let Ok(fields) = serde_json::from_str::<Fields>(text) else { return String::new() };
+    let said = context.iter().filter_map(|name| Some(format!("{name}={}", fields.get(name)?)));
+    said.collect::<Vec<_>>().join(" ")
+}
