@@ -43,7 +43,7 @@ fn changed(value: Value, other: Value, dice: &mut Dice) -> Value {
         0 => other,
         1 => Value::Null,
         2 => Value::Bool(true),
-        3 => serde_json::from_str(dice.pick(NUMBERS)).unwrap_or_default(),
+        3 => serde_json::from_str::<Value>(&**dice.pick(NUMBERS)).unwrap_or_default(),
         4 => (0..dice.size(200)).fold(value, |inner, _| Value::Array(vec![inner])),
         5 => (0..dice.size(200)).fold(value, |inner, _| serde_json::json!({"a": inner})),
         6 => Value::Array(vec![value; dice.size(500)]),

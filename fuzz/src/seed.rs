@@ -139,6 +139,12 @@ impl Seed {
         Self { members: Members::of(&bytes), streams, bytes }
     }
 
+    /// All of it, as it is.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// A piece of it that pieces of others may be taken from.
     fn inside(&self, dice: &mut Dice) -> &[u8] {
         if let Some(members) = &self.members {

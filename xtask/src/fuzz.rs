@@ -11,9 +11,11 @@ use crate::args::{Args, Spec};
 use crate::shell::{cargo, root, run as shell_run, target};
 use crate::steps::Steps;
 
+mod libfuzzer;
+
 const SPEC: Spec = Spec {
     help: "\
-usage: cargo xtask fuzz [TARGET…] [--seconds N] [--seed S] [--inputs N] [--from DIR]
+usage: cargo xtask fuzz [TARGET…] [--libfuzzer] [--seconds N] [--seed S] [--inputs N] [--from DIR]
 
 Damages the shipped files and reads what comes of it: the members of Office files and archives and the
 streams of PDF files are damaged where they are unpacked. The same seed gives the same inputs. An input
@@ -26,11 +28,14 @@ task; the slowest one is kept as well. Without a name all targets are tried:
     --seed S      another seed, other inputs (default 1)
     --inputs N    at most so many inputs for each target
     --from DIR    begin with the files below DIR as well
-
-On nightly Rust, cargo-fuzz looks for inputs that reach new code: cargo +nightly fuzz run TARGET
+    --libfuzzer   look for inputs that reach new code instead, with libFuzzer, which damages what is
+                  packed in the same way. Needs `cargo install cargo-fuzz`. What it learns is kept in
+                  fuzz/corpus, and the next run goes on from there; the first input that panics, crashes,
+                  takes more than 20 s or 2 GiB ends a target and is kept in target/fuzz/TARGET. The
+                  seconds are those of the wall then.
 ",
     values: &["seconds", "seed", "inputs", "from"],
-    flags: &[],
+    flags: &["libfuzzer"],
 };
 
 const TARGETS: &[&str] = &[
@@ -57,8 +62,15 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
         inputs: args.number("inputs", u64::MAX)?,
         from: args.text("from").map(PathBuf::from),
     };
-    let worker = build()?;
     let mut steps = Steps::default();
+    if args.has("libfuzzer") {
+        libfuzzer::installed()?;
+        for name in names {
+            steps.step(name, || libfuzzer::try_target(&libfuzzer::build(name)?, name, &wish));
+        }
+        return steps.finish("fuzz");
+    }
+    let worker = build()?;
     for name in names {
         steps.step(name, || try_target(&worker, name, &wish));
     }
@@ -73,14 +85,20 @@ struct Wish {
     from: Option<PathBuf>,
 }
 
-/// Builds what is fuzzed and what feeds it. It is a workspace of its own, which uses the dependencies of this one.
-fn build() -> Result<PathBuf, String> {
+/// What is fuzzed is a workspace of its own, which uses the dependencies of this one.
+fn lock() -> Done {
     let own = root().join("fuzz/Cargo.lock");
     let newer = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
     if newer(&root().join("Cargo.lock")) > newer(&own) {
         std::fs::copy(root().join("Cargo.lock"), &own)
             .map_err(|error| format!("{}: {error}", own.display()))?;
     }
+    Ok(())
+}
+
+/// Builds what is fuzzed and what feeds it.
+fn build() -> Result<PathBuf, String> {
+    lock()?;
     let place = target().join("fuzz-build");
     let words =
         ["build", "--quiet", "--release", "--no-default-features", "--example", "mutate", "--manifest-path"];

@@ -37,7 +37,8 @@ The project's own tasks.
     cargo xtask tidy   [--quick]           crate arrows, formatting, lints, licences, floors, house rules
     cargo xtask corpus [--out DIR]         gather real documents of this machine to measure on
     cargo xtask bench  [NAME…]             measure, beside peers where there are any
-    cargo xtask fuzz   [TARGET…]           feed every parser with damaged files
+    cargo xtask fuzz   [TARGET…]           feed every parser with damaged files, or with --libfuzzer
+                                           look for inputs that reach new code
     cargo xtask prove  crash|calls|sim|manifest|hostile|real
                                            kill it at every point, also while it calls a provider; run it
                                            in simulated worlds, on a web that misbehaves and on hostile
