@@ -13,7 +13,8 @@ pub(crate) fn installed() -> Result<(), String> {
     Ok(())
 }
 
-/// What stands in for S3.
+/// What stands in for S3, and for Google's service as far as both speak alike: reading is, conditions on writes are not,
+/// and none was found that honours those and can be installed by name.
 pub(crate) fn moto() -> Result<PathBuf, String> {
     let folder = place("moto");
     let program = folder.join("bin/moto_server");

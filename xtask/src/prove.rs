@@ -48,9 +48,10 @@ manifest  indexes 2,000 URLs of servers that are slow, broken, hostile and chang
 hostile  indexes a folder in which bombs, loops, lies, broken and endless files stand among good ones: the
         good are found, each bad one is put aside for its true reason, memory and time are bounded, and a
         second run parses nothing again. Judged from outside.
-objects  indexes 5,000 objects of S3 and of Azure, as others' stand-ins play them, is killed while it reads
-        and goes on; then objects change, go, and change between listing and reading. What is stored must be
-        what is in the bucket, an unchanged object is not read, and memory does not grow with their number.
+objects  indexes 5,000 objects of S3, Google and Azure, as others' stand-ins play them (Google in the dialect
+        that it shares with S3), is killed while it reads and goes on; then objects change, go, and change
+        between listing and reading. What is stored must be what is in the bucket, an unchanged object is not
+        read, and memory does not grow with their number.
 real    indexes, searches and asks with a model server that was not written here (llama.cpp's own). The
         first time it installs that server into an environment below `target`.
 properties  runs all tests again and again, each round with other cases drawn by the property tests.

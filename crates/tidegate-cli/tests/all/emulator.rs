@@ -1,4 +1,8 @@
 //! Stand-ins for services that keep objects, each a process of its own: moto for S3, Azurite for Azure.
+//!
+//! Google's is spoken to in the dialect that it shares with S3, for which moto stands in too: listings, parts of objects,
+//! and conditions on what is read are the same words. What it has of its own, conditions on what is written above all, no
+//! stand-in honours that can be installed by name; so an output there is not shown here.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,6 +17,7 @@ use crate::world::{World, until};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     S3,
+    Gs,
     Azure,
 }
 
@@ -37,7 +42,7 @@ pub(crate) struct Emulator {
 impl Emulator {
     pub(crate) fn start(service: Service) -> Self {
         let (program, words): (_, &[&str]) = match service {
-            Service::S3 => ("moto/bin/moto_server", &["-H", "127.0.0.1", "-p", "0"]),
+            Service::S3 | Service::Gs => ("moto/bin/moto_server", &["-H", "127.0.0.1", "-p", "0"]),
             Service::Azure => (
                 "azurite/node_modules/.bin/azurite-blob",
                 &[
@@ -84,7 +89,11 @@ impl Emulator {
 
     /// What a user types for a prefix of the bucket.
     pub(crate) fn url(&self, prefix: &str) -> String {
-        let scheme = if self.service == Service::S3 { "s3" } else { "az" };
+        let scheme = match self.service {
+            Service::S3 => "s3",
+            Service::Gs => "gs",
+            Service::Azure => "az",
+        };
         format!("{scheme}://{BUCKET}/{prefix}")
     }
 
@@ -107,7 +116,7 @@ impl Emulator {
     /// Where it is.
     pub(crate) fn endpoint(&self) -> String {
         match self.service {
-            Service::S3 => format!("http://{}", self.authority),
+            Service::S3 | Service::Gs => format!("http://{}", self.authority),
             Service::Azure => format!("http://{}/{ACCOUNT}", self.authority),
         }
     }
@@ -136,6 +145,8 @@ impl Emulator {
             Service::S3 => {
                 command.env("AWS_ACCESS_KEY_ID", "testing").env("AWS_SECRET_ACCESS_KEY", "canary-0123")
             }
+            // Who asks is not looked at: a token is Google's own to give.
+            Service::Gs => command.env("GOOGLE_SKIP_SIGNATURE", "true"),
             Service::Azure => {
                 command.env("AZURE_STORAGE_ACCOUNT_NAME", ACCOUNT).env("AZURE_STORAGE_ACCOUNT_KEY", KEY)
             }
@@ -146,10 +157,10 @@ impl Emulator {
     /// Objects that were read, as often as they were.
     pub(crate) fn reads(&self) -> usize {
         let log = self.log.lock().unwrap();
-        let path = if self.service == Service::S3 {
-            format!("GET /{BUCKET}/")
-        } else {
+        let path = if self.service == Service::Azure {
             format!("GET /{ACCOUNT}/{BUCKET}/")
+        } else {
+            format!("GET /{BUCKET}/")
         };
         log.iter().filter(|line| line.contains(&path)).count()
     }
@@ -160,11 +171,11 @@ impl Emulator {
 
     fn exchange(&self, method: &str, rest: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let (path, extra) = match self.service {
-            // It looks at who asks, and not at the signature.
-            Service::S3 => (
+            // It looks at who asks, and not at the signature; others than whoever wrote an object ask as the public.
+            Service::S3 | Service::Gs => (
                 format!("/{BUCKET}{rest}"),
                 "Authorization: AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/s3/aws4_request, \
-                 SignedHeaders=host, Signature=0\r\n",
+                 SignedHeaders=host, Signature=0\r\nx-amz-acl: public-read\r\n",
             ),
             Service::Azure => {
                 let joint = if rest.contains('?') { '&' } else { '?' };

@@ -72,6 +72,11 @@ fn s3_is_indexed_and_read_again_only_where_it_changed() {
 }
 
 #[test]
+fn google_is_indexed_and_read_again_only_where_it_changed() {
+    contract(Service::Gs);
+}
+
+#[test]
 fn azure_is_indexed_and_read_again_only_where_it_changed() {
     contract(Service::Azure);
 }
