@@ -13,6 +13,7 @@ use crate::shell::{cargo, output, run, target};
 
 /// Debian packages: manuals as PDF and EPUB, templates of presentations and sheets, example workbooks.
 const PACKAGES: &[&str] = &[
+    "debian-edu-doc-en",
     "debian-policy",
     "debmake-doc",
     "developers-reference",
@@ -23,23 +24,36 @@ const PACKAGES: &[&str] = &[
     "developers-reference-ru",
     "gnuplot-doc",
     "libreoffice-common",
+    "live-manual-epub",
     "python-reportlab-doc",
     "r-cran-officer",
     "r-cran-openxlsx",
     "r-cran-readxl",
     "r-doc-pdf",
     "texlive-humanities-doc",
+    "ubuntu-packaging-guide-epub",
+    "ubuntu-packaging-guide-epub-de",
+    "ubuntu-packaging-guide-epub-es",
+    "ubuntu-packaging-guide-epub-fr",
+    "ubuntu-packaging-guide-epub-pt-br",
+    "ubuntu-packaging-guide-epub-ru",
+    "ubuntu-packaging-guide-epub-uk",
 ];
 
 /// Sources of Python packages, with the files they are tested on.
 const SOURCES: &[&str] = &[
     "ebooklib==0.20",
+    "ezodf==0.3.2",
+    "filetype==1.2.0",
     "odfpy==1.4.1",
     "pypdf==7.1.0",
     "python-docx==1.2.0",
     "python-pptx==1.0.2",
     "tablib==3.10.0",
 ];
+
+/// Sources of Debian packages, likewise.
+const DEBIAN_SOURCES: &[&str] = &["unrtf"];
 
 /// A crate that this workspace depends on, and where its mails are.
 const MAILS: (&str, &str) = ("mail-parser", "resources/eml");
@@ -84,6 +98,9 @@ pub(super) fn gather(out: &Path, more: Option<&Path>) -> Done {
     for name in SOURCES {
         roots.push(once(&from.join(name), |place| source(name, place))?);
     }
+    for name in DEBIAN_SOURCES {
+        roots.push(once(&from.join(format!("{name}.source")), |place| debian_source(name, place))?);
+    }
     roots.push(mails()?);
     roots.extend(more.map(Path::to_path_buf));
     let tally = copy(&roots, out)?;
@@ -127,6 +144,49 @@ fn package(name: &str, place: &Path) -> Done {
         run(Command::new("dpkg-deb").arg("-x").arg(&file).arg(place))?;
     }
     Ok(())
+}
+
+/// The source of a Debian package, unpacked. Few machines know of sources, so what there is of them is asked beside what
+/// this machine knows, in a folder of its own.
+fn debian_source(name: &str, place: &Path) -> Done {
+    let own = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let (list, lists) = (own.path().join("sources.list"), own.path().join("lists"));
+    let words = [
+        "--format",
+        "deb-src $(REPO_URI) $(RELEASE) main",
+        "Created-By: Packages",
+        "Origin: Debian",
+        "Component: main",
+    ];
+    let sites = output(Command::new("apt-get").arg("indextargets").args(words))?;
+    std::fs::create_dir_all(lists.join("partial"))
+        .and_then(|()| std::fs::write(&list, sites))
+        .map_err(|error| format!("{}: {error}", list.display()))?;
+    let apt = |words: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.current_dir(place).args([
+            "-qq",
+            "-o",
+            "APT::Sandbox::User=root",
+            "-o",
+            "Dir::Etc::SourceParts=-",
+        ]);
+        command.arg("-o").arg(format!("Dir::Etc::SourceList={}", list.display()));
+        command.arg("-o").arg(format!("Dir::State::Lists={}", lists.display()));
+        run(command.args(words)).map_err(|error| format!("{error}\nhint: this needs Debian"))
+    };
+    apt(&["update"])?;
+    apt(&["source", "--download-only", name])?;
+    for file in listing(place).0.into_iter().filter(|file| is_original(file)) {
+        run(Command::new("tar").arg("-xf").arg(&file).arg("-C").arg(place))?;
+    }
+    Ok(())
+}
+
+/// Whether a file of a Debian source is what its authors released.
+fn is_original(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.contains(".orig") && !name.ends_with(".asc")
 }
 
 /// The source of a Python package, unpacked.
@@ -200,6 +260,12 @@ fn is_wanted(content: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_debian_source_what_its_authors_released_is_unpacked() {
+        let names = ["a_1.orig.tar.gz", "a_1.orig.tar.gz.asc", "a_1.debian.tar.xz", "a_1.dsc"];
+        assert_eq!(names.map(|name| is_original(Path::new(name))), [true, false, false, false]);
+    }
 
     #[test]
     fn each_document_is_taken_once_and_templates_by_their_kind() {
