@@ -113,6 +113,9 @@ pub enum Command {
     /// See what was paid for and kept, and make room
     #[command(subcommand, after_help = help::JOURNAL)]
     Journal(Journal),
+    /// See the generations of the store, switch between them, and let go of one
+    #[command(subcommand, after_help = help::GENERATIONS)]
+    Generations(Generations),
     /// Fetch models that run on this machine, and see which are here
     #[command(subcommand, after_help = help::MODEL)]
     Model(Model),
@@ -252,6 +255,32 @@ pub struct PruneArgs {
     /// Say what would go, and take nothing out
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `tidegate generations`.
+#[derive(Debug, Subcommand)]
+pub enum Generations {
+    /// List them: what made them, what they hold, which one answers searches
+    List,
+    /// Let another one answer searches, at once
+    Switch(SwitchArgs),
+    /// Remove one that does not answer searches, and free its room
+    Drop {
+        /// Its number, as `list` shows it
+        #[arg(value_name = "N")]
+        number: i64,
+    },
+}
+
+/// `tidegate generations switch`.
+#[derive(Debug, Clone, Args)]
+pub struct SwitchArgs {
+    /// Its number, as `list` shows it
+    #[arg(value_name = "N")]
+    pub number: i64,
+    /// Also to one that is not complete, however many documents it lacks
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `tidegate model`.

@@ -29,6 +29,10 @@ Examples:
   tidegate index urls.jsonl --urls --name web
   tidegate index s3://bucket/docs --include '*.pdf' --region eu-central-1
   tidegate index ~/notes --watch
+  tidegate index --regenerate --embed minilm
+
+Another embedder or another chunking is a new generation of the store: with --regenerate it is built
+beside the one that answers searches meanwhile. Where only vectors change, no PATH is needed.
 
 Running it again works only on what changed. The first Ctrl-C finishes what is in flight, the
 second one aborts; nothing is lost either way, and the next run goes on.";
@@ -141,6 +145,19 @@ Examples:
   tidegate journal prune --unused --model openai:text-embedding-3-small
 
 Vectors that a stored chunk points to never go. The file keeps its size; the room is used again.";
+
+/// `tidegate generations --help`.
+pub const GENERATIONS: &str = "\
+Examples:
+  tidegate index --regenerate --embed minilm
+  tidegate generations list
+  tidegate generations switch 1
+  tidegate generations drop 1
+
+A generation is a whole index within the store. `tidegate index --regenerate` builds one beside the
+one that answers searches, and switches when it is complete. The one before is kept until it is
+dropped; a switch back to it is instant. `tidegate index` keeps the active one up to date; DIFFERING
+tells in how many documents the others differ from it. Dropping one leaves its vectors in the journal.";
 
 /// `tidegate model --help`.
 pub const MODEL: &str = "\

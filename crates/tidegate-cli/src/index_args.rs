@@ -11,7 +11,7 @@ use tidegate_core::{Fault, FaultKind};
 pub struct IndexArgs {
     /// Files and folders, JSON Lines files (.jsonl, .ndjson, also .gz or .zst), URLs, buckets (s3://, gs://, az://), or
     /// - for standard input
-    #[arg(value_name = "PATH", required_unless_present = "config")]
+    #[arg(value_name = "PATH", required_unless_present_any = ["config", "regenerate"])]
     pub paths: Vec<PathBuf>,
 
     /// Only files that match, such as '*.md'; may be given several times
@@ -92,6 +92,10 @@ pub struct IndexArgs {
     #[arg(long, value_name = "N", help_heading = "Models of providers")]
     pub max_tokens: Option<u64>,
 
+    /// Build a new generation beside the one that answers searches, with what is set here, and switch to it when it is
+    /// complete; all that the store remembers to have been indexed belongs to it
+    #[arg(long, conflicts_with = "watch", help_heading = "How to run")]
+    pub regenerate: bool,
     /// Names this pipeline's account in the store [default: default]
     #[arg(long, value_name = "PIPELINE", help_heading = "How to run")]
     pub name: Option<String>,

@@ -22,6 +22,7 @@ mod index_args;
 mod map_args;
 mod out;
 mod query_file;
+mod regenerating;
 mod running;
 mod search_args;
 mod terminal;
@@ -75,6 +76,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
         Command::ParserChild => Ok(Exit::Usage), // ran before anything was set up
         Command::Status => commands::status::run(global, terminal),
         Command::Journal(args) => commands::journal::run(args, global, terminal),
+        Command::Generations(args) => commands::generations::run(args, global, terminal),
         Command::Model(args) => commands::model::run(args, global, terminal),
         Command::Doctor(args) => commands::doctor::run(args, global, terminal),
         Command::MockProvider(args) => commands::mock_provider::run(args, terminal),

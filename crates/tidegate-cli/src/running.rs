@@ -106,7 +106,7 @@ fn tells_something(finished: &Finished, (runs, aside): (u64, u64)) -> bool {
 
 /// Drives a job to its end, showing progress and passing signals on. A job that follows may have no end for days, so
 /// what it puts aside is told when it is.
-async fn drive(
+pub async fn drive(
     job: Job,
     (stop, signals): (&StopHandle, &mut Signals),
     (terminal, follows): (&Terminal, bool),
@@ -226,7 +226,7 @@ fn reader_gone(config: &Config, finished: &Finished) -> bool {
     stopped && cancelled && writes_to_stdout(config)
 }
 
-fn exit_of((config, finished): (&Config, &Finished), watch: Option<&Watch>, terminal: &Terminal) -> Exit {
+pub fn exit_of((config, finished): (&Config, &Finished), watch: Option<&Watch>, terminal: &Terminal) -> Exit {
     let maps = config.map.is_some();
     if let Some(fault) = &finished.fault {
         let _ = terminal.fail(fault);

@@ -22,6 +22,8 @@ pub struct StatusView {
     pub orphans: u64,
     /// Bytes on disk.
     pub bytes: u64,
+    /// Every generation: its number, its state, and what made its vectors.
+    pub generations: Vec<(i64, &'static str, String)>,
     /// Quarantined documents by class.
     pub quarantine: Vec<(String, u64)>,
     /// Every pipeline.
@@ -76,6 +78,13 @@ pub fn status(view: &StatusView, now: i64, columns: usize, paint: Paint) -> Stri
             }
         },
     );
+    if view.generations.len() > 1 {
+        let one = |(id, state, embedder): &(i64, &str, String)| match &**embedder {
+            "" => format!("{id} {state}"),
+            embedder => format!("{id} {state} ({})", clean(embedder)),
+        };
+        row("generations", view.generations.iter().map(one).collect::<Vec<_>>().join(", "));
+    }
     if !view.quarantine.is_empty() {
         let total = view.quarantine.iter().map(|(_, n)| n).sum();
         let classes: Vec<String> =
@@ -154,6 +163,11 @@ mod tests {
             vectors: 24_000,
             orphans: 12,
             bytes: 123_456_789,
+            generations: vec![
+                (1, "previous", "builtin/static-256".to_owned()),
+                (2, "active", "bert/minilm".to_owned()),
+                (3, "building", String::new()),
+            ],
             quarantine: vec![("malformed".to_owned(), 2), ("empty".to_owned(), 1)],
             pipelines: vec![PipelineView { name: "default".to_owned(), documents: 1_200, running: Some(42) }],
             runs: vec![
@@ -171,6 +185,7 @@ mod tests {
              documents   1,200\n  \
              chunks      24,400\n  \
              vectors     24,000, and 12 kept though nothing points to them\n  \
+             generations 1 previous (builtin/static-256), 2 active (bert/minilm), 3 building\n  \
              quarantined 3 (2 malformed, 1 empty)\n              \
              what was read of these is read again once it changed, or by `tidegate quarantine retry`\n\
              \n\

@@ -178,16 +178,16 @@ impl Store {
         self.read(|conn| runs(conn, limit))
     }
 
-    /// How many documents within stored items of a pipeline are quarantined.
+    /// How many documents within stored items of a pipeline are quarantined, in one generation.
     ///
     /// # Errors
     /// Storage faults.
-    pub fn quarantined_parts(&self, pipeline: &str) -> Result<u64, Fault> {
+    pub fn quarantined_parts(&self, pipeline: &str, generation: i64) -> Result<u64, Fault> {
         self.read(|conn| {
             conn.query_row(
                 "SELECT count(*) FROM quarantine q JOIN pipeline p ON p.id = q.pipeline
-                 WHERE p.name = ?1 AND p.generation IN (0, ?2) AND q.parent IS NOT NULL",
-                params![pipeline, generation::active(conn)?.0],
+                 WHERE p.name = ?1 AND p.generation = ?2 AND q.parent IS NOT NULL",
+                params![pipeline, generation],
                 |row| row.get(0),
             )
             .doing(DOING)

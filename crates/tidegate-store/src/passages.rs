@@ -6,6 +6,7 @@ use rusqlite::params;
 use tidegate_core::Fault;
 
 use crate::error::Doing;
+use crate::generation;
 use crate::store::Store;
 
 /// The text of a stored chunk.
@@ -20,16 +21,17 @@ pub struct Passage {
 }
 
 impl Store {
-    /// Up to `limit` chunks that have vectors, with ids above `after`, in their order. Each page is of one moment; what
+    /// Up to `limit` chunks of the active generation that have vectors, with ids above `after`, in their order. Each page is of one moment; what
     /// is stored or removed between two of them may or may not be met.
     ///
     /// # Errors
     /// Storage faults.
     pub fn passages(&self, after: i64, limit: usize) -> Result<Vec<Passage>, Fault> {
         self.read(|conn| {
-            conn.prepare_cached(
-                "SELECT id, heading, text FROM chunk WHERE id > ?1 AND vector IS NOT NULL ORDER BY id LIMIT ?2",
-            )
+            conn.prepare_cached(&format!(
+                "SELECT id, heading, text FROM {} WHERE id > ?1 AND vector IS NOT NULL ORDER BY id LIMIT ?2",
+                generation::active(conn)?.chunk()
+            ))
             .and_then(|mut select| {
                 let read = |row: &rusqlite::Row<'_>| {
                     let heading: String = row.get(1)?;

@@ -11,10 +11,10 @@ use tidegate_sandbox::{Program, Protection};
 use tidegate_store::{OpenMode, Store};
 
 use crate::config::{Config, Embed, ModelRef, Ocr, Stage};
-use crate::job::remembered_configs;
 use crate::models;
 use crate::parser;
 use crate::readers::Readers;
+use crate::remembered::remembered_configs;
 use crate::services::{Reached, RemoteChat, RemoteEmbedding, Services, UNKNOWN};
 
 /// How long a service has to answer one word.

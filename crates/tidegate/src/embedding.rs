@@ -62,6 +62,14 @@ impl Local {
         if builtin && let Some(name) = tables::in_use(store)? {
             return Ok(Self::fitted(tables::kept(store, &name)?));
         }
+        self.kept_in(store).await
+    }
+
+    /// The same as it is; a fitted table is kept in the store from now on.
+    ///
+    /// # Errors
+    /// Storage faults.
+    pub(crate) async fn kept_in(self, store: &Store) -> Result<Self, Fault> {
         if let Some(table) = &self.table {
             tables::keep(store, table).await?;
         }
@@ -100,6 +108,19 @@ impl Local {
         let query_prefix = bert.prefixes().query.clone();
         Ok(Some(Self { embedder: Arc::new(bert), longest, share: 2, table: None, query_prefix }))
     }
+}
+
+/// The name of the vectors that a run of `config` would make, and their length as far as it is known; `None` without
+/// vectors.
+///
+/// # Errors
+/// As [`Local::open`] and opening a model of a provider, which is not asked.
+pub(crate) fn identity_of(config: &Config, services: &Services) -> Result<Option<(String, usize)>, Fault> {
+    let Some(embed) = config.embed() else { return Ok(None) };
+    if let Some(local) = Local::open(embed)? {
+        return Ok(Some((local.embedder.identity().to_owned(), local.embedder.dimensions())));
+    }
+    Ok(Some((services::identity(&services.reach(&embed.model)?, embed), embed.dimensions)))
 }
 
 impl Embedding {
@@ -153,12 +174,17 @@ impl Tokenizer for TokenizerOf {
 ///
 /// # Errors
 /// [`FaultKind::Config`], with the way out.
-pub(crate) fn unmixed(config: &Config, embedding: &Embedding, store: &Store) -> Result<(), Fault> {
+pub(crate) fn unmixed(
+    config: &Config,
+    embedding: &Embedding,
+    (store, into): (&Store, Option<i64>),
+) -> Result<(), Fault> {
     if config.embed().is_none() || config.sink != Sink::Store {
         return Ok(());
     }
     let ours = embedding.identity();
-    match store.models()?.into_iter().find(|(name, _)| name != ours) {
+    let models = into.map_or_else(|| store.models(), |into| store.models_of(into))?;
+    match models.into_iter().find(|(name, _)| name != ours) {
         None => Ok(()),
         Some((theirs, dimensions)) => {
             let message = format!(
@@ -166,8 +192,8 @@ pub(crate) fn unmixed(config: &Config, embedding: &Embedding, store: &Store) -> 
                 store.path().display()
             );
             Err(Fault::new(FaultKind::Config, message).hint(
-                "vectors of two models cannot be compared: index into another store with --store, search there, and \
-                 delete this one when it is no longer needed; or keep the model with --embed",
+                "vectors of two models cannot be compared: add --regenerate to build a generation with the new ones \
+                 beside the old one, which answers searches until it is complete; or keep the model with --embed",
             ))
         }
     }

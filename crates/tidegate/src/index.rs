@@ -1,9 +1,10 @@
 //! Searching what a store holds.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tidegate_core::{Fault, FaultKind};
-use tidegate_store::search::{Filter, Hit, Mode, Query, Searcher, Weights};
+use tidegate_store::search::{Answer, Filter, Hit, Mode, Query, Searcher, Weights};
 use tidegate_store::{OpenMode, Store};
 
 use crate::config::Config;
@@ -51,10 +52,16 @@ pub struct Found {
 pub struct Index {
     store: Store,
     searcher: Searcher,
-    questions: Questions,
+    /// What reaches the services that embed questions.
+    config: Config,
+    /// What embeds questions to the generation that was last found active.
+    questions: Mutex<Arc<Questions>>,
     weights: Weights,
     rescorer: Option<Rescorer>,
 }
+
+/// So often a question is asked anew because another generation became active meanwhile.
+const MOST_SWITCHES: usize = 8;
 
 impl Index {
     /// Opens the store at `url` (`sqlite:PATH` or a path).
@@ -73,14 +80,15 @@ impl Index {
     /// As [`Self::open`].
     pub fn open_with(url: &str, config: &Config) -> Result<Self, Fault> {
         let store = Store::open(url, OpenMode::Read)?;
-        let questions = Questions::new(&store, config)?;
+        let questions = Mutex::new(Arc::new(Questions::new(&store, config)?));
         let rescorer = Rescorer::of(&store, config);
-        let weights = config.search.weights();
-        Ok(Self { searcher: Searcher::new(store.clone()), store, questions, weights, rescorer })
+        let (weights, searcher, config) =
+            (config.search.weights(), Searcher::new(store.clone()), config.clone());
+        Ok(Self { searcher, store, config, questions, weights, rescorer })
     }
 
     /// Answers a query in plain words; words in double quotes are a phrase. Blocks the calling thread for the
-    /// milliseconds it takes.
+    /// milliseconds it takes. Wholly from one generation of the store: the one that is active by then.
     ///
     /// # Errors
     /// [`FaultKind::Config`] for an empty query, and for one by meaning where a provider's model must be asked, or hits
@@ -91,11 +99,17 @@ impl Index {
             return Err(Fault::new(FaultKind::Config, "hits are rescored where one may wait for it")
                 .hint("use `Index::find`, or set `rescore` to false in the options"));
         }
-        let vector = match options.mode {
-            Mode::Text => None,
-            _ => Some(self.questions.embed_here(query)?),
-        };
-        self.answer(query, vector, (options, started))
+        for _ in 0..MOST_SWITCHES {
+            let questions = self.questions()?;
+            let vector = match options.mode {
+                Mode::Text => None,
+                _ => Some(questions.embed_here(query)?),
+            };
+            if let Some(found) = self.answer(query, (&questions, vector), (options, started))? {
+                return Ok(found);
+            }
+        }
+        Err(restless())
     }
 
     /// As [`Self::search`], whatever made the vectors: if a provider's model did, it is asked for the question's,
@@ -109,15 +123,20 @@ impl Index {
     pub async fn find(&self, query: &str, options: &SearchOptions) -> Result<Found, Fault> {
         let started = Instant::now();
         let asks = options.mode != Mode::Text && !query.trim().is_empty();
-        let vector = if asks { Some(self.questions.embed(query).await?) } else { None };
-        let Some(rescorer) = self.rescores(options) else {
-            return self.answer(query, vector, (options, started));
-        };
-        let deeper = SearchOptions { limit: options.limit.max(rescorer.top()), ..options.clone() };
-        let mut found = self.answer(query, vector, (&deeper, started))?;
-        rescorer.order(query, (&mut found.hits, options.mode)).await?;
-        found.hits.truncate(options.limit.max(1));
-        Ok(Found { took: started.elapsed(), ..found })
+        let rescorer = self.rescores(options);
+        let limit = rescorer.map_or(options.limit, |rescorer| options.limit.max(rescorer.top()));
+        let deeper = SearchOptions { limit, ..options.clone() };
+        for _ in 0..MOST_SWITCHES {
+            let questions = self.questions()?;
+            let vector = if asks { Some(questions.embed(query).await?) } else { None };
+            let found = self.answer(query, (&questions, vector), (&deeper, started))?;
+            let Some(mut found) = found else { continue };
+            let Some(rescorer) = rescorer else { return Ok(found) };
+            rescorer.order(query, (&mut found.hits, options.mode)).await?;
+            found.hits.truncate(options.limit.max(1));
+            return Ok(Found { took: started.elapsed(), ..found });
+        }
+        Err(restless())
     }
 
     /// What looks at the hits once more.
@@ -131,12 +150,25 @@ impl Index {
         self.rescorer.is_some()
     }
 
+    /// What embeds questions to the generation that is active now.
+    fn questions(&self) -> Result<Arc<Questions>, Fault> {
+        let active = self.store.active_generation()?;
+        let known = self.questions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.generation() == active {
+            return Ok(known);
+        }
+        let fresh = Arc::new(Questions::new(&self.store, &self.config)?);
+        *self.questions.lock().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
+        Ok(fresh)
+    }
+
+    /// What the store answers; `None` if another generation has become active since the question was embedded.
     fn answer(
         &self,
         query: &str,
-        vector: Option<Vec<f32>>,
+        (questions, vector): (&Questions, Option<Vec<f32>>),
         (options, started): (&SearchOptions, Instant),
-    ) -> Result<Found, Fault> {
+    ) -> Result<Option<Found>, Fault> {
         if query.trim().is_empty() {
             return Err(Fault::new(FaultKind::Config, "the query is empty").hint("say what to look for"));
         }
@@ -145,11 +177,14 @@ impl Index {
         asked.filter = options.filter.clone();
         asked.weights = self.weights;
         if vector.is_some() {
-            asked.model = Some(self.questions.identity().to_owned());
+            asked.model = Some(questions.identity().to_owned());
+            asked.generation = Some(questions.generation());
         }
         asked.vector = vector;
-        let hits = self.searcher.search(&asked)?;
-        Ok(Found { hits, took: started.elapsed() })
+        Ok(match self.searcher.answer(&asked)? {
+            Answer::Hits(hits) => Some(Found { hits, took: started.elapsed() }),
+            Answer::Switched => None,
+        })
     }
 
     /// The store behind it.
@@ -157,4 +192,9 @@ impl Index {
     pub fn store(&self) -> &Store {
         &self.store
     }
+}
+
+fn restless() -> Fault {
+    Fault::new(FaultKind::StorageBusy, "the store switched to another generation again and again")
+        .hint("ask again")
 }

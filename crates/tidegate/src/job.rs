@@ -1,26 +1,25 @@
 //! A pipeline ready to run: what a configuration names, opened and connected.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidegate_connect::{FilesStats, Watch};
 use tidegate_core::report::{Chunks, EmbeddedCounts, Report, RunState};
-use tidegate_core::{ContentHash, Coverage, Fault, FaultKind, Ledger, Sweep, SweepPolicy, Task};
+use tidegate_core::{Fault, FaultKind, Source, Sweep, Task};
 use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
 use tidegate_sandbox::Program;
-use tidegate_store::{
-    Durability, OpenMode, OpenOptions, PipelineLedger, PipelineRun, RetrySelection, Settings, Store,
-};
+use tidegate_store::{Durability, OpenMode, OpenOptions, PipelineLedger, PipelineRun, RetrySelection, Store};
 
 use crate::config::{self, Config};
 use crate::embedding::{Embedding, Local, unmixed};
 use crate::map::{self, Merge, Start};
 use crate::output::{Begin, open_sink};
 use crate::pipeline;
+use crate::remembered::{follow_moves, gone_folders, remembered};
 use crate::services::Services;
 use crate::source::Opened;
 use crate::stages::EmbedCounts;
+use crate::takeover::{StoredDocuments, Takeover};
 use crate::unswept::Unswept;
 
 /// A pipeline that is ready to run, and holds its lease.
@@ -90,6 +89,17 @@ pub struct JobOptions<'a> {
     pub parser: Option<Program>,
 }
 
+/// What is special about a run that builds a generation.
+#[derive(Default)]
+pub(crate) struct Target {
+    /// The generation it writes into, where that is not the active one.
+    pub(crate) into: Option<i64>,
+    /// Documents of another generation to take over, instead of a source of its own.
+    pub(crate) takeover: Option<Takeover>,
+    /// What embeds on this machine, where no setting names it.
+    pub(crate) embedder: Option<Local>,
+}
+
 impl Job {
     /// Opens the store, takes the pipeline's lease, and connects source, stages and sink.
     ///
@@ -97,10 +107,25 @@ impl Job {
     /// [`FaultKind::Config`] for paths that do not exist, [`FaultKind::Guarded`] while another run holds the
     /// pipeline or where an output would be overwritten, storage faults.
     pub async fn open(config: &Config, options: JobOptions<'_>) -> Result<Self, Fault> {
+        Self::open_into(config, options, Target::default()).await
+    }
+
+    /// The same, into a generation that is being built.
+    pub(crate) async fn open_into(
+        config: &Config,
+        options: JobOptions<'_>,
+        target: Target,
+    ) -> Result<Self, Fault> {
         // Sources and models first: a mistyped path must not leave an empty store behind.
         let services = Arc::new(Services::new(config)?);
-        let opened = Opened::new(config, &services, (options.watch, options.once))?;
-        let local = Local::of(config)?;
+        let opened = match &target.takeover {
+            Some(_) => None,
+            None => Some(Opened::new(config, &services, (options.watch, options.once))?),
+        };
+        let local = match target.embedder {
+            Some(embedder) => Some(embedder),
+            None => Local::of(config)?,
+        };
         let store = open_store(config)?;
         let run = run_id();
         let merge = match options.retry {
@@ -109,31 +134,54 @@ impl Job {
         };
         let config = merge.as_ref().map_or(config, |merge| &merge.config);
         let embedding = match local {
+            // A generation that is being built has what it was begun with, whatever is in the active one.
+            Some(local) if target.into.is_some() => Embedding::Local(local.kept_in(&store).await?),
             Some(local) => Embedding::Local(local.in_store(config, &store).await?),
             None => open_remote(config, (&services, &store)).await?,
         };
-        unmixed(config, &embedding, &store)?;
-        let built = pipeline::build(config, options.parser.as_ref(), (&services, &store, &embedding))?;
-        let fingerprint = config.fingerprint();
+        unmixed(config, &embedding, (&store, target.into))?;
+        let with = (&*services, &store, &embedding);
+        let built = match &target.takeover {
+            Some(_) => pipeline::build_takeover(config, with),
+            None => pipeline::build(config, options.parser.as_ref(), with)?,
+        };
+        let fingerprint = match &target.takeover {
+            Some(takeover) => takeover.fingerprint.clone(),
+            None => config.fingerprint(),
+        };
         let retries = options.retry != RetrySelection::None;
         let terms = PipelineRun {
             model: embedding.identity(),
             retry_quarantined: options.retry,
-            relist: opened.relists,
+            relist: opened.as_ref().is_some_and(|opened| opened.relists),
+            generation: target.into,
             outcomes_only: !matches!(config.sink, config::Sink::Store),
             ..PipelineRun::new(&config.pipeline.name, &fingerprint, &run)
         };
         let ledger = Arc::new(store.ledger(terms).await?);
-        let mut begin = Begin { in_order: opened.stream, over: false };
+        let (stream, files) =
+            opened.as_ref().map_or((false, None), |opened| (opened.stream, opened.files.clone()));
+        let mut begin = Begin { in_order: stream, over: false };
         if config.map.is_some() {
             begin.over = map::begin(config, (&store, &ledger), retries).await? == Start::Over;
         }
-        if merge.is_none() {
-            let remembered = remembered(config)?;
-            ledger.remember_settings(&remembered.name, &remembered.value).await?;
-        }
         let maps = config.map.is_some();
-        let source = opened.source.resumed(&ledger).await.map_err(|fault| map::hinted(fault, maps))?;
+        let source: Box<dyn Source> = match (target.takeover, opened) {
+            (Some(takeover), _) => {
+                for settings in takeover.settings.iter().rev() {
+                    ledger.remember_settings(&settings.name, &settings.value).await?;
+                }
+                Box::new(StoredDocuments::new(store.clone(), takeover))
+            }
+            (None, Some(opened)) => {
+                if merge.is_none() {
+                    let remembered = remembered(config)?;
+                    ledger.remember_settings(&remembered.name, &remembered.value).await?;
+                }
+                opened.source.resumed(&ledger).await.map_err(|fault| map::hinted(fault, maps))?
+            }
+            (None, None) => return Err(Fault::new(FaultKind::Internal, "a run without a source")),
+        };
         let sink =
             open_sink(config, (&ledger, &services), begin).await.map_err(|fault| map::hinted(fault, maps))?;
         let limits = engine_options(config);
@@ -151,7 +199,7 @@ impl Job {
         } else {
             Vec::new()
         };
-        let (files, peak_memory) = (opened.files, options.peak_memory);
+        let peak_memory = options.peak_memory;
         Ok(Self {
             flow,
             monitor,
@@ -222,7 +270,7 @@ impl Job {
                 Err(unswept) => fault = Some(unswept),
             }
         }
-        match store.quarantined_parts(&pipeline) {
+        match store.quarantined_parts(&pipeline, ledger.generation()) {
             Ok(parts) => report.parts_quarantined = parts,
             Err(uncounted) => drop(fault.get_or_insert(uncounted)),
         }
@@ -271,71 +319,6 @@ async fn close(
 fn run_id() -> Arc<str> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     format!("{:012x}-{:x}", now.as_millis(), std::process::id()).into()
-}
-
-/// What the store remembers of this run: its settings with absolute paths, one entry for each source.
-fn remembered(config: &Config) -> Result<Settings, Fault> {
-    let mut config = config.clone();
-    config.source.make_absolute();
-    config.sink.make_absolute();
-    config.limits.make_absolute();
-    config.stages.iter_mut().for_each(config::Stage::make_absolute);
-    let internal = |error| Fault::new(FaultKind::Internal, "the settings are not JSON").cause(error);
-    let source = serde_json::to_vec(&config.source.paths()).map_err(internal)?;
-    let kind = config.source.kind().name();
-    let name = match &config.map {
-        // A job has one output, and that is made from one list of inputs.
-        Some(_) => map::SETTINGS.to_owned(),
-        None => format!("{kind} {}", &ContentHash::of(&source).to_hex()[..16]),
-    };
-    Ok(Settings {
-        pipeline: config.pipeline.name.clone(),
-        name,
-        value: serde_json::to_string(&config).map_err(internal)?,
-    })
-}
-
-/// The configurations that pipelines of a store were last run with, latest first: one for each pipeline and source.
-/// Standard input is left out, because it cannot be read again.
-///
-/// # Errors
-/// Storage faults; settings of another version that no longer read.
-pub fn remembered_configs(store: &Store) -> Result<Vec<Config>, Fault> {
-    let read = |settings: Settings| {
-        serde_json::from_str::<Config>(&settings.value).map_err(|error| {
-            Fault::new(
-                FaultKind::Config,
-                format!("the remembered settings of {} do not read", settings.pipeline),
-            )
-            .hint("run `tidegate index` or `tidegate run` on the same sources once more")
-            .cause(error)
-        })
-    };
-    let configs: Result<Vec<Config>, Fault> = store.settings()?.into_iter().map(read).collect();
-    Ok(configs?.into_iter().filter(|config| !matches!(config.source, config::Source::Stdin(_))).collect())
-}
-
-/// Folders a pipeline was run on earlier that are not there now: renamed, removed, or on a disk that is away.
-fn gone_folders(store: &Store, pipeline: &str) -> Result<Vec<String>, Fault> {
-    let mut gone = Vec::new();
-    for settings in store.settings()?.into_iter().filter(|settings| settings.pipeline == pipeline) {
-        // What another version remembered and this one cannot read is no reason not to run.
-        let Ok(config) = serde_json::from_str::<Config>(&settings.value) else { continue };
-        if let config::Source::Files(files) = &config.source {
-            let missing =
-                files.paths.iter().map(Path::new).filter(|path| path.is_absolute() && !path.exists());
-            gone.extend(missing.map(tidegate_connect::encode_key));
-        }
-    }
-    Ok(gone)
-}
-
-/// Removes documents of gone folders whose content this run met elsewhere: the folder was renamed. Everything else
-/// there stays, because nobody said that it is to go.
-async fn follow_moves(ledger: &PipelineLedger, gone: Vec<String>) -> Result<u64, Fault> {
-    let coverage = Coverage { covered: gone, unknown: Vec::new() };
-    let moved_only = SweepPolicy { allow_delete: false, max_share: 0.0, max_count: 0 };
-    Ok(ledger.sweep(&coverage, moved_only).await?.deleted)
 }
 
 fn open_store(config: &Config) -> Result<Store, Fault> {

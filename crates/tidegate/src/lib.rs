@@ -24,6 +24,7 @@ mod doctor;
 mod embedding;
 pub mod eval;
 mod form;
+mod generations;
 mod index;
 mod job;
 mod lazy;
@@ -35,19 +36,25 @@ mod pipeline;
 mod questions;
 mod readers;
 mod recent;
+mod regenerate;
+mod remembered;
 mod rescore;
 pub mod services;
 mod source;
 pub mod stages;
 mod tables;
+mod takeover;
 mod unswept;
 
 pub use ask::{Asked, Asker};
 pub use doctor::{Checked, doctor};
+pub use generations::{chunking, cut_before};
 pub use index::{Found, Index, SearchOptions};
-pub use job::{Finished, Job, JobOptions, remembered_configs};
+pub use job::{Finished, Job, JobOptions};
 pub use map::{Preview, preview};
 pub use parser::parser_child;
+pub use regenerate::{Regeneration, Settled, Step};
+pub use remembered::remembered_configs;
 pub use source::watch;
 pub use tidegate_connect::{Place, Watch};
 pub use tidegate_core as core;
@@ -58,5 +65,5 @@ pub use tidegate_store::RetrySelection;
 pub use tidegate_store::search::{Filter, Hit, Mode, Parts, Weights, snippet};
 pub use tidegate_store::{
     Dropped, Generation, GenerationRow, GenerationState, Guard, JournalStats, ModelStats, OpenMode,
-    PipelineStatus, Prune, Pruned, Quarantined, RunRow, Status, Store,
+    PipelineStatus, Prune, Pruned, Quarantined, RunRow, Status, Store, Switch, Switched,
 };

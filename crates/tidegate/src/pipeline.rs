@@ -18,6 +18,7 @@ use crate::stages::{
     ChunkStage, EmbedCounts, EmbedStage, EnrichStage, FILES_AT_ONCE, HttpStage, ParseFiles, ParseStage,
     RemoteEmbedStage, ValidateStage,
 };
+use crate::takeover::StoredChunks;
 
 /// Stages in their order.
 #[derive(Default)]
@@ -77,6 +78,19 @@ pub(crate) fn build(
     }
     built.add("validate", validate.take());
     Ok(built)
+}
+
+/// Makes the stages of a run that takes documents over from another generation: their chunks as they are, and new
+/// vectors.
+pub(crate) fn build_takeover(config: &Config, with: (&Services, &Store, &Embedding)) -> Built {
+    let mut built = Built::default();
+    built.add("chunk", Some(Work::Cpu(Arc::new(StoredChunks::new(with.2.tokenizer())))));
+    if let Some(embed) = config.embed() {
+        let (work, counts) = embed_stage(config, embed, with);
+        built.embedded = Some(counts);
+        built.add("embed", Some(work));
+    }
+    built
 }
 
 impl Built {

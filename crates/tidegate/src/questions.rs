@@ -5,19 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tidegate_call::{CallCx, Priority};
 use tidegate_core::{ContentHash, Embedder, Fault, FaultKind, Journal, Task, TraceId};
 use tidegate_model::{Builtin, Text, TokenTable};
-use tidegate_store::Store;
+use tidegate_store::{ActiveSettings, Store};
 use tokio::sync::OnceCell;
 
 use crate::config::{Config, ModelRef};
 use crate::embedding::Local;
-use crate::job::remembered_configs;
 use crate::lazy::Lazy;
 use crate::recent::Recent;
+use crate::remembered::configs_of;
 use crate::services::{self, RemoteEmbedding, Services};
 use crate::tables;
 
-/// What embeds the questions to a store.
+/// What embeds the questions to one generation of a store.
 pub(crate) struct Questions {
+    /// The number of the generation.
+    generation: i64,
     identity: String,
     by: By,
     recent: Recent,
@@ -59,15 +61,17 @@ struct Remote {
 }
 
 impl Questions {
-    /// What made the vectors of `store`. `config` comes before what the store remembers.
+    /// What made the vectors of the generation of `store` that is active now. `config` comes before what the store
+    /// remembers.
     pub(crate) fn new(store: &Store, config: &Config) -> Result<Self, Fault> {
-        let by = |identity, by| Self { identity, by, recent: Recent::default() };
-        let builtin = || by(Builtin::IDENTITY.to_owned(), By::Builtin);
-        let models = store.models()?;
-        // A store has vectors of one model; see `embedding::unmixed`.
-        let Some((identity, _)) = models.into_iter().next() else { return Ok(builtin()) };
+        let ActiveSettings { generation, models, settings } = store.active_settings()?;
+        let by = |identity, by| Self { generation, identity, by, recent: Recent::default() };
+        // A generation has vectors of one model; see `embedding::unmixed`.
+        let Some((identity, _)) = models.into_iter().next() else {
+            return Ok(by(Builtin::IDENTITY.to_owned(), By::Builtin));
+        };
         if identity == Builtin::IDENTITY {
-            return Ok(builtin());
+            return Ok(by(identity, By::Builtin));
         }
         if identity.starts_with(Builtin::FAMILY) {
             return Ok(by(identity, By::OtherTable));
@@ -77,19 +81,24 @@ impl Questions {
             return Ok(by(identity, By::Fitted(fitted)));
         }
         let mut configs = vec![config.clone()];
-        for mut remembered in remembered_configs(store)? {
+        for mut remembered in configs_of(settings)? {
             // Where a provider is now is said by whoever searches now.
             remembered.providers.extend(config.providers.clone());
             // So is what it costs: the file that was named then may be gone.
             remembered.limits.prices.clone_from(&config.limits.prices);
             configs.push(remembered);
         }
-        let embedder = if tidegate_bert::is_identity(&identity) {
-            By::Here(Here { configs, model: Mutex::default() })
+        Ok(if tidegate_bert::is_identity(&identity) {
+            by(identity, By::Here(Here { configs, model: Mutex::default() }))
         } else {
-            By::Remote(Box::new(Remote { store: store.clone(), configs, model: OnceCell::new() }))
-        };
-        Ok(by(identity, embedder))
+            let remote = Remote { store: store.clone(), configs, model: OnceCell::new() };
+            by(identity, By::Remote(Box::new(remote)))
+        })
+    }
+
+    /// The number of the generation.
+    pub(crate) fn generation(&self) -> i64 {
+        self.generation
     }
 
     /// The name of the vectors.
@@ -192,15 +201,16 @@ impl Here {
 fn other_table(identity: &str) -> Fault {
     let message =
         format!("these vectors are of {identity}, a table that this version of tidegate does not have");
-    Fault::new(FaultKind::Config, message)
-        .hint("index again into another store, and search this one for words with --mode text until then")
+    Fault::new(FaultKind::Config, message).hint(
+        "build new ones with `tidegate index --regenerate`, and search for words with --mode text until then",
+    )
 }
 
 /// What is there is not what made the vectors.
 fn another(name: &ModelRef, (found, wanted): (&str, &str)) -> Fault {
     let message = format!("{name} is {found}, but these vectors are of {wanted}");
     Fault::new(FaultKind::Config, message)
-        .hint("put the files back that they were made with, index again into another store, or search for words with --mode text")
+        .hint("put the files back that they were made with, build new ones with `tidegate index --regenerate`, or search for words with --mode text")
 }
 
 fn unknown(identity: &str) -> Fault {
@@ -241,6 +251,7 @@ mod tests {
     #[tokio::test]
     async fn a_store_of_another_versions_table_says_so() {
         let questions = Questions {
+            generation: 1,
             identity: "builtin/static-256@0123456789ab".to_owned(),
             by: By::OtherTable,
             recent: Recent::default(),

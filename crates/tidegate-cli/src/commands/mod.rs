@@ -7,6 +7,7 @@ pub mod completions;
 pub mod config;
 pub mod doctor;
 pub mod eval;
+pub mod generations;
 pub mod index;
 pub mod init;
 pub mod journal;

@@ -6,6 +6,7 @@ use tidegate_core::Fault;
 use tidegate_observe::{PipelineView, RunView, StatusView, status};
 
 use crate::args::Global;
+use crate::commands::generations;
 use crate::exit::Exit;
 use crate::out::Out;
 use crate::terminal::{Terminal, now_ms};
@@ -33,6 +34,11 @@ fn view(url: &str, found: Status) -> StatusView {
         vectors: found.vectors,
         orphans: found.orphans,
         bytes: found.bytes,
+        generations: found
+            .generations
+            .into_iter()
+            .map(|row| (row.id, generations::state(row.state), row.embedder))
+            .collect(),
         quarantine: found.quarantine.into_iter().map(|class| (class.class, class.count)).collect(),
         pipelines: found.pipelines.into_iter().map(pipeline).collect(),
         runs: found.runs.into_iter().map(run_view).collect(),

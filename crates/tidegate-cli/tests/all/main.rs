@@ -12,6 +12,7 @@ mod emulator;
 mod enriching;
 mod evaluating;
 mod full_disk;
+mod generations;
 mod journal;
 mod local_models;
 mod loopback;

@@ -82,7 +82,7 @@ fn vectors_of_two_models_are_never_mixed() {
     let base = base(&server);
     let args = ["index", "docs", "--embed", "openai:text-embedding-3-small", "--base-url", &base];
     let refused = world.run(&args).ended(2);
-    assert!(refused.err.contains("--store"), "{}", refused.err);
+    assert!(refused.err.contains("--regenerate"), "{}", refused.err);
     let elsewhere: Vec<&str> = args.iter().chain(&["--store", "new.db"]).copied().collect();
     world.run(&elsewhere).ended(0);
     let shorter: Vec<&str> = elsewhere.iter().chain(&["--dimensions", "256"]).copied().collect();

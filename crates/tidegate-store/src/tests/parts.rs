@@ -49,7 +49,7 @@ async fn they_are_found_by_their_own_keys() {
         .unwrap();
     assert_eq!(world.found("granite"), ["a.zip!/two.md", "a.zip!/x/one.md", "b.md"]);
     assert_eq!(listed(&world), ["a.zip!/bad.pdf"]);
-    assert_eq!(world.store.quarantined_parts("p").unwrap(), 1);
+    assert_eq!(world.store.quarantined_parts("p", 1).unwrap(), 1);
     assert_eq!(world.store.status().unwrap().documents, 2, "an archive is one document that was listed");
     assert_eq!(verdict(&ledger, "a.zip", "v1").await, Verdict::Unchanged);
     world.assert_sound();

@@ -119,6 +119,13 @@ impl<'a> Asked<'a> {
 }
 
 impl Config {
+    /// As [`Self::fingerprint`], of those settings alone that decide the texts and the places of chunks.
+    pub(crate) fn text_fingerprint(&self) -> String {
+        let mut texts = self.clone();
+        texts.stages.retain(|stage| !matches!(stage, Stage::Embed(_)));
+        texts.fingerprint()
+    }
+
     /// A stable hash, as 64 hexadecimal digits, of exactly those settings that change what is stored for the same
     /// bytes. When it changes, stored documents are worked on again; limits, paths and the store's place do not
     /// change it.

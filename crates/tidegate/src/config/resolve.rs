@@ -54,6 +54,14 @@ pub struct Resolved {
 }
 
 impl Resolved {
+    /// Whether anybody said what is to be read; otherwise it is the default.
+    #[must_use]
+    pub fn names_source(&self) -> bool {
+        ["type", "paths", "urls"]
+            .iter()
+            .any(|key| *self.origins.of(&format!("source.{key}")) != Origin::Default)
+    }
+
     /// The configuration as TOML that reads back the same, with the origin of every value beside it.
     #[must_use]
     pub fn effective(&self) -> String {
