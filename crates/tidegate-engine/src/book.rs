@@ -223,6 +223,15 @@ impl Settlement {
         self.calm.notify_waiters();
     }
 
+    /// Notes that `items` handed to the committer stay pending after all.
+    pub(crate) fn give_up(&self, items: usize) {
+        let mut state = self.lock();
+        state.handed_over -= items as u64;
+        state.pending += items as u64;
+        drop(state);
+        self.calm.notify_waiters();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing that may panic runs under the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -46,6 +46,8 @@ pub(crate) struct Committer {
     water: LowWater,
     /// For ordered sinks.
     order: Option<Order>,
+    /// The first ordinal that stays pending, before an ordered sink.
+    gap: Option<u64>,
     /// Units to be committed together, and since when the first of them waits.
     group: Vec<Closed>,
     since: Option<Instant>,
@@ -84,7 +86,17 @@ impl Committer {
     pub(crate) fn new(lane: Lane, sink: Box<dyn Sink>, options: &Options) -> Self {
         let order = (sink.ordered() && !planted("order ignored")).then(Order::default);
         let hold = Hold::new("store", options.max_hold).through_drain();
-        Self { lane, sink, hold, water: LowWater::default(), order, group: Vec::new(), since: None, bytes: 0 }
+        Self {
+            lane,
+            sink,
+            hold,
+            water: LowWater::default(),
+            order,
+            gap: None,
+            group: Vec::new(),
+            since: None,
+            bytes: 0,
+        }
     }
 
     pub(crate) async fn run(mut self) {
@@ -145,6 +157,7 @@ impl Committer {
                 if planted("pending passes the mark") {
                     self.water.settle(ordinal, None);
                 }
+                self.gap = Some(self.gap.map_or(ordinal, |gap| gap.min(ordinal)));
                 self.pass(ordinal);
             }
             Settled::Checkpoint => {
@@ -164,8 +177,20 @@ impl Committer {
 
     fn take_ordered(&mut self) {
         while let Some(closed) = self.order.as_mut().and_then(Order::ready) {
-            self.add(closed);
+            if self.is_behind_a_gap(&closed) {
+                self.book().give_up(closed.unit.items.len());
+            } else {
+                self.add(closed);
+            }
         }
+    }
+
+    /// Whether a unit of a stream comes after an item that stays pending. The next run goes on at that item and meets
+    /// the unit again, so an ordered sink that took it now would have it twice.
+    fn is_behind_a_gap(&self, closed: &Closed) -> bool {
+        let behind = |gap: u64| closed.unit.items.iter().any(|item| item.ordinal > gap);
+        let streams = closed.unit.items.iter().any(|item| item.item.position.is_some());
+        streams && self.gap.is_some_and(behind)
     }
 
     fn add(&mut self, closed: Closed) {

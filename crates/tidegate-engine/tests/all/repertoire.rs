@@ -85,6 +85,42 @@ impl tidegate_core::Each for Uneven {
     }
 }
 
+/// Gives up at one record and lets the others through, the later ones sooner.
+struct Stops {
+    at: u64,
+}
+
+#[async_trait::async_trait]
+impl tidegate_core::Each for Stops {
+    async fn run(
+        &self,
+        _: &tidegate_core::Cx,
+        record: &mut Record,
+    ) -> Result<tidegate_core::Emitted, tidegate_core::Fault> {
+        tokio::time::sleep(ms(20 - record.ordinal)).await;
+        if record.ordinal == self.at {
+            return Err(tidegate_core::Fault::new(tidegate_core::FaultKind::Budget, "spent"));
+        }
+        Ok(tidegate_core::Emitted::Keep)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ordered_stream_takes_nothing_behind_what_stays_pending() {
+    let rows = docs(9, 1).into_iter().enumerate().map(|(n, mut item)| {
+        item.position = Some(Position(n.to_string()));
+        item
+    });
+    let store = Store { ordered: true, ..Store::default() };
+    let ended = go(flow(Docs::new(rows), &store).each("ask", 9, Arc::new(Stops { at: 2 }))).await;
+    assert_eq!(ended.report.state, RunState::Budget);
+    assert!(ended.report.records.add_up(), "{:?}", ended.report.records);
+    // The position is that of the last row taken: the next run begins at the first that was not.
+    assert_eq!(store.shelf().order, ["d00", "d01"]);
+    assert_eq!(store.shelf().position, Some(Position("1".into())));
+    assert_eq!((ended.report.records.stored, ended.report.records.pending), (2, 7));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_endless_source_goes_on_after_any_kill() {
     let build = |store: &Store| {
