@@ -25,6 +25,7 @@ mod pages;
 mod parser_services;
 mod parsing;
 mod readers;
+mod recipes;
 mod remote;
 mod rescoring;
 mod rows;

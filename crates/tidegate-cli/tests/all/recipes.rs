@@ -1,0 +1,77 @@
+//! The jobs under `examples/map`, run as they are.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::loopback::{Loopback, said};
+use crate::world::{Live, World};
+
+/// Runs a recipe against a model that answers `answer` of the prompt; the rows, and what was asked.
+fn recipe(job: &str, input: &str, answer: fn(&str) -> Value) -> (Vec<Value>, Vec<Value>) {
+    let world = World::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/map");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let model = Loopback::start(move |request| {
+        said(&match answer(&request.prompt()) {
+            Value::String(text) => text,
+            json => json.to_string(),
+        })
+    });
+    let (job, input, url) = (path(job), path(input), model.url());
+    let args = ["map", &job, &input, "-o", "out.jsonl", "--base-url", &url];
+    Live::of(world.command(&args).env("OPENAI_API_KEY", "sk-toy")).end().ended(0);
+    let rows = world.read("out.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (rows, model.seen().iter().map(|request| request.json()).collect())
+}
+
+#[test]
+fn tickets_are_labelled() {
+    let (rows, asked) =
+        recipe("label.toml", "tickets.jsonl", |_| json!({ "topic": "billing", "urgency": 3 }));
+    assert_eq!((rows.len(), asked.len()), (4, 4));
+    assert!(rows.iter().all(|row| row["label"]["topic"] == "billing" && row["subject"].is_string()));
+    let messages = asked[0]["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 1 + 2 * 2 + 1, "the system, two examples, the question");
+    assert_eq!(messages[2]["content"], "{\"topic\":\"billing\",\"urgency\":2}");
+    assert_eq!(asked[0]["response_format"]["type"], "json_schema");
+}
+
+#[test]
+fn fields_are_extracted() {
+    let (rows, asked) = recipe("extract.toml", "offers.jsonl", |prompt| {
+        let price = if prompt.contains("420 EUR") { json!(420) } else { Value::Null };
+        json!({ "product": "x", "price": price, "currency": "EUR", "delivery_days": null })
+    });
+    assert_eq!((rows[0]["price"].clone(), rows[2]["price"].clone()), (json!(420), Value::Null));
+    let names: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
+    assert!(!names.contains(&&"text".to_owned()) && names.contains(&&"sender".to_owned()), "{names:?}");
+    let prompts: Vec<String> =
+        asked.iter().map(|asked| asked["messages"][0]["content"].to_string()).collect();
+    assert!(prompts.iter().all(|prompt| prompt.contains("Write null for") && prompt.contains("From: ")));
+}
+
+#[test]
+fn long_notes_are_summed_up() {
+    let (rows, asked) = recipe("summarise.toml", "notes.txt", |_| json!("A note."));
+    let summaries: Vec<Option<&str>> = rows.iter().map(|row| row["summary"].as_str()).collect();
+    assert_eq!(summaries, [None, Some("A note."), Some("A note.")]);
+    assert_eq!((rows[0]["words"].clone(), asked.len()), (json!(6), 2));
+}
+
+#[test]
+fn what_is_urgent_is_answered_by_another_model() {
+    let (rows, asked) = recipe("two-steps.toml", "tickets.jsonl", |prompt| match prompt {
+        prompt if prompt.starts_with("Is this") => {
+            json!({ "urgent": prompt.contains("twice"), "why": "money" })
+        }
+        prompt => json!(format!("Dear {prompt}")),
+    });
+    assert_eq!(rows.len(), 3, "older tickets are left out");
+    assert_eq!(rows[0]["month"], "2024-03");
+    assert!(
+        rows[0]["reply"].as_str().unwrap().ends_with("Why it is urgent: money") && rows[1]["reply"].is_null()
+    );
+    let large = asked.iter().filter(|asked| asked["model"] == "gpt-4o").count();
+    assert_eq!((large, asked.len()), (1, 4));
+}
