@@ -11,6 +11,7 @@ use crate::steps::Steps;
 mod calling;
 mod calls;
 mod chunk;
+mod filter;
 mod formats;
 mod hostile;
 mod html;
@@ -51,6 +52,7 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     poison    one text in a hundred is refused with its whole batch: what is lost, and what it costs
     outage    a minute of 503: calls made meanwhile, records lost, time to full speed
     memory    200 MB and 2 GB of JSONL: the same peak
+    filter    2 GB and 10 GB of JSONL through a filter and a template, beside scripts, Polars and jq
     search    p50, p99 and recall at 200,000 and 1,000,000 vectors
     quality   nDCG@10 and recall@100 of text, vector and hybrid on labelled data
     minilm    embedding on this machine's cores, beside onnxruntime and sentence-transformers
@@ -59,7 +61,7 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
                    sandbox target/documents; see `cargo xtask corpus --documents`), as DIR by itself
     --data DIR     for quality: docs.jsonl, queries.jsonl {id, text}, qrels.tsv
     --embed MODEL  for quality: what makes the vectors (default builtin)
-    --small        for memory a tenth of the size, for what calls a provider and for minilm a shorter run
+    --small        for memory and filter a part of the size, for what calls a provider and for minilm a shorter run
 ",
     values: &["corpus", "data", "embed"],
     flags: &["small"],
@@ -115,6 +117,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("poison", poison::measure),
     ("outage", outage::measure),
     ("memory", memory::measure),
+    ("filter", filter::measure),
     ("search", search::measure),
     ("quality", quality::measure),
     ("minilm", minilm::measure),

@@ -16,6 +16,8 @@ pub enum FieldSelection {
     Only(Vec<String>),
     /// The body as it stands, which is an object on one line already; nothing else.
     Body,
+    /// The body as it stands, which is any number of whole lines already.
+    Lines,
 }
 
 /// How vectors are written.
@@ -37,6 +39,12 @@ const FIELDS: &str = "fields.";
 pub(crate) fn render(record: &Record, selection: &FieldSelection, vectors: VectorFormat, out: &mut Vec<u8>) {
     let mut line = Line { out, empty: true };
     match selection {
+        FieldSelection::Lines => {
+            if let Body::Bytes(lines) = &record.body {
+                line.out.extend_from_slice(lines);
+            }
+            return;
+        }
         FieldSelection::Body => {
             line.out.extend_from_slice(record.body.as_text().unwrap_or("{}").as_bytes());
             return line.out.push(b'\n');

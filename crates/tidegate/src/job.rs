@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidegate_connect::{FilesStats, Watch};
 use tidegate_core::report::{Chunks, EmbeddedCounts, Report, RunState};
-use tidegate_core::{Fault, FaultKind, Source, Sweep, Task};
+use tidegate_core::{Fault, FaultKind, Sink, Source, Sweep, Task};
 use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
 use tidegate_sandbox::Program;
 use tidegate_store::{Durability, OpenMode, OpenOptions, PipelineLedger, PipelineRun, RetrySelection, Store};
@@ -19,6 +19,7 @@ use crate::remembered::{follow_moves, gone_folders, remembered};
 use crate::services::Services;
 use crate::source::Opened;
 use crate::stages::EmbedCounts;
+use crate::sweep::{self, Tallied, Tally};
 use crate::takeover::{StoredDocuments, Takeover};
 use crate::unswept::Unswept;
 
@@ -51,6 +52,8 @@ pub struct Job {
     merge: Option<Merge>,
     /// Whether it is a map job.
     maps: bool,
+    /// What counts lines, where the engine counts blocks of them.
+    tally: Option<Arc<Tally>>,
 }
 
 /// How a job ended.
@@ -184,6 +187,10 @@ impl Job {
         };
         let sink =
             open_sink(config, (&ledger, &services), begin).await.map_err(|fault| map::hinted(fault, maps))?;
+        let sink: Box<dyn Sink> = match &built.tally {
+            Some(tally) => Box::new(Tallied { sink, tally: tally.clone() }),
+            None => sink,
+        };
         let limits = engine_options(config);
         let pool = Arc::new(Pool::new(limits.cores).map_err(|error| {
             Fault::new(FaultKind::Config, "this system refuses to start threads").cause(error)
@@ -191,6 +198,7 @@ impl Job {
         let source =
             if matches!(config.sink, config::Sink::Store) { source } else { Box::new(Unswept(source)) };
         let flow = Flow::new(source, sink, ledger.clone(), limits);
+        let tally = built.tally.clone();
         let (flow, embedded) = built.add_to(flow);
         let monitor = flow.monitor();
         let pipeline = config.pipeline.name.clone();
@@ -215,6 +223,7 @@ impl Job {
             gone,
             merge,
             maps,
+            tally,
         })
     }
 
@@ -256,6 +265,7 @@ impl Job {
             gone,
             merge,
             maps,
+            tally,
         } = self;
         let Ended { mut report, mut fault, mut sweep } =
             tidegate_engine::run(flow, run.clone(), (pool, stop, monitor.clone())).await;
@@ -273,6 +283,9 @@ impl Job {
         match store.quarantined_parts(&pipeline, ledger.generation()) {
             Ok(parts) => report.parts_quarantined = parts,
             Err(uncounted) => drop(fault.get_or_insert(uncounted)),
+        }
+        if let Some(tally) = tally {
+            sweep::in_rows(&mut report, &tally);
         }
         report.calls = services.calls();
         report.lanes = services.lanes();
@@ -333,7 +346,11 @@ fn engine_options(config: &Config) -> Options {
     let limits = &config.limits;
     let defaults = Options::default();
     Options {
-        memory: limits.memory.bytes(),
+        memory: if config.sweeps() {
+            limits.memory.bytes().min(sweep::MEMORY)
+        } else {
+            limits.memory.bytes()
+        },
         queue_items: limits.queue_items,
         queue_bytes: limits.queue_bytes.bytes(),
         in_flight: limits.in_flight,

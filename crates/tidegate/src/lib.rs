@@ -42,6 +42,7 @@ mod rescore;
 pub mod services;
 mod source;
 pub mod stages;
+mod sweep;
 mod tables;
 mod takeover;
 mod unswept;

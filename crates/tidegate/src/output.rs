@@ -46,6 +46,7 @@ pub(crate) async fn open_sink(
     let defaults = JsonlOptions::default();
     let options = JsonlOptions {
         fields: match &config.map {
+            Some(_) if config.sweeps() => FieldSelection::Lines,
             Some(_) => FieldSelection::Body,
             None => selection(&jsonl.fields, jsonl.vectors),
         },

@@ -18,6 +18,7 @@ use crate::stages::{
     ChunkStage, EmbedCounts, EmbedStage, EnrichStage, FILES_AT_ONCE, HttpStage, ParseFiles, ParseStage,
     RemoteEmbedStage, ValidateStage,
 };
+use crate::sweep::{self, SweepStage, Tally};
 use crate::takeover::StoredChunks;
 
 /// Stages in their order.
@@ -26,6 +27,8 @@ pub(crate) struct Built {
     stages: Vec<(String, Work)>,
     /// What the embed stage counts, if there is one.
     embedded: Option<Arc<EmbedCounts>>,
+    /// What counts lines, where the engine counts blocks of them.
+    pub(crate) tally: Option<Arc<Tally>>,
 }
 
 /// A stage, and how many of it work at once.
@@ -46,6 +49,13 @@ pub(crate) fn build(
 ) -> Result<Built, Fault> {
     let mut built = Built::default();
     if let Some(map) = &config.map {
+        if config.sweeps() {
+            let tally = Arc::<Tally>::default();
+            let stage = SweepStage::new(config, map, tally.clone())?;
+            built.add(sweep::STAGE, Some(Work::Cpu(Arc::new(stage))));
+            built.tally = Some(tally);
+            return Ok(built);
+        }
         let journal: Arc<dyn Replies> = Arc::new(with.1.clone());
         for (name, work) in map::stages(config, map, (with.0, &journal))? {
             let work = match work {

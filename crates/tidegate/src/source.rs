@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tidegate_connect::{
-    Files, FilesOptions, FilesStats, Jsonl, Manifest, Objects, Place, RowFields, RowFormat, RowOptions,
-    StdinRows, Tail, TailOptions, Watch, WatchOptions,
+    Blocks, Files, FilesOptions, FilesStats, Jsonl, Manifest, Objects, Place, RowFields, RowFormat,
+    RowOptions, StdinRows, Tail, TailOptions, Watch, WatchOptions,
 };
 use tidegate_core::{Fault, FaultKind, Ledger as _, Source};
 use tidegate_store::PipelineLedger;
@@ -27,6 +27,7 @@ pub(crate) struct Opened {
 pub(crate) enum Kind {
     Plain(Box<dyn Source>),
     Rows(Jsonl),
+    Blocks(Blocks),
     Tail(Tail),
 }
 
@@ -51,6 +52,10 @@ impl Opened {
             config::Source::Files(files) => Self::files(files, config),
             config::Source::Jsonl(jsonl) => {
                 let options = RowOptions { stream, ..jsonl_options(jsonl, config) };
+                if config.sweeps() {
+                    let source = Kind::Blocks(Blocks::open(&paths(&jsonl.paths), &options)?);
+                    return Ok(Self { source, files: None, stream, relists: false });
+                }
                 let source = Jsonl::open(&paths(&jsonl.paths), options)?;
                 let source = if stream { Kind::Rows(source) } else { Kind::Plain(Box::new(source)) };
                 Ok(Self { source, files: None, stream, relists: false })
@@ -105,6 +110,12 @@ impl Kind {
         let position = ledger.resume().await?;
         Ok(match self {
             Self::Plain(source) => source,
+            Self::Blocks(mut source) => {
+                if let Some(position) = &position {
+                    source.resume(position)?;
+                }
+                Box::new(source)
+            }
             Self::Rows(mut source) => {
                 if let Some(position) = &position {
                     source.resume(position)?;

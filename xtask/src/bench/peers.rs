@@ -32,6 +32,11 @@ fn environment_of(name: &str, pins: &str) -> Result<PathBuf, String> {
     Ok(interpreter)
 }
 
+/// The Python that has what filters rows.
+pub(super) fn filters() -> Result<PathBuf, String> {
+    environment_of("bench-venv-filter", "requirements-filter.txt")
+}
+
 /// Runs a peer's script; it prints one line of JSON per contestant.
 pub(super) fn script(name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
     run_script(&environment()?, name, words)

@@ -201,7 +201,7 @@ fn a_reader_gets_the_old_answer_or_the_new_one_and_never_an_error() {
         let reader = scope.spawn(|| {
             let index = Index::open(store.to_str().unwrap()).unwrap();
             for mode in [Mode::Text, Mode::Hybrid, Mode::Vector].into_iter().cycle() {
-                let options = SearchOptions { mode, limit: 1_000, filter: None };
+                let options = SearchOptions { mode, limit: 1_000, ..SearchOptions::default() };
                 let found = index.search("everywhere", &options).unwrap();
                 seen.lock().unwrap().insert((mode == Mode::Text, found.hits.len()));
                 if over.load(Ordering::Acquire) {

@@ -11,12 +11,11 @@ use tidegate_core::{Body, Cx, Each, Emitted, Fault, FaultKind, Fields, Record, R
 use tidegate_model::{Chat, ChatParams, Completion, Message, Role};
 use tracing::Instrument as _;
 
-use super::expression::{Expression, Subject};
 use super::splice;
 use crate::config::{Map, Prompt, Step};
 use crate::form;
 use crate::services::{Asking, RemoteAnswers, Services};
-use tidegate_expr::Template;
+use tidegate_expr::{Expr, Record as Row, Template};
 
 /// Records longer than this are read on the compute pool, in bytes.
 const LONG: usize = 64 << 10;
@@ -30,7 +29,7 @@ pub(crate) struct AskStage {
 /// What is asked of which records.
 pub(crate) struct Asks {
     model: RemoteAnswers,
-    when: Option<Expression>,
+    when: Option<Expr>,
     system: Option<Template>,
     examples: Vec<(Template, Template)>,
     prompt: Template,
@@ -113,7 +112,7 @@ impl Asks {
         });
         Ok(Self {
             model: RemoteAnswers::open(services, asking, journal)?,
-            when: step.when.as_deref().map(Expression::new).transpose()?,
+            when: step.when.as_deref().map(|source| Expr::new("when", source)).transpose()?,
             system: Some(&ask.system)
                 .filter(|text| !text.is_empty())
                 .map(|text| template("system", text))
@@ -131,7 +130,7 @@ impl Asks {
     /// [`FaultKind::Validation`]: a place of the prompt that the record does not fill; [`FaultKind::Malformed`].
     pub(crate) fn question(&self, object: &str) -> Result<Option<Chat>, Fault> {
         if let Some(when) = &self.when
-            && !when.holds(&Subject::new(object)?)?
+            && !when.holds(&Row::parse(object.as_bytes())?)?
         {
             return Ok(None);
         }

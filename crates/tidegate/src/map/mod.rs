@@ -6,7 +6,6 @@
 
 mod account;
 mod ask;
-mod expression;
 mod preview;
 mod select;
 mod set;
@@ -18,7 +17,6 @@ use std::sync::Arc;
 use tidegate_core::{Cpu, Each, Fault, Fields, Record, Replies};
 
 pub(crate) use account::{Merge, SETTINGS, begin, is_whole};
-pub(crate) use expression::Expression;
 pub use preview::{Preview, preview};
 pub(crate) use start::{Start, hinted};
 
@@ -27,6 +25,7 @@ use crate::services::Services;
 use ask::AskStage;
 use select::SelectStage;
 use set::SetStage;
+pub(crate) use set::compiled;
 
 /// A step, and how many records it works on at once.
 pub(crate) enum Work {

@@ -1,14 +1,14 @@
 //! What records must be like to be worked on at all: the `when` of `[input]`, and the rules of `[validate]`.
 
 use tidegate_core::{Cpu, Cx, Emit, Fault, FaultKind, Fields, Record};
-use tidegate_text::{Rules, Subject as Checked};
+use tidegate_expr::{Expr, Record as Row};
+use tidegate_text::{Rules, Subject};
 
-use super::expression::{Expression, Subject};
 use crate::config::{Config, Map, OnFailure, Source};
 
 /// Leaves out records that are not meant, and puts aside those that break a rule.
 pub(super) struct SelectStage {
-    when: Option<Expression>,
+    when: Option<Expr>,
     rules: Option<(Rules, OnFailure)>,
     /// The field whose text the rules about texts look at.
     text_field: String,
@@ -21,7 +21,7 @@ impl SelectStage {
     /// # Errors
     /// [`FaultKind::Config`]: an expression that does not compile, rules that cannot be followed.
     pub(super) fn new(config: &Config, map: &Map) -> Result<Option<Self>, Fault> {
-        let when = map.when.as_deref().map(Expression::new).transpose()?;
+        let when = map.when.as_deref().map(|source| Expr::new("when", source)).transpose()?;
         let rules = match config.validate.is_on() {
             true => Some((config.validate.rules()?, config.validate.on_failure)),
             false => None,
@@ -38,7 +38,7 @@ impl SelectStage {
     /// Whether the record goes on.
     pub(super) fn takes(&self, object: &str) -> Result<bool, Fault> {
         if let Some(when) = &self.when
-            && !when.holds(&Subject::new(object)?)?
+            && !when.holds(&Row::parse(object.as_bytes())?)?
         {
             return Ok(false);
         }
@@ -46,7 +46,7 @@ impl SelectStage {
         let fields: Fields = serde_json::from_str(object)
             .map_err(|error| Fault::new(FaultKind::Malformed, format!("{error}")))?;
         let text = fields.get(&self.text_field).and_then(serde_json::Value::as_str).unwrap_or_default();
-        let checked = rules.check(&Checked { text, pages: 0, fields: &fields, text_field: None });
+        let checked = rules.check(&Subject { text, pages: 0, fields: &fields, text_field: None });
         match checked {
             Err(_) if *on_failure == OnFailure::Drop => Ok(false),
             checked => checked.map(|()| true),

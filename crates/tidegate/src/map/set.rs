@@ -1,54 +1,59 @@
-//! A step without a model: it sets fields, or leaves records out.
+//! A step without a model: it sets fields, or leaves records or fields out.
 
-use tidegate_core::{Body, Cpu, Cx, Emit, Fault, Record};
+use tidegate_core::{Body, Cpu, Cx, Emit, Fault, FaultKind, Record};
+use tidegate_expr::{Change, Expr, Record as Row, Text, Verdict};
 
-use super::expression::{Expression, Subject};
-use super::splice;
-use crate::config::{Map, Step};
+use crate::config::{Map, Setting, Step};
 
 /// Sets fields of a record from expressions over it, or leaves it out.
 pub(super) struct SetStage {
-    when: Option<Expression>,
-    filter: Option<Expression>,
-    set: Vec<(String, Expression)>,
+    step: tidegate_expr::Step,
     context: Vec<String>,
+}
+
+/// What a step without a model does.
+///
+/// # Errors
+/// [`FaultKind::Config`]: an expression or a template that does not compile.
+pub(crate) fn compiled(step: &Step) -> Result<tidegate_expr::Step, Fault> {
+    let expression = |key: &str, source: &Option<String>| {
+        source.as_deref().map(|source| Expr::new(key, source)).transpose()
+    };
+    let change = |(field, setting): &(String, Setting)| {
+        let change = match setting {
+            Setting::Value(source) => Change::Value(Box::new(Expr::new(field, source)?)),
+            Setting::Template(source) => Change::Text(Box::new(Text::new(field, source)?)),
+        };
+        Ok((field.clone(), change))
+    };
+    Ok(tidegate_expr::Step {
+        when: expression("when", &step.when)?,
+        filter: expression("filter", &step.filter)?,
+        set: step.set.iter().map(change).collect::<Result<_, Fault>>()?,
+        keep: step.keep.clone(),
+        remove: step.remove.clone(),
+    })
 }
 
 impl SetStage {
     /// What `step` says.
     ///
     /// # Errors
-    /// [`tidegate_core::FaultKind::Config`]: an expression that does not compile.
+    /// As [`compiled`].
     pub(super) fn new(map: &Map, step: &Step) -> Result<Self, Fault> {
-        let compiled = |source: &Option<String>| source.as_deref().map(Expression::new).transpose();
-        let field = |(field, source): &(String, String)| Ok((field.clone(), Expression::new(source)?));
-        Ok(Self {
-            when: compiled(&step.when)?,
-            filter: compiled(&step.filter)?,
-            set: step.set.iter().map(field).collect::<Result<_, Fault>>()?,
-            context: map.context.clone(),
-        })
+        Ok(Self { step: compiled(step)?, context: map.context.clone() })
     }
 
     /// The record as it goes on; `None` if it is left out.
     pub(super) fn apply(&self, object: &str) -> Result<Option<String>, Fault> {
-        let subject = Subject::new(object)?;
-        if let Some(when) = &self.when
-            && !when.holds(&subject)?
-        {
-            return Ok(Some(object.to_owned()));
+        let mut row = Row::parse(object.as_bytes())?;
+        if self.step.apply(&mut row)? == Verdict::Dropped {
+            return Ok(None);
         }
-        if let Some(filter) = &self.filter {
-            return Ok(filter.holds(&subject)?.then(|| object.to_owned()));
-        }
-        // All of them see the record as it came.
-        let value = |(field, source): &(String, Expression)| {
-            let value = source.json(&subject).map_err(|fault| fault.during(format!("setting {field}")))?;
-            Ok((field.clone(), value))
-        };
-        let values: Vec<(String, String)> = self.set.iter().map(value).collect::<Result<_, Fault>>()?;
-        let fields: Vec<(&str, &str)> = values.iter().map(|(field, value)| (&**field, &**value)).collect();
-        splice::put(object, &fields).map(Some)
+        let mut text = Vec::with_capacity(object.len());
+        row.write(&mut text);
+        let text = String::from_utf8(text);
+        text.map(Some).map_err(|_| Fault::new(FaultKind::Internal, "a record of text became something else"))
     }
 }
 

@@ -48,12 +48,28 @@ pub struct Step {
     /// Records for which this expression does not hold are left out of the output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
-    /// Fields and the expressions that make their values.
+    /// Fields, and what makes their values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub set: Vec<(String, String)>,
+    pub set: Vec<(String, Setting)>,
+    /// The only fields that stay; all, if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
+    /// Fields that go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
     /// What is asked, where a model is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ask: Option<Box<Prompt>>,
+}
+
+/// What makes the value of a field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setting {
+    /// An expression over the record.
+    Value(String),
+    /// A text with fields of the record filled in.
+    Template(String),
 }
 
 /// What a model is asked about a record.

@@ -7,13 +7,12 @@ use tidegate_core::Fault;
 use toml::Value;
 
 use super::section::Section;
-use super::{Example, Prompt, Step, includes, response};
+use super::{Example, Prompt, Setting, Step, includes, response};
 use crate::config::check::placed;
 use crate::config::file::load_prompt;
 use crate::config::model_ref::{ModelRef, is_name};
 use crate::config::validate::A_MODEL;
-use crate::map::Expression;
-use tidegate_expr::Template;
+use tidegate_expr::{Expr, Template};
 
 const COMMON: [&str; 2] = ["name", "when"];
 /// The keys of a step that asks.
@@ -34,7 +33,7 @@ const ASKS: [&str; 15] = [
     "stop",
     "concurrency",
 ];
-const OTHERS: [&str; 2] = ["set", "filter"];
+const OTHERS: [&str; 4] = ["filter", "set", "keep", "remove"];
 
 /// Names of other parts of a run in reports.
 const TAKEN: [&str; 4] = ["input", "validate", "fetch", "store"];
@@ -45,8 +44,7 @@ const TOKENS: u32 = 1_024;
 /// More of one kind at once than any service bears.
 const MOST_AT_ONCE: u64 = 4_096;
 
-const KINDS: &str =
-    "a step has a model and a prompt, or it has set = { field = \"expression\" }, or filter = \"expression\"";
+const KINDS: &str = "a step has a model and a prompt, or some of filter = \"expression\", set = { field = \"expression\" }, keep and remove";
 
 /// Reads the steps of a job, whose files are in `folder`.
 ///
@@ -70,17 +68,18 @@ fn step(section: &Section<'_>, at: usize, folder: &Path) -> Result<Step, Fault> 
     let known: Vec<&str> = COMMON.into_iter().chain(ASKS).chain(OTHERS).collect();
     section.only(&known)?;
     let asks = ASKS.iter().find(|key| section.value(key).is_some());
-    let kinds =
-        usize::from(asks.is_some()) + OTHERS.iter().filter(|key| section.value(key).is_some()).count();
-    if kinds != 1 {
-        let what = if kinds == 0 { "does nothing" } else { "does more than one thing" };
+    let changes = OTHERS.iter().any(|key| section.value(key).is_some());
+    if asks.is_some() == changes {
+        let what = if changes { "both asks and changes records by itself" } else { "does nothing" };
         return Err(section.refuse("", format!("{} {what}", section.title)).hint(KINDS));
     }
     let mut step = Step {
         name: section.text("name")?.unwrap_or_else(|| format!("step{}", at + 1)),
         when: expression(section, "when")?,
         filter: expression(section, "filter")?,
-        set: set(section)?,
+        set: set(section, folder)?,
+        keep: section.texts("keep")?,
+        remove: section.texts("remove")?,
         ask: None,
     };
     if !is_name(&step.name) || TAKEN.contains(&step.name.as_str()) {
@@ -97,23 +96,35 @@ fn step(section: &Section<'_>, at: usize, folder: &Path) -> Result<Step, Fault> 
 /// The expression at `key`, which compiles.
 pub(super) fn expression(section: &Section<'_>, key: &str) -> Result<Option<String>, Fault> {
     let Some(source) = section.text(key)? else { return Ok(None) };
-    Expression::new(&source).map_err(|fault| placed(fault.during(key.to_owned()), &section.at(key)))?;
+    Expr::new(key, &source).map_err(|fault| placed(fault, &section.at(key)))?;
     Ok(Some(source))
 }
 
-fn set(section: &Section<'_>) -> Result<Vec<(String, String)>, Fault> {
+fn set(section: &Section<'_>, folder: &Path) -> Result<Vec<(String, Setting)>, Fault> {
     let Some(fields) = section.table("set", "a table such as { year = \".date[:4]\" }")? else {
         return Ok(Vec::new());
     };
     let mut set = Vec::new();
     for field in fields.values.keys() {
-        let source = expression(&fields, field)?.expect("it is one of its keys");
-        set.push((field.clone(), source));
+        let setting = match fields.value(field) {
+            Some(Value::Table(_)) => Setting::Template(filled(&fields, field, folder)?),
+            _ => Setting::Value(expression(&fields, field)?.expect("it is one of its keys")),
+        };
+        set.push((field.clone(), setting));
     }
     if set.is_empty() {
         return Err(section.refuse("set", "set names no field").hint("write set = { year = \".date[:4]\" }"));
     }
     Ok(set)
+}
+
+/// `field = { template = "…" }`.
+fn filled(fields: &Section<'_>, field: &str, folder: &Path) -> Result<String, Fault> {
+    const WANTED: &str = "an expression, or a table such as { template = \"Label: {{ text }}\" }";
+    let none = || fields.refuse(field, format!("{field} has no template")).hint(WANTED);
+    let table = fields.table(field, WANTED)?.ok_or_else(none)?;
+    table.only(&["template", "template_file"])?;
+    template(&table, "template", folder)?.ok_or_else(none)
 }
 
 fn ask(section: &Section<'_>, name: &str, folder: &Path) -> Result<Prompt, Fault> {

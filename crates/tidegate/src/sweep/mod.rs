@@ -1,0 +1,219 @@
+//! Steps without a model, over blocks of lines: what costs less for a line than accounting for it would.
+//!
+//! A block is an item to the engine, with everything that follows: its memory is accounted for, it is committed with
+//! the length of the output, and a run goes on behind it. Lines are counted here, and a line that cannot be worked on
+//! is put aside by itself.
+
+mod report;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tidegate_core::{Body, Cpu, Cx, Emit, Fault, FaultKind, Record};
+use tidegate_expr::{Record as Row, Step, Verdict};
+
+pub(crate) use report::in_rows;
+use tally::Rows;
+pub(crate) use tally::{Tallied, Tally};
+
+use crate::config::{Config, Map, RowFormat, Source};
+use crate::map;
+
+/// Lines of one block that are put aside one by one; what is beyond them is put aside together.
+const ASIDES: u64 = 1_000;
+
+/// Works on the lines of a block.
+pub(crate) struct SweepStage {
+    pub(crate) steps: Vec<Step>,
+    /// The longest line, in bytes.
+    pub(crate) max_line: usize,
+    pub(crate) tally: Arc<Tally>,
+    /// What the stage is called in the quarantine.
+    pub(crate) name: String,
+}
+
+/// The name of the one stage of a sweep.
+pub(crate) const STAGE: &str = "steps";
+/// Memory that the blocks of a sweep take at most, in bytes: more would not make it faster.
+pub(crate) const MEMORY: u64 = 16 << 20;
+
+impl Config {
+    /// Whether this is a map job whose lines are worked on by the block: no step asks, no rule judges, and rows leave in
+    /// the order of files that can be read again.
+    pub(crate) fn sweeps(&self) -> bool {
+        let Some(map) = &self.map else { return false };
+        let Source::Jsonl(jsonl) = &self.source else { return false };
+        let plain = map.limit == 0 && map.context.is_empty() && jsonl.id_field.is_none();
+        plain
+            && self.resumes_rows()
+            && jsonl.format == RowFormat::Jsonl
+            && !self.validate.is_on()
+            && map.steps.iter().all(|step| step.ask.is_none())
+    }
+}
+
+impl SweepStage {
+    /// What the steps of `map` do.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`]: an expression or a template that does not compile.
+    pub(crate) fn new(config: &Config, map: &Map, tally: Arc<Tally>) -> Result<Self, Fault> {
+        let mut steps = Vec::new();
+        if let Some(when) = &map.when {
+            let filter = Some(tidegate_expr::Expr::new("when", when)?);
+            steps.push(Step { filter, ..Step::default() });
+        }
+        for step in &map.steps {
+            steps.push(map::compiled(step)?);
+        }
+        let max_line = match &config.source {
+            Source::Jsonl(jsonl) => usize::try_from(jsonl.max_line.bytes()).unwrap_or(usize::MAX),
+            _ => usize::MAX,
+        };
+        Ok(Self { steps, max_line, tally, name: STAGE.to_owned() })
+    }
+}
+
+impl Cpu for SweepStage {
+    fn run(&self, _: &Cx, record: Record) -> Result<Emit, Fault> {
+        self.sweep(record).map(Emit::One)
+    }
+}
+
+impl SweepStage {
+    /// The block with what its lines have become.
+    fn sweep(&self, mut record: Record) -> Result<Record, Fault> {
+        let Body::Bytes(block) = std::mem::replace(&mut record.body, Body::Empty) else {
+            return Err(Fault::new(FaultKind::Internal, "lines without their bytes"));
+        };
+        let number = |name: &str| record.fields.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+        let mut lines = Lines { block: &block, at: 0, number: number("line"), offset: number("offset") };
+        let mut sweep = Sweep { stage: self, record: &record, rows: Rows::default(), more: None };
+        let mut out = Vec::with_capacity(block.len() / 2);
+        while let Some(line) = lines.next() {
+            sweep.line(&line, &mut out);
+        }
+        let rows = sweep.end();
+        self.tally.swept(rows);
+        rows.write(&mut record);
+        record.set_body(Body::Bytes(Bytes::from(out)));
+        Ok(record)
+    }
+
+    fn work(&self, line: &Line<'_>, out: &mut Vec<u8>) -> Result<Verdict, Fault> {
+        if line.bytes.len() > self.max_line {
+            let what =
+                format!("a line of {} bytes, more than the limit of {}", line.bytes.len(), self.max_line);
+            return Err(Fault::new(FaultKind::TooLarge, what).hint("raise max_line"));
+        }
+        let mut row = Row::parse(line.bytes)?;
+        for step in &self.steps {
+            if step.apply(&mut row)? == Verdict::Dropped {
+                return Ok(Verdict::Dropped);
+            }
+        }
+        row.write(out);
+        Ok(Verdict::Kept)
+    }
+}
+
+/// One line of a block.
+struct Line<'a> {
+    bytes: &'a [u8],
+    /// Its number in its file, from 1.
+    number: u64,
+    /// Where it begins in its file.
+    offset: u64,
+}
+
+/// The lines of a block that are not blank.
+struct Lines<'a> {
+    block: &'a [u8],
+    at: usize,
+    number: u64,
+    offset: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn next(&mut self) -> Option<Line<'a>> {
+        const BOM: &[u8] = b"\xef\xbb\xbf";
+        loop {
+            let rest = self.block.get(self.at..).filter(|rest| !rest.is_empty())?;
+            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let line =
+                Line { bytes: &rest[..length], number: self.number, offset: self.offset + self.at as u64 };
+            self.at += length + 1;
+            self.number += 1;
+            let bytes = if line.offset == 0 {
+                line.bytes.strip_prefix(BOM).unwrap_or(line.bytes)
+            } else {
+                line.bytes
+            };
+            if !bytes.iter().all(u8::is_ascii_whitespace) {
+                return Some(Line { bytes, ..line });
+            }
+        }
+    }
+}
+
+/// The work on one block.
+struct Sweep<'a> {
+    stage: &'a SweepStage,
+    record: &'a Record,
+    rows: Rows,
+    /// The first and the last line beyond those that are put aside one by one, and what was wrong with the first.
+    more: Option<(u64, u64, Fault)>,
+}
+
+impl Sweep<'_> {
+    fn line(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
+        self.rows.seen += 1;
+        let start = out.len();
+        match self.stage.work(line, out) {
+            Ok(Verdict::Kept) => {
+                out.push(b'\n');
+                self.rows.kept += 1;
+            }
+            Ok(Verdict::Dropped) => self.rows.dropped += 1,
+            Err(fault) => {
+                out.truncate(start);
+                let fault = fault.during(format!("line {} at byte {}", line.number, line.offset));
+                self.aside(line.number, fault);
+            }
+        }
+    }
+
+    fn aside(&mut self, number: u64, fault: Fault) {
+        self.rows.aside += 1;
+        if self.rows.aside <= ASIDES {
+            return self.put(&format!("L{number}"), &fault);
+        }
+        let (first, first_fault) = match self.more.take() {
+            Some((first, _, fault)) => (first, fault),
+            None => (number, fault),
+        };
+        self.more = Some((first, number, first_fault));
+    }
+
+    fn put(&self, name: &str, fault: &Fault) {
+        let key = &self.record.key;
+        let file = key.rsplit_once('#').map_or(&**key, |(file, _)| file);
+        let key: Arc<str> = format!("{file}#{name}").into();
+        let stage = &self.stage.name;
+        tracing::info!(source = %key, stage, class = fault.kind().name(), %fault, "quarantined");
+        self.record.tether().part(key).fail(stage, fault);
+    }
+
+    fn end(mut self) -> Rows {
+        if let Some((first, last, fault)) = self.more.take() {
+            let count = self.rows.aside - ASIDES;
+            let fault =
+                fault.during(format!("{count} lines between {first} and {last}, the first because of"));
+            self.put(&format!("L{first}-L{last}"), &fault);
+        }
+        self.rows
+    }
+}
