@@ -69,14 +69,14 @@ fn first(config: &Config, count: usize) -> Result<Vec<SourceItem>, Fault> {
 
 enum Step<'a> {
     Ask(&'a crate::config::Step, Box<Asks>),
-    Set(SetStage),
+    Set(Box<SetStage>),
 }
 
 impl<'a> Step<'a> {
     fn new((map, step): (&Map, &'a crate::config::Step), services: &Services) -> Result<Self, Fault> {
         Ok(match &step.ask {
             Some(ask) => Self::Ask(step, Box::new(Asks::new((step, ask), services, Arc::new(Nothing))?)),
-            None => Self::Set(SetStage::new(map, step)?),
+            None => Self::Set(Box::new(SetStage::new(map, step)?)),
         })
     }
 }
