@@ -40,7 +40,7 @@ pub use hash::ContentHash;
 pub use item::{ItemOutcome, Outcome, Position, SourceItem, Unit, Version};
 pub use journal::{Journal, Kept, Replies};
 pub use ledger::{Coverage, Ledger, Sweep, SweepPolicy, Verdict};
-pub use record::{Body, Embedded, Fields, PartOf, Passage, Record, TraceId};
+pub use record::{Body, Embedded, Fields, PartOf, Passage, Record, TraceId, UNREAD};
 pub use sink::{Commit, Sink};
 pub use source::{Fetch, Fetched, Listing, Source};
 pub use stage::{Batch, Cpu, Each, Emit, Emitted, Grouping, Window};

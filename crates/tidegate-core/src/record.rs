@@ -114,6 +114,8 @@ pub struct Record {
     /// Its identity in logs and traces.
     pub trace: TraceId,
     permit: Permit,
+    /// Memory of a budget of its stage's own that its body takes.
+    desk: Option<Permit>,
     tether: Tether,
     passage: Option<Passage>,
 }
@@ -149,6 +151,9 @@ pub struct PartOf {
 
 /// What a record weighs beside its body: the struct itself, its queue slot, its share of bookkeeping.
 const OVERHEAD: u64 = 256;
+/// What a byte that is not read yet counts for: beside what waits stands what is being made of it, and whatever is made
+/// takes several times as much. Bytes in flight are thus a quarter of the budget at most, and the rest is for working.
+pub const UNREAD: u64 = 4;
 
 impl Record {
     /// A record for a whole source item. Until it has its content ([`Self::set_body`]) it keeps all that `permit`
@@ -166,10 +171,11 @@ impl Record {
             embedded: None,
             trace: TraceId(ordinal << 24),
             permit,
+            desk: None,
             tether,
             passage: None,
         };
-        let least = OVERHEAD + record.body.weight();
+        let least = charge(&record.body);
         if record.permit.bytes() < least {
             record.permit.resize(least);
         }
@@ -179,7 +185,7 @@ impl Record {
     /// A record derived from this one: same item, same fields, its own body and memory permit.
     #[must_use]
     pub fn child(&self, body: Body) -> Self {
-        let permit = self.permit.budget().force(OVERHEAD + body.weight());
+        let permit = self.permit.budget().force(charge(&body));
         Self {
             key: self.key.clone(),
             ordinal: self.ordinal,
@@ -191,6 +197,7 @@ impl Record {
             embedded: None,
             trace: self.trace,
             permit,
+            desk: None,
             tether: self.tether.clone(),
             passage: self.passage.clone(),
         }
@@ -250,6 +257,12 @@ impl Record {
         self.reweigh();
     }
 
+    /// Holds `permit` until the record is gone: a stage that bounds what it makes of records gives it along, so that it
+    /// makes no more than is being taken from it. Records derived from this one do not hold it.
+    pub fn hold_desk(&mut self, permit: Permit) {
+        self.desk = Some(permit);
+    }
+
     /// Bytes this record holds of the budget.
     #[must_use]
     pub fn weight(&self) -> u64 {
@@ -287,6 +300,34 @@ impl Record {
 
     fn reweigh(&mut self) {
         let vector = self.embedded.as_ref().map_or(0, |embedded| 4 * embedded.vector.len() as u64);
-        self.permit.resize(OVERHEAD + self.body.weight() + vector);
+        self.permit.resize(charge(&self.body) + vector);
+    }
+}
+
+/// What a record with `body` takes of the budget.
+fn charge(body: &Body) -> u64 {
+    let times = if matches!(body, Body::Bytes(_)) { UNREAD } else { 1 };
+    OVERHEAD + body.weight().saturating_mul(times)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Budget;
+
+    #[test]
+    fn bytes_count_more_until_they_are_read() {
+        let (budget, desk) = (Budget::new(10_000), Budget::new(10_000));
+        let permit = budget.try_acquire(1).expect("it is empty");
+        let mut record = Record::new("a".into(), 0, Body::Empty, (permit, Tether::none()));
+        record.set_body(Body::Bytes(Bytes::from_static(&[0; 100])));
+        assert_eq!(record.weight(), OVERHEAD + 400);
+        record.set_body(Body::Text("t".repeat(100).into()));
+        record.hold_desk(desk.force(50));
+        let child = record.child(Body::Empty);
+        assert_eq!((record.weight(), budget.used()), (OVERHEAD + 100, 2 * OVERHEAD + 100));
+        drop(record);
+        assert_eq!((desk.used(), budget.used()), (0, OVERHEAD), "what was derived holds no desk");
+        drop(child);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidegate_core::counters::StageCounters;
 use tidegate_core::{
     Advice, Body, Budget, ContentHash, Coverage, Cx, Fault, FaultKind, Fetch, Fetched, Ledger, Listing,
-    Outcome, Permit, Record, Source, SourceItem, Stop, SweepPolicy, Tether, Verdict, advise,
+    Outcome, Permit, Record, Source, SourceItem, Stop, SweepPolicy, Tether, UNREAD, Verdict, advise,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -185,7 +185,11 @@ impl Intake {
     /// Waits for memory and a place in flight, then starts the item's record.
     async fn open(&mut self, mut item: SourceItem, known: Known) {
         let waiting = Instant::now();
-        let size = if item.size == 0 && item.body.is_none() { UNKNOWN_SIZE } else { item.size };
+        let size = match (&item.body, item.size) {
+            (None, 0) => UNKNOWN_SIZE,
+            (None, size) => size.saturating_mul(UNREAD),
+            (Some(_), size) => size,
+        };
         let starving = self.lane.book.starve();
         let admitted = admission(self.lane.cx.clone(), self.slots.clone(), (self.budget.clone(), size)).await;
         drop(starving);

@@ -49,7 +49,12 @@ fn chapter(name: &str, content: &[u8], budget: &Budget<'_>) -> Result<Document, 
     // Chapters are XHTML whatever they are called; nothing in a book is navigation but what its own parts say.
     let name = if name.ends_with("html") { name } else { "chapter.xhtml" };
     let max_depth = budget.limits.max_nesting as usize;
-    let options = ParseOptions { max_bytes: budget.output_left(), max_depth, keep_boilerplate: true };
+    let options = ParseOptions {
+        max_bytes: budget.output_left(),
+        max_depth,
+        keep_boilerplate: true,
+        ..ParseOptions::default()
+    };
     if content.len() > options.max_bytes {
         return Err(too_much_text(options.max_bytes));
     }

@@ -58,6 +58,7 @@ fn body(mail: &Message<'_>, budget: &Budget<'_>) -> Result<Document, Fault> {
         max_bytes: budget.output_left(),
         max_depth: budget.limits.max_nesting as usize,
         keep_boilerplate: true,
+        ..ParseOptions::default()
     };
     for part in mail.text_bodies() {
         let parsed = match &part.body {

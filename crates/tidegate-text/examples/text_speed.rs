@@ -69,8 +69,8 @@ fn chunks(texts: &[(String, Vec<u8>)]) -> io::Result<()> {
     let reading = ParseOptions::default();
     let read = |(name, bytes): &(String, Vec<u8>)| parse(name, bytes, &reading).ok();
     let bytes: usize = texts.iter().map(|(_, bytes)| bytes.len()).sum();
-    let estimated = |document: &Document| chunk_estimated(document, &options).len();
-    let exact = |document: &Document| chunk(document, Builtin.tokenizer(), &options).len();
+    let estimated = |document: &Document| chunk_estimated(document, &options).count();
+    let exact = |document: &Document| chunk(document, Builtin.tokenizer(), &options).count();
     let line =
         |name: &str, like: &str| json!({"name": format!("tidegate {name}"), "like": like, "bytes": bytes});
     report(line("estimated tokens", "estimated"), texts, |text| read(text).map_or(0, |doc| estimated(&doc)))?;

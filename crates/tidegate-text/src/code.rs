@@ -3,11 +3,11 @@
 //! No grammar per language: in nearly all of them an item begins at the left margin after an empty line, with its
 //! comment directly above it. A parser per language would cost more than it finds.
 
-use tidegate_core::{Block, BlockKind, Document};
+use tidegate_core::{Block, BlockKind, Document, Fault};
 
-use crate::page::push_trimmed;
+use crate::page::{Room, push_trimmed};
 
-pub(crate) fn parse(text: String) -> Document {
+pub(crate) fn parse(text: String, room: Room) -> Result<Document, Fault> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut start = 0;
     let mut after_blank = true;
@@ -16,13 +16,14 @@ pub(crate) fn parse(text: String) -> Document {
         let blank = line.trim().is_empty();
         if after_blank && !blank && opens_item(line) {
             push_trimmed(&mut blocks, &text, BlockKind::Code, start..offset);
+            room.check(text.len(), blocks.len())?;
             start = offset;
         }
         after_blank = blank;
         offset += line.len();
     }
     push_trimmed(&mut blocks, &text, BlockKind::Code, start..text.len());
-    Document { text, blocks, ..Document::default() }
+    Ok(Document { text, blocks, ..Document::default() })
 }
 
 /// Whether a line after an empty one starts something new rather than going on with or closing the item above.
@@ -39,7 +40,7 @@ mod tests {
     fn items_start_at_the_margin_after_an_empty_line() {
         let source =
             "use a;\nuse b;\n\n/// Adds.\nfn add() {\n    one();\n\n    two();\n}\n\nfn sub() {\n\n}\n";
-        let doc = parse(source.to_owned());
+        let doc = parse(source.to_owned(), Room::default()).unwrap();
         let items: Vec<&str> = doc.blocks.iter().map(|block| &doc.text[block.span.clone()]).collect();
         assert_eq!(
             items,

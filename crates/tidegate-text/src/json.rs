@@ -5,7 +5,7 @@
 
 use tidegate_core::{BlockKind, Document, Fault, FaultKind};
 
-use crate::page::Page;
+use crate::page::{Page, Room};
 use crate::parse::ParseOptions;
 
 /// JSON deeper than this is refused whatever the options say: the scanner is recursive.
@@ -14,9 +14,9 @@ const MAX_DEPTH: usize = 128;
 const MAX_KEY: usize = 128;
 
 /// Parses one JSON value.
-pub(crate) fn parse(text: &str, options: &ParseOptions) -> Result<Document, Fault> {
-    let mut page = Page::with_limit(limit(text));
-    let mut scanner = Scanner::new(text, options, page.limit);
+pub(crate) fn parse(text: &str, options: &ParseOptions, room: Room) -> Result<Document, Fault> {
+    let mut page = Page::for_input(text, room);
+    let mut scanner = Scanner::new(text, options, (page.limit, room));
     match scanner.peek() {
         Some(b'[') => scanner.array(|scanner, _| scanner.block(&mut page, None))?,
         Some(b'{') => scanner.object(|scanner, key| scanner.block(&mut page, Some(key)))?,
@@ -27,13 +27,13 @@ pub(crate) fn parse(text: &str, options: &ParseOptions) -> Result<Document, Faul
 }
 
 /// Parses one JSON value a line; each is a row.
-pub(crate) fn parse_lines(text: &str, options: &ParseOptions) -> Result<Document, Fault> {
-    let mut page = Page::with_limit(limit(text));
+pub(crate) fn parse_lines(text: &str, options: &ParseOptions, room: Room) -> Result<Document, Fault> {
+    let mut page = Page::for_input(text, room);
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
         let end = offset + line.len();
         if !line.trim().is_empty() {
-            let mut scanner = Scanner::new(&text[..end], options, page.limit);
+            let mut scanner = Scanner::new(&text[..end], options, (page.limit, room));
             scanner.at = offset;
             scanner.block(&mut page, None)?;
             scanner.finish()?;
@@ -43,18 +43,14 @@ pub(crate) fn parse_lines(text: &str, options: &ParseOptions) -> Result<Document
     Ok(page.into_document())
 }
 
-/// Paths are repeated on every line; a file that would unfold to more than this is not meant to be read as text.
-fn limit(text: &str) -> usize {
-    text.len().saturating_mul(8).max(1 << 20)
-}
-
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
     max_depth: usize,
-    /// Most bytes of rendered text.
+    /// Most bytes of rendered text: paths are repeated on every line.
     limit: usize,
+    room: Room,
 }
 
 /// Where the rendering of one block stands.
@@ -100,8 +96,8 @@ impl Line<'_> {
 }
 
 impl<'a> Scanner<'a> {
-    fn new(text: &'a str, options: &ParseOptions, limit: usize) -> Self {
-        Self { text, at: 0, depth: 0, max_depth: options.max_depth.min(MAX_DEPTH), limit }
+    fn new(text: &'a str, options: &ParseOptions, (limit, room): (usize, Room)) -> Self {
+        Self { text, at: 0, depth: 0, max_depth: options.max_depth.min(MAX_DEPTH), limit, room }
     }
 
     fn block(&mut self, page: &mut Page, key: Option<&str>) -> Result<(), Fault> {
@@ -122,6 +118,7 @@ impl<'a> Scanner<'a> {
                 format!("unfolds to more than {} bytes", self.limit),
             ));
         }
+        self.room.check(line.out.len(), 0)?;
         match self.peek() {
             Some(b'{') => self.object(|scanner, key| {
                 let length = line.enter(cut(key));

@@ -30,7 +30,7 @@ mod sentence;
 mod validate;
 
 pub use chunk::{
-    ByteEstimate, ChunkOptions, ChunkPlan, Chunks, chunk, chunk_estimated, embed_text, with_heading,
+    ByteEstimate, ChunkOptions, ChunkPlan, chunk, chunk_estimated, chunk_shared, embed_text, with_heading,
 };
 pub use decode::{Decoded, decode};
 pub use format::{Format, Lang, sniff};

@@ -9,11 +9,17 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use tidegate_core::{Block, BlockKind, Document, Fault, FaultKind};
 
 use crate::front;
-use crate::page::push_trimmed;
+use crate::page::{Room, push_trimmed};
 use crate::parse::ParseOptions;
 
-pub(crate) fn parse(text: String, options: &ParseOptions) -> Result<Document, Fault> {
+/// What the parser takes for a piece of markup, and for a definition of a reference.
+const NODE: usize = 56;
+const REFERENCE: usize = 192;
+
+pub(crate) fn parse(text: String, options: &ParseOptions, room: Room) -> Result<Document, Fault> {
     let (meta, body) = front::read(&text);
+    let tree = tree_size(&text.as_bytes()[body..]);
+    room.check(text.len().saturating_add(tree), 0)?;
     refuse_deep_containers(&text[body..], options.max_depth)?;
     let mut reader = Reader { text: &text, base: body, blocks: Vec::new(), depth: 0, list: None, leaf: None };
     let flags = Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_STRIKETHROUGH;
@@ -22,10 +28,38 @@ pub(crate) fn parse(text: String, options: &ParseOptions) -> Result<Document, Fa
         if reader.depth > options.max_depth {
             return Err(too_deep(options.max_depth));
         }
+        room.check(text.len() + tree, reader.blocks.len())?;
     }
     let blocks = reader.blocks;
     let title = meta.get("title").and_then(|title| title.as_str()).map(str::to_owned);
     Ok(Document { text, blocks, title, meta, ..Document::default() })
+}
+
+/// About how much the parser takes for its tree of `text`, which it builds as a whole: that has to be known before it
+/// begins. A line is a text and a break, more where it begins with a mark; whatever may be markup is a node, and so is
+/// the text after it.
+fn tree_size(text: &[u8]) -> usize {
+    let (mut nodes, mut references) = (0, 0);
+    let (mut before, mut blank) = (b'\n', true);
+    for byte in text {
+        let begins = blank && !byte.is_ascii_whitespace();
+        blank &= !begins;
+        match byte {
+            b'\n' => {
+                nodes += if blank { 0 } else { 2 };
+                blank = true;
+            }
+            b'|' => nodes += 1,
+            b'[' if begins => references += 1,
+            b'*' | b'_' | b'`' | b'~' | b'[' | b']' | b'!' | b'<' | b'&' | b'\\' => {
+                nodes += 1 + usize::from(before != *byte);
+            }
+            b'-' | b'+' | b'>' | b'0'..=b'9' if begins => nodes += 1,
+            _ => {}
+        }
+        before = *byte;
+    }
+    nodes * NODE + references * REFERENCE
 }
 
 fn too_deep(limit: usize) -> Fault {
@@ -199,7 +233,7 @@ mod tests {
     use BlockKind::{Code, Heading, List, Paragraph, Table};
 
     fn check(text: &str, expect: &[(BlockKind, &str)]) {
-        let doc = parse(text.to_owned(), &ParseOptions::default()).unwrap();
+        let doc = parse(text.to_owned(), &ParseOptions::default(), Room::default()).unwrap();
         let blocks: Vec<_> = doc.blocks.iter().map(|block| (block.kind, &text[block.span.clone()])).collect();
         assert_eq!(blocks, expect);
     }
@@ -232,14 +266,16 @@ mod tests {
     #[test]
     fn front_matter_and_mute_html_are_no_blocks() {
         let text = "---\ntitle: T\n---\n<!-- hidden -->\n\n<p><img src=x></p>\n\n<p>said</p>\n";
-        let doc = parse(text.to_owned(), &ParseOptions::default()).unwrap();
+        let doc = parse(text.to_owned(), &ParseOptions::default(), Room::default()).unwrap();
         assert_eq!(doc.title.as_deref(), Some("T"));
         check(text, &[(Paragraph, "<p>said</p>")]);
     }
 
     #[test]
     fn deep_nesting_is_refused_and_ordinary_nesting_is_not() {
-        let kind = |text: String| parse(text, &ParseOptions::default()).err().map(|fault| fault.kind());
+        let kind = |text: String| {
+            parse(text, &ParseOptions::default(), Room::default()).err().map(|fault| fault.kind())
+        };
         let deep_list: String = (0..10_000).map(|n| format!("{}- x\n", "  ".repeat(n.min(2_000)))).collect();
         assert_eq!(kind(">".repeat(10_000)), Some(FaultKind::TooDeep));
         assert_eq!(kind("> ".repeat(10_000)), Some(FaultKind::TooDeep));

@@ -7,17 +7,50 @@ use tidegate_core::{Block, BlockKind, Document, Fault, FaultKind};
 pub(crate) struct Page {
     pub(crate) text: String,
     pub(crate) blocks: Vec<Block>,
-    /// Most bytes of text; 0 for no limit. Formats that repeat names on every row could otherwise unfold a small
-    /// file into a huge text.
+    /// Most bytes of text. Formats that repeat names on every row could otherwise unfold a small file into a huge text.
     pub(crate) limit: usize,
+    room: Room,
+}
+
+/// What parsing may take of memory beside its input.
+///
+/// Text may consist of things as small as a byte or two, each of which takes a few dozen bytes to be known: without a
+/// bound, a file of 64 MB takes gigabytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { bytes: usize::MAX }
+    }
+}
+
+impl Room {
+    /// Whether `bytes` and what `blocks` take fit.
+    pub(crate) fn check(self, bytes: usize, blocks: usize) -> Result<(), Fault> {
+        if blocks.saturating_mul(size_of::<Block>()).saturating_add(bytes) <= self.bytes {
+            return Ok(());
+        }
+        let message = format!("takes more than {} MiB of memory to read", self.bytes.div_ceil(1 << 20));
+        Err(Fault::new(FaultKind::TooLarge, message)
+            .hint("split the file, or give more memory to documents in flight (--memory)"))
+    }
+
+    /// What is left beside `bytes`.
+    pub(crate) fn without(self, bytes: usize) -> Self {
+        Self { bytes: self.bytes.saturating_sub(bytes) }
+    }
 }
 
 /// Most blocks of a document. Each takes memory beside its text: of rows of three bytes, ten times as much as the text.
 const MOST_BLOCKS: usize = 4_000_000;
 
 impl Page {
-    pub(crate) fn with_limit(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
+    /// A page for what `input` unfolds to: eight times as much at most.
+    pub(crate) fn for_input(input: &str, room: Room) -> Self {
+        Self { limit: input.len().saturating_mul(8).max(1 << 20), room, ..Self::default() }
     }
 
     /// Makes what `render` appends one block of `kind`; nothing, if that is white space only.
@@ -49,8 +82,8 @@ impl Page {
                 Fault::new(FaultKind::TooLarge, message).hint("split the file, or index its rows as records")
             );
         }
-        if self.limit == 0 || self.text.len() <= self.limit {
-            return Ok(());
+        if self.text.len() <= self.limit {
+            return self.room.check(self.text.len(), self.blocks.len());
         }
         let message = format!("unfolds to more than {} bytes of text", self.limit);
         Err(Fault::new(FaultKind::TooLarge, message).hint("split the file, or index its rows as records"))
@@ -89,7 +122,7 @@ mod tests {
     #[test]
     fn blocks_without_end_are_refused() {
         let blocks = vec![Block { kind: BlockKind::Row, span: 0..1 }; MOST_BLOCKS];
-        let mut page = Page { blocks, ..Page::default() };
+        let mut page = Page { blocks, limit: 10, ..Page::default() };
         let mut row = || {
             page.block(BlockKind::Row, "\n", |text| {
                 text.push('a');

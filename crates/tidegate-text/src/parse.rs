@@ -1,9 +1,12 @@
 //! The one door: bytes in, document or fault out.
 
+use std::borrow::Cow;
+
 use tidegate_core::{BlockKind, Document, Fault, FaultKind};
 
 use crate::decode::{Decoded, decode_labelled};
 use crate::format::{Format, sniff, starts_like_html};
+use crate::page::Room;
 use crate::{code, html, json, markdown, plain, rows};
 
 /// Limits and choices of [`parse`].
@@ -15,12 +18,15 @@ pub struct ParseOptions {
     pub max_depth: usize,
     /// Keeps navigation, footers, sidebars and lists of links of HTML pages.
     pub keep_boilerplate: bool,
+    /// The most bytes of memory that parsing takes beside the document's bytes, and what comes of it with them.
+    pub max_memory: usize,
 }
 
 impl Default for ParseOptions {
     fn default() -> Self {
         // 64 MiB holds every hand-written document; 512 levels is where browsers stop nesting.
-        Self { max_bytes: 64 << 20, max_depth: 512, keep_boilerplate: false }
+        // What a document takes while it is read is a few times its size, unless it consists of tiny things.
+        Self { max_bytes: 64 << 20, max_depth: 512, keep_boilerplate: false, max_memory: 384 << 20 }
     }
 }
 
@@ -68,15 +74,19 @@ fn settle(format: Format, text: &str) -> Format {
 
 fn parse_text(format: Format, decoded: Decoded<'_>, options: &ParseOptions) -> Result<Document, Fault> {
     let Decoded { text, encoding, replaced } = decoded;
+    let all = Room { bytes: options.max_memory };
+    all.check(text.len(), 0)?;
+    // A text that had to be decoded stands beside what is made of it.
+    let room = if matches!(text, Cow::Owned(_)) { all.without(text.len()) } else { all };
     let mut document = match format {
-        Format::Html => html::parse(&text, options)?,
-        Format::Csv => rows::parse(&text, None)?,
-        Format::Tsv => rows::parse(&text, Some(b'\t'))?,
-        Format::Json => json::parse(&text, options)?,
-        Format::JsonLines => json::parse_lines(&text, options)?,
-        Format::Markdown => markdown::parse(text.into_owned(), options)?,
-        Format::Code(_) => code::parse(text.into_owned()),
-        Format::Text | Format::Unsupported(_) => plain::parse(text.into_owned()),
+        Format::Html => html::parse(&text, options, room)?,
+        Format::Csv => rows::parse(&text, None, room)?,
+        Format::Tsv => rows::parse(&text, Some(b'\t'), room)?,
+        Format::Json => json::parse(&text, options, room)?,
+        Format::JsonLines => json::parse_lines(&text, options, room)?,
+        Format::Markdown => markdown::parse(text.into_owned(), options, all)?,
+        Format::Code(_) => code::parse(text.into_owned(), all)?,
+        Format::Text | Format::Unsupported(_) => plain::parse(text.into_owned(), all)?,
     };
     if document.title.is_none() {
         let first = document.blocks.iter().find(|block| matches!(block.kind, BlockKind::Heading(_)));

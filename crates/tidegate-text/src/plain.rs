@@ -1,15 +1,15 @@
 //! Plain text: paragraphs between empty lines, and headings where a line is underlined.
 
-use tidegate_core::{Block, BlockKind, Document};
+use tidegate_core::{Block, BlockKind, Document, Fault};
 
-use crate::page::push_trimmed;
+use crate::page::{Room, push_trimmed};
 
-pub(crate) fn parse(text: String) -> Document {
+pub(crate) fn parse(text: String, room: Room) -> Result<Document, Fault> {
     let mut reader =
         Reader { text: &text, blocks: Vec::new(), start: 0, overlined: false, levels: Vec::new() };
-    reader.read();
+    reader.read(room)?;
     let blocks = reader.blocks;
-    Document { text, blocks, ..Document::default() }
+    Ok(Document { text, blocks, ..Document::default() })
 }
 
 struct Reader<'a> {
@@ -25,7 +25,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self) {
+    fn read(&mut self, room: Room) -> Result<(), Fault> {
         let text = self.text;
         let mut offset = 0;
         // The line before the current one, if it stands first in its paragraph.
@@ -34,6 +34,7 @@ impl Reader<'_> {
             let end = offset + line.len();
             if line.trim().is_empty() {
                 self.paragraph(offset);
+                room.check(text.len(), self.blocks.len())?;
                 self.start = end;
                 self.overlined = false;
                 title = None;
@@ -50,6 +51,7 @@ impl Reader<'_> {
             offset = end;
         }
         self.paragraph(text.len());
+        Ok(())
     }
 
     fn paragraph(&mut self, end: usize) {
@@ -85,7 +87,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expect: &[(BlockKind, &str)]) {
-        let doc = parse(text.to_owned());
+        let doc = parse(text.to_owned(), Room::default()).unwrap();
         let blocks: Vec<_> =
             doc.blocks.iter().map(|block| (block.kind, &doc.text[block.span.clone()])).collect();
         assert_eq!(blocks, expect);

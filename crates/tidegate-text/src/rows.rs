@@ -6,7 +6,7 @@
 use csv::{ReaderBuilder, StringRecord};
 use tidegate_core::{BlockKind, Document, Fault, FaultKind};
 
-use crate::page::Page;
+use crate::page::{Page, Room};
 
 /// Longest header name and longest cell kept, in bytes. A longer cell is cut: it is data in a column, not prose.
 const MAX_NAME: usize = 64;
@@ -15,7 +15,7 @@ const MAX_CELL: usize = 64 << 10;
 const MAX_CELLS: usize = 200_000;
 
 /// Parses rows; without a `separator` the one that the first line uses most.
-pub(crate) fn parse(text: &str, separator: Option<u8>) -> Result<Document, Fault> {
+pub(crate) fn parse(text: &str, separator: Option<u8>, room: Room) -> Result<Document, Fault> {
     let separator = separator.unwrap_or_else(|| guess_separator(text));
     check_width(text, separator)?;
     let mut reader = ReaderBuilder::new()
@@ -23,7 +23,7 @@ pub(crate) fn parse(text: &str, separator: Option<u8>) -> Result<Document, Fault
         .flexible(true)
         .has_headers(false)
         .from_reader(text.as_bytes());
-    let mut page = Page::with_limit(text.len().saturating_mul(8).max(1 << 20));
+    let mut page = Page::for_input(text, room);
     let mut names: Option<Vec<String>> = None;
     let mut row = StringRecord::new();
     let mut first = None;
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, separator: Option<u8>, expect: &str) {
-        let doc = parse(text, separator).unwrap();
+        let doc = parse(text, separator, Room::default()).unwrap();
         assert_eq!(doc.text, expect);
         assert_eq!(doc.blocks.len(), expect.lines().count());
     }
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn lines_of_endless_cells_are_refused() {
-        let refused = |text: &str| parse(text, None).unwrap_err().to_string();
+        let refused = |text: &str| parse(text, None, Room::default()).unwrap_err().to_string();
         assert_eq!(refused(&"a,".repeat(200_000)), "a line of 200001 cells, the limit is 200000");
     }
 
@@ -161,9 +161,10 @@ mod tests {
     fn a_small_file_cannot_unfold_without_bound() {
         let wide: String = (0..4_000).map(|n| format!("{}{n},", "n".repeat(70))).collect();
         let rows = "1,".repeat(4_000) + "\n";
-        let fault = parse(&format!("{wide}\n{}", rows.repeat(200)), None).unwrap_err();
+        let parse = |text: &str| parse(text, None, Room::default());
+        let fault = parse(&format!("{wide}\n{}", rows.repeat(200))).unwrap_err();
         assert_eq!(fault.kind(), FaultKind::TooLarge);
         let cell = format!("a,b\n{},x", "y".repeat(1 << 20));
-        assert!(parse(&cell, None).unwrap().text.len() < 70_000);
+        assert!(parse(&cell).unwrap().text.len() < 70_000);
     }
 }

@@ -294,5 +294,38 @@ fn hostile_documents_end_quickly() {
 fn ten_megabytes_on_one_line() {
     let doc = parse("a.txt", &b"a".repeat(10 << 20), &ParseOptions::default()).unwrap();
     assert!(chunk(&doc, &ByteEstimate, &ChunkOptions::default()).all(|plan| plan.tokens <= 256));
-    assert!(chunk_estimated(&doc, &ChunkOptions::default()).len() >= 10 << 10);
+    assert!(chunk_estimated(&doc, &ChunkOptions::default()).count() >= 10 << 10);
+}
+
+#[test]
+fn tiny_things_take_no_more_memory_than_there_is() {
+    let floods = [
+        ("a.txt", "a\n\n"),
+        ("a.md", "a\n\n"),
+        ("a.md", "# a\n"),
+        ("a.md", "*a* "),
+        ("a.md", "|a|\n|-|\n"),
+        ("a.md", "[a]: b\n\na\n\n"),
+        ("a.html", "<p>a"),
+        ("a.html", "a</p>"),
+        ("a.html", "<h2>a"),
+        ("a.csv", "a\n"),
+        ("a.json", "1,"),
+        ("a.json", "[1],"),
+        ("a.rs", "fn\n\n"),
+    ];
+    for (name, bit) in floods {
+        let text = bit.repeat(400_000 / bit.len());
+        let text = if name == "a.json" { format!("[{text}1]") } else { text };
+        let read = |max_memory: usize| {
+            let options = ParseOptions { max_memory, max_depth: 1_000_000, ..ParseOptions::default() };
+            parse(name, text.as_bytes(), &options).map_err(|fault| (fault.kind(), fault.to_string()))
+        };
+        let (kind, message) = read(1 << 20).unwrap_err();
+        assert_eq!(kind, FaultKind::TooLarge, "{name} {bit:?}");
+        assert!(message.contains("takes more than 1 MiB of memory to read"), "{message}");
+        let document = read(256 << 20).unwrap();
+        let options = ChunkOptions::default();
+        assert!(chunk(&document, &Words, &options).all(|plan| plan.tokens <= 256), "{name} {bit:?}");
+    }
 }

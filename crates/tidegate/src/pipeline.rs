@@ -126,7 +126,10 @@ fn parse_stage(
     (parse, parser): (&config::Parse, Option<Program>),
     (services, store): (&Services, &Store),
 ) -> Result<Work, Fault> {
+    // Of rows, some are read at once; whole files are given what is free.
+    let max_memory = usize::try_from(config.limits.memory.bytes() / 8).unwrap_or(usize::MAX).max(32 << 20);
     let options = ParseOptions {
+        max_memory,
         max_depth: parse.max_depth,
         keep_boilerplate: parse.boilerplate,
         ..ParseOptions::default()

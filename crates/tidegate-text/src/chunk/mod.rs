@@ -1,11 +1,12 @@
 //! Cuts a document into chunks: by structure first, under an exact token budget.
 //!
 //! Sections under their headings come first, then blocks, sentences and lines, words, characters. The document is
-//! tokenised once; a candidate range is then measured by two bisections, and text is looked at only around a cut.
+//! tokenised once; a candidate range is then measured by two look-ups, and text is looked at only around a cut.
 //! The refused alternative, splitting recursively and counting every piece, costs as much as tokenising the
 //! document several times.
 
 mod cut;
+mod marks;
 mod pack;
 mod ruler;
 mod section;
@@ -57,41 +58,38 @@ pub struct ChunkPlan {
     pub tokens: u32,
 }
 
-/// The chunks of a document in order. The plan is made up front (about a tenth of the text in memory) and owns
-/// nothing of the document, so it can be sent and outlive it.
-#[derive(Debug, Clone)]
-pub struct Chunks(std::vec::IntoIter<ChunkPlan>);
-
-impl Iterator for Chunks {
-    type Item = ChunkPlan;
-
-    fn next(&mut self) -> Option<ChunkPlan> {
-        self.0.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
-    }
-}
-
-impl ExactSizeIterator for Chunks {}
-
-/// Plans the chunks of `doc` so that [`embed_text`] of each has at most [`ChunkOptions::max_tokens`] tokens.
+/// Plans the chunks of `doc` in order, so that [`embed_text`] of each has at most [`ChunkOptions::max_tokens`] tokens.
 ///
 /// Every character of every block that is not white space is in at least one chunk. The tokenizer must honour the
 /// contract of [`Tokenizer::token_starts`] for ranges between white space; other cuts are counted afresh.
-#[must_use]
-pub fn chunk(doc: &Document, tokenizer: &dyn Tokenizer, options: &ChunkOptions) -> Chunks {
+///
+/// The tokens are counted up front, for about an eighth of the text in memory; chunks are planned as they are asked
+/// for, because a document of tiny sections has more to plan than it has text.
+pub fn chunk<'a>(
+    doc: &'a Document,
+    tokenizer: &'a dyn Tokenizer,
+    options: &ChunkOptions,
+) -> impl Iterator<Item = ChunkPlan> + 'a {
+    pack::Plans::new(doc, ruler::TokenRuler::new(&doc.text, tokenizer), options.clamped())
+}
+
+/// Like [`chunk`], for plans that are made elsewhere and later.
+pub fn chunk_shared(
+    doc: Arc<Document>,
+    tokenizer: Arc<dyn Tokenizer>,
+    options: &ChunkOptions,
+) -> impl Iterator<Item = ChunkPlan> + Send + use<> {
     let ruler = ruler::TokenRuler::new(&doc.text, tokenizer);
-    Chunks(pack::plan(doc, &ruler, &options.clamped()).into_iter())
+    pack::Plans::new(doc, ruler, options.clamped())
 }
 
 /// Plans chunks by structure and size alone, four bytes a token, without reading all of the text: for embedders
 /// whose tokens nobody can count here.
-#[must_use]
-pub fn chunk_estimated(doc: &Document, options: &ChunkOptions) -> Chunks {
-    let ruler = ruler::ByteRuler::new(&doc.text);
-    Chunks(pack::plan(doc, &ruler, &options.clamped()).into_iter())
+pub fn chunk_estimated<'a>(
+    doc: &'a Document,
+    options: &ChunkOptions,
+) -> impl Iterator<Item = ChunkPlan> + 'a {
+    pack::Plans::new(doc, ruler::ByteRuler::new(&doc.text), options.clamped())
 }
 
 /// What is embedded and indexed for the chunk at `place`: its heading path, a line break, its text. A chunk that

@@ -5,54 +5,72 @@
 //! of a dozen words that matches everything a little; together with its siblings under their common heading it is
 //! found by any of them. It is never merged with what follows a higher heading, which starts another topic.
 
+use std::collections::VecDeque;
+use std::ops::Deref;
+
 use tidegate_core::{Block, BlockKind, Document, Place};
 
 use super::body_of;
 use super::cut::Cutter;
 use super::ruler::Ruler;
-use super::section::{Section, fit, sections};
+use super::section::{Section, Sections, fit};
 use super::{ChunkOptions, ChunkPlan};
 use crate::page::trim;
 
-pub(super) fn plan<R: Ruler>(doc: &Document, ruler: &R, options: &ChunkOptions) -> Vec<ChunkPlan> {
-    let sections = sections(doc, ruler, options.max_tokens / 3);
-    let mut planner = Planner { doc, ruler, options, plans: Vec::new() };
-    let mut rest = sections.as_slice();
-    while let Some(first) = rest.first() {
-        let (count, merged) = planner.gather(rest);
-        planner.section(merged.as_ref().unwrap_or(first));
-        rest = &rest[count..];
-    }
-    planner.plans
+/// The chunks of a document, planned section by section.
+pub(super) struct Plans<D, R> {
+    doc: D,
+    ruler: R,
+    options: ChunkOptions,
+    sections: Sections,
+    /// A section that was looked at and belongs to the next chunk.
+    ahead: Option<Section>,
+    /// Chunks of the section that was planned last.
+    ready: VecDeque<ChunkPlan>,
+    /// Chunks planned so far.
+    count: u32,
 }
 
-struct Planner<'a, R> {
-    doc: &'a Document,
-    ruler: &'a R,
-    options: &'a ChunkOptions,
-    plans: Vec<ChunkPlan>,
-}
+impl<D: Deref<Target = Document>, R: Ruler> Iterator for Plans<D, R> {
+    type Item = ChunkPlan;
 
-impl<R: Ruler> Planner<'_, R> {
-    /// How many of the first sections make one chunk together, and the section they become.
-    fn gather(&self, sections: &[Section]) -> (usize, Option<Section>) {
-        let first = &sections[0];
-        let mut group = first.clone();
-        let mut count = 1;
-        for next in &sections[1..] {
-            let small = self.is_small(&group) || self.is_small(next);
-            if !small || next.level < first.level {
-                break;
-            }
-            let Some(joined) = self.join(&group, next) else { break };
-            group = joined;
-            count += 1;
+    fn next(&mut self) -> Option<ChunkPlan> {
+        while self.ready.is_empty() {
+            let section = self.gather()?;
+            self.section(&section);
         }
-        (count, (count > 1).then_some(group))
+        self.ready.pop_front()
+    }
+}
+
+impl<D: Deref<Target = Document>, R: Ruler> Plans<D, R> {
+    pub(super) fn new(doc: D, ruler: R, options: ChunkOptions) -> Self {
+        let sections = Sections::new(&doc, options.max_tokens / 3);
+        Self { doc, ruler, options, sections, ahead: None, ready: VecDeque::new(), count: 0 }
+    }
+
+    /// The next section, together with those after it that make one chunk with it.
+    fn gather(&mut self) -> Option<Section> {
+        let mut group = match self.ahead.take() {
+            Some(section) => section,
+            None => self.sections.next(&self.doc, &self.ruler)?,
+        };
+        while let Some(next) = self.sections.next(&self.doc, &self.ruler) {
+            let small = self.is_small(&group) || self.is_small(&next);
+            let joined = if small && next.level >= group.level { self.join(&group, &next) } else { None };
+            match joined {
+                Some(joined) => group = joined,
+                None => {
+                    self.ahead = Some(next);
+                    break;
+                }
+            }
+        }
+        Some(group)
     }
 
     fn is_small(&self, section: &Section) -> bool {
-        let span = span(self.doc, section);
+        let span = span(&self.doc, section);
         self.ruler.tokens(span.start, span.end) < self.options.min_tokens
     }
 
@@ -63,18 +81,18 @@ impl<R: Ruler> Planner<'_, R> {
         let (path, prefix_tokens) = if shared == group.path.len() {
             (group.path.clone(), group.prefix_tokens)
         } else {
-            fit(&group.path[..shared], self.ruler, self.options.max_tokens / 3)
+            fit(&group.path[..shared], &self.ruler, self.options.max_tokens / 3)
         };
         let joined = Section { blocks, level: group.level, path, prefix_tokens };
-        let span = span(self.doc, &joined);
+        let span = span(&self.doc, &joined);
         let fits = self.cutter(&joined).fits(span.start, span.end).is_some();
         fits.then_some(joined)
     }
 
     fn cutter(&self, section: &Section) -> Cutter<'_, R> {
         Cutter {
-            doc: self.doc,
-            ruler: self.ruler,
+            doc: &self.doc,
+            ruler: &self.ruler,
             blocks: &self.doc.blocks[section.blocks.clone()],
             budget: self.options.max_tokens - section.prefix_tokens,
             overlap: self.options.overlap_tokens,
@@ -85,7 +103,7 @@ impl<R: Ruler> Planner<'_, R> {
     /// Cuts one section into chunks.
     fn section(&mut self, section: &Section) {
         let blocks = &self.doc.blocks[section.blocks.clone()];
-        let whole = span(self.doc, section);
+        let whole = span(&self.doc, section);
         // The heading is said once, by the path: the body starts after it, the first chunk's span before it.
         let text = &self.doc.text[whole.clone()];
         let said = text.len() - body_of(text, &section.path).len();
@@ -129,12 +147,13 @@ impl<R: Ruler> Planner<'_, R> {
 
     fn push(&mut self, section: &Section, span: std::ops::Range<usize>, tokens: usize) {
         let place = Place {
-            ordinal: u32::try_from(self.plans.len()).unwrap_or(u32::MAX),
+            ordinal: self.count,
             heading: section.path.clone(),
             span: span.start as u64..span.end as u64,
             page: self.doc.page_at(span.start as u64),
         };
-        self.plans.push(ChunkPlan { place, tokens: u32::try_from(tokens).unwrap_or(u32::MAX) });
+        self.count = self.count.saturating_add(1);
+        self.ready.push_back(ChunkPlan { place, tokens: u32::try_from(tokens).unwrap_or(u32::MAX) });
     }
 }
 

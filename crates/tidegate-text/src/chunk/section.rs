@@ -26,36 +26,44 @@ pub(super) struct Section {
     pub(super) prefix_tokens: usize,
 }
 
-/// Splits `doc` at its headings. Paths are cut from the outside until they have at most `max_prefix` tokens.
-pub(super) fn sections(doc: &Document, ruler: &impl Ruler, max_prefix: usize) -> Vec<Section> {
-    let mut sections = Vec::new();
-    let mut open = Headings::new(doc);
-    let mut start = 0;
-    let mut level = 0;
-    for (index, block) in doc.blocks.iter().enumerate() {
-        if let BlockKind::Heading(next) = block.kind {
-            if index > start {
-                sections.push(section(start..index, level, &open, ruler, max_prefix));
-            }
-            (start, level) = (index, next.clamp(1, 6));
-            open.enter(level, &doc.text[block.span.clone()]);
-        }
-    }
-    if start < doc.blocks.len() {
-        sections.push(section(start..doc.blocks.len(), level, &open, ruler, max_prefix));
-    }
-    sections
+/// Splits a document at its headings, from front to back.
+pub(super) struct Sections {
+    open: Headings,
+    /// The block to be looked at next, and where the section that it may end begins.
+    next: usize,
+    start: usize,
+    level: u8,
+    /// Most tokens of a path; it is cut from the outside until it has no more.
+    max_prefix: usize,
 }
 
-fn section(
-    blocks: Range<usize>,
-    level: u8,
-    open: &Headings,
-    ruler: &impl Ruler,
-    max_prefix: usize,
-) -> Section {
-    let (path, prefix_tokens) = fit(&open.path(), ruler, max_prefix);
-    Section { blocks, level, path, prefix_tokens }
+impl Sections {
+    pub(super) fn new(doc: &Document, max_prefix: usize) -> Self {
+        Self { open: Headings::new(doc), next: 0, start: 0, level: 0, max_prefix }
+    }
+
+    /// The next section of the document that this was made for.
+    pub(super) fn next(&mut self, doc: &Document, ruler: &impl Ruler) -> Option<Section> {
+        while let Some(block) = doc.blocks.get(self.next) {
+            let index = self.next;
+            self.next += 1;
+            if let BlockKind::Heading(next) = block.kind {
+                let done = (index > self.start).then(|| self.section(self.start..index, ruler));
+                (self.start, self.level) = (index, next.clamp(1, 6));
+                self.open.enter(self.level, &doc.text[block.span.clone()]);
+                if done.is_some() {
+                    return done;
+                }
+            }
+        }
+        let rest = std::mem::replace(&mut self.start, doc.blocks.len())..doc.blocks.len();
+        (!rest.is_empty()).then(|| self.section(rest, ruler))
+    }
+
+    fn section(&self, blocks: Range<usize>, ruler: &impl Ruler) -> Section {
+        let (path, prefix_tokens) = fit(&self.open.path(), ruler, self.max_prefix);
+        Section { blocks, level: self.level, path, prefix_tokens }
+    }
 }
 
 /// Drops outer headings until the path fits.

@@ -144,9 +144,9 @@ fn headings_without_text_are_chunks_too() {
 
 #[test]
 fn a_document_without_blocks_has_no_chunks() {
-    assert_eq!(chunk(&Document::default(), &Words, &ChunkOptions::default()).len(), 0);
+    assert_eq!(chunk(&Document::default(), &Words, &ChunkOptions::default()).count(), 0);
     let foreign = Document { text: "x".to_owned(), ..Document::default() };
-    assert_eq!(chunk_estimated(&foreign, &ChunkOptions::default()).len(), 0);
+    assert_eq!(chunk_estimated(&foreign, &ChunkOptions::default()).count(), 0);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn work_grows_with_the_text_and_not_with_its_square() {
         let text = unit.repeat(bytes / unit.len());
         let Ok(doc) = parse("a.md", text.as_bytes(), &ParseOptions::default()) else { return 0 };
         let metered = Metered::default();
-        assert!(chunk(&doc, &metered, &ChunkOptions::default()).len() > 1, "{unit}");
+        assert!(chunk(&doc, &metered, &ChunkOptions::default()).count() > 1, "{unit}");
         metered.0.into_inner()
     };
     for unit in [

@@ -7,12 +7,13 @@ use super::head::{clean, take_lang, take_meta};
 use super::scan::{Scanner, Token};
 use super::select::{all_blocks, main_content};
 use super::tag::{TAGS, Tag};
-use super::writer::{Place, Writer};
-use super::zone::{self, SKIP, Zone};
+use super::writer::Writer;
+use super::zone::{self, Place, SKIP, Zone};
+use crate::page::Room;
 use crate::parse::ParseOptions;
 
 /// Makes a document of a page.
-pub(crate) fn parse(page: &str, options: &ParseOptions) -> Result<Document, Fault> {
+pub(crate) fn parse(page: &str, options: &ParseOptions, room: Room) -> Result<Document, Fault> {
     let mut reader = Reader::new(page.len(), options.max_depth);
     for token in Scanner::new(page) {
         match token {
@@ -22,6 +23,7 @@ pub(crate) fn parse(page: &str, options: &ParseOptions) -> Result<Document, Faul
             Token::Close(tag) => reader.close(tag),
             Token::Raw(tag, text) => reader.raw(tag, text),
         }
+        reader.writer.check(room)?;
     }
     Ok(reader.finish(options))
 }

@@ -9,14 +9,30 @@ use tidegate_core::{Block, BlockKind};
 
 use super::zone::{CHROME, FORM, HEADER, MAIN, Zone};
 
-/// A block with what is needed to judge it.
+/// A block with what is needed to judge it. Pages of millions of them are why it is small: no page is larger than
+/// four gigabytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece {
     pub(crate) kind: BlockKind,
-    pub(crate) span: Range<usize>,
-    /// Bytes of it that are inside links.
-    pub(crate) links: usize,
     pub(crate) zone: Zone,
+    span: Range<u32>,
+    /// Bytes of it that are inside links.
+    links: u32,
+}
+
+impl Piece {
+    pub(crate) fn new(kind: BlockKind, span: Range<usize>, (links, zone): (usize, Zone)) -> Self {
+        let small = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        Self { kind, zone, span: small(span.start)..small(span.end), links: small(links) }
+    }
+
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.span.start as usize..self.span.end as usize
+    }
+
+    fn length(&self) -> usize {
+        self.span.len()
+    }
 }
 
 /// Drops boilerplate from `text` and returns it with the blocks that are left.
@@ -32,11 +48,11 @@ pub(crate) fn main_content(text: String, pieces: &[Piece]) -> (String, Vec<Block
 
 /// Every piece as a block.
 pub(crate) fn all_blocks(pieces: &[Piece]) -> Vec<Block> {
-    pieces.iter().map(|piece| Block { kind: piece.kind, span: piece.span.clone() }).collect()
+    pieces.iter().map(|piece| Block { kind: piece.kind, span: piece.span() }).collect()
 }
 
 fn size(pieces: &[Piece], mut wanted: impl FnMut(&Piece) -> bool) -> usize {
-    pieces.iter().filter(|piece| wanted(piece)).map(|piece| piece.span.len()).sum()
+    pieces.iter().filter(|piece| wanted(piece)).map(|piece| piece.length()).sum()
 }
 
 fn by_zone(pieces: &[Piece]) -> Vec<bool> {
@@ -60,14 +76,14 @@ fn by_zone(pieces: &[Piece]) -> Vec<bool> {
 /// Drops paragraphs, lists and tables that are nearly all links, unless the page itself is a list of links.
 fn drop_link_lists(pieces: &[Piece], keep: &mut [bool]) {
     let kept = || pieces.iter().zip(keep.iter()).filter(|(_, kept)| **kept).map(|(piece, _)| piece);
-    let linked: usize = kept().map(|piece| piece.links).sum();
-    let total: usize = kept().map(|piece| piece.span.len()).sum();
+    let linked: usize = kept().map(|piece| piece.links as usize).sum();
+    let total: usize = kept().map(|piece| piece.length()).sum();
     if linked * 2 > total {
         return;
     }
     for (piece, kept) in pieces.iter().zip(keep.iter_mut()) {
         let judged = matches!(piece.kind, BlockKind::Paragraph | BlockKind::List | BlockKind::Table);
-        if judged && piece.links * 4 > piece.span.len() * 3 {
+        if judged && piece.links as usize * 4 > piece.length() * 3 {
             *kept = false;
         }
     }
@@ -107,7 +123,7 @@ fn compact(text: &str, pieces: &[Piece], keep: &[bool]) -> (String, Vec<Block>) 
             out.push_str("\n\n");
         }
         let start = out.len();
-        out.push_str(&text[piece.span.clone()]);
+        out.push_str(&text[piece.span()]);
         blocks.push(Block { kind: piece.kind, span: start..out.len() });
     }
     (out, blocks)

@@ -1,10 +1,14 @@
 //! Pages and what is read from them.
 
-use tidegate_core::{BlockKind, Document, FaultKind};
+use tidegate_core::{BlockKind, Document, Fault, FaultKind};
 
-use super::parse;
+use crate::page::Room;
 use crate::parse::ParseOptions;
 use BlockKind::{Code, Heading, List, Paragraph, Table};
+
+fn parse(page: &str, options: &ParseOptions) -> Result<Document, Fault> {
+    super::parse(page, options, Room::default())
+}
 
 fn read(page: &str) -> Document {
     parse(page, &ParseOptions::default()).unwrap()

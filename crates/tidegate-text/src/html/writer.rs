@@ -2,21 +2,13 @@
 //!
 //! White space is pending until a word follows: what separates is written only between two things that exist.
 
-use tidegate_core::BlockKind;
+use tidegate_core::{BlockKind, Fault};
 
 use super::cells::Table;
 use super::entity;
 use super::select::Piece;
-use super::zone::Zone;
-
-/// What encloses text and decides the kind of its block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    Bullets,
-    Numbers,
-    Table,
-    Verbatim,
-}
+use super::zone::{Place, Zone};
+use crate::page::Room;
 
 /// A heading longer than this (in bytes) is a mistake of the page: its text is prose.
 const MAX_HEADING: usize = 400;
@@ -73,6 +65,13 @@ impl Writer {
             links: 0,
             definition: usize::MAX,
         }
+    }
+
+    /// Whether the page fits into `room`: its text twice, as what is chosen of it is copied, and its pieces beside the
+    /// blocks they become.
+    pub(crate) fn check(&self, room: Room) -> Result<(), Fault> {
+        let pieces = self.pieces.len() * (size_of::<Piece>() + 1);
+        room.check(self.out.len() * 2 + pieces, self.pieces.len())
     }
 
     pub(crate) fn into_parts(self) -> (String, Vec<Piece>) {
@@ -235,7 +234,7 @@ impl Writer {
         self.out.truncate(start + self.out[start..].trim_end().len());
         let text = &self.out[start..];
         if text.is_empty() {
-            self.out.truncate(self.pieces.last().map_or(0, |piece| piece.span.end));
+            self.out.truncate(self.pieces.last().map_or(0, |piece| piece.span().end));
             return;
         }
         let kind = match kind {
@@ -243,7 +242,7 @@ impl Writer {
             BlockKind::Table if !text.contains(" | ") => BlockKind::Paragraph,
             kind => kind,
         };
-        self.pieces.push(Piece { kind, span: start..self.out.len(), links, zone: self.zone });
+        self.pieces.push(Piece::new(kind, start..self.out.len(), (links, self.zone)));
     }
 
     /// A paragraph or another block begins or ends here.

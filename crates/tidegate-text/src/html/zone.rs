@@ -3,6 +3,15 @@
 use super::attrs::Attrs;
 use super::tag::Tag;
 
+/// What encloses text and decides the kind of its block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Bullets,
+    Numbers,
+    Table,
+    Verbatim,
+}
+
 /// A set of parts that some text is in.
 pub(crate) type Zone = u8;
 

@@ -3,13 +3,13 @@
 use super::*;
 
 fn check(text: &str, expect: &[&str]) {
-    let doc = parse(text, &ParseOptions::default()).unwrap();
+    let doc = parse(text, &ParseOptions::default(), Room::default()).unwrap();
     let blocks: Vec<&str> = doc.blocks.iter().map(|block| &doc.text[block.span.clone()]).collect();
     assert_eq!(blocks, expect);
 }
 
 fn fault(text: &str, kind: FaultKind, message: &str) {
-    let fault = parse(text, &ParseOptions::default()).unwrap_err();
+    let fault = parse(text, &ParseOptions::default(), Room::default()).unwrap_err();
     assert_eq!((fault.kind(), fault.message()), (kind, message));
 }
 
@@ -46,9 +46,10 @@ fn faults_say_where() {
 
 #[test]
 fn lines_are_rows() {
-    let doc = parse_lines("{\"a\":1}\n\n{\"a\":2,\"b\":\"c\"}\n", &ParseOptions::default()).unwrap();
+    let doc = parse_lines("{\"a\":1}\n\n{\"a\":2,\"b\":\"c\"}\n", &ParseOptions::default(), Room::default())
+        .unwrap();
     assert_eq!(doc.text, "a: 1\n\na: 2\nb: c");
-    let fault = parse_lines("{\"a\":1}\n{\"a\":\n", &ParseOptions::default()).unwrap_err();
+    let fault = parse_lines("{\"a\":1}\n{\"a\":\n", &ParseOptions::default(), Room::default()).unwrap_err();
     assert!(fault.message().ends_with("on line 3, column 1"), "{fault}");
 }
 
@@ -57,5 +58,8 @@ fn long_paths_cannot_unfold_without_bound() {
     let deep = "{\"abcdefghij\":".repeat(100) + "[[1],";
     let rows = "[1],".repeat(200_000);
     let text = format!("{deep}{rows}[2]]{}", "}".repeat(100));
-    assert_eq!(parse(&text, &ParseOptions::default()).unwrap_err().kind(), FaultKind::TooLarge);
+    assert_eq!(
+        parse(&text, &ParseOptions::default(), Room::default()).unwrap_err().kind(),
+        FaultKind::TooLarge
+    );
 }

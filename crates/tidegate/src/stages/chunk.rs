@@ -20,16 +20,14 @@ impl ChunkStage {
 }
 
 impl Cpu for ChunkStage {
-    fn run(&self, _: &Cx, mut record: Record) -> Result<Emit, Fault> {
+    fn run(&self, _: &Cx, record: Record) -> Result<Emit, Fault> {
         let Body::Document(document) = &record.body else {
             return Err(Fault::new(FaultKind::Internal, "what reached the chunker is not a document"));
         };
         let document = document.clone();
-        // The plan is small (a place per chunk) and made whole; the texts are copied one by one, as there is room.
-        let plans: Vec<ChunkPlan> =
-            tidegate_text::chunk(&document, &*self.tokenizer, &self.options).collect();
-        record.set_body(Body::Document(document.clone()));
-        Ok(Emit::Many(Box::new(plans.into_iter().map(move |plan| cut(&record, &document, plan)))))
+        // Planned and copied one by one, as there is room: a document of tiny sections has more to plan than text.
+        let plans = tidegate_text::chunk_shared(document.clone(), self.tokenizer.clone(), &self.options);
+        Ok(Emit::Many(Box::new(plans.map(move |plan| cut(&record, &document, plan)))))
     }
 }
 

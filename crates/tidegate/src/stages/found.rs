@@ -22,6 +22,8 @@ pub(super) struct Found<'a> {
     /// Records of documents within it, and of its own text first.
     good: Vec<Record>,
     bad: Vec<(Arc<str>, Fault)>,
+    /// What the good ones weigh.
+    bytes: u64,
     /// Keys given out, so that each is given out once, and how often one was asked for: ten thousand attachments of
     /// one name must not be numbered from the start each time.
     keys: HashMap<Arc<str>, u64>,
@@ -31,7 +33,7 @@ pub(super) struct Found<'a> {
 
 impl<'a> Found<'a> {
     pub(super) fn new(record: &'a mut Record) -> Self {
-        Self { record, good: Vec::new(), bad: Vec::new(), keys: HashMap::new(), ended: None }
+        Self { record, good: Vec::new(), bad: Vec::new(), bytes: 0, keys: HashMap::new(), ended: None }
     }
 
     /// Takes a document. It is a record from here on, whose memory is accounted for.
@@ -41,6 +43,7 @@ impl<'a> Found<'a> {
             Ok(document) if own => {
                 let mut whole = self.record.child(Body::Empty);
                 hold(&mut whole, document);
+                self.bytes += whole.weight();
                 self.good.insert(0, whole);
             }
             Ok(document) => {
@@ -48,6 +51,7 @@ impl<'a> Found<'a> {
                 let number = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
                 let mut inner = self.record.part(key, number, Body::Empty);
                 hold(&mut inner, document);
+                self.bytes += inner.weight();
                 self.good.push(inner);
             }
             // What a listing would have passed over is passed over here too: pictures are no bad documents.
@@ -57,6 +61,11 @@ impl<'a> Found<'a> {
                 self.bad.push((key, fault));
             }
         }
+    }
+
+    /// Bytes that what was found so far takes.
+    pub(super) fn weight(&self) -> u64 {
+        self.bytes
     }
 
     /// Notes why nothing more comes.

@@ -1,6 +1,7 @@
 //! The stages of the main job (parse, chunk, embed) and those that ask services about records.
 
 mod chunk;
+mod desk;
 mod embed;
 mod enrich;
 mod files;

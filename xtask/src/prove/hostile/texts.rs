@@ -9,6 +9,7 @@ const EMPTY: &[&str] = &["empty"];
 pub(super) fn write(folder: &mut Folder) {
     deep(folder);
     long(folder);
+    tiny(folder);
     markup(folder);
     broken(folder);
     mails(folder);
@@ -69,6 +70,31 @@ fn long(folder: &mut Folder) {
     folder.file("blank.html", &vec![b' '; bytes], Fate::Aside(EMPTY, ""));
 }
 
+/// Many things of a byte or two each: were it not seen to, they would take more memory than there is for all documents.
+fn tiny(folder: &mut Folder) {
+    let long = ["k", "l"].map(|letter| letter.repeat(100));
+    let values: Vec<String> = (0..12).map(|number| format!("\"{number}\":1")).collect();
+    let paths = format!("{{\"{}\":{{\"{}\":{{{}}}}}}},", long[0], long[1], values.join(","));
+    let bytes = folder.size(63 << 20, 22 << 20) as usize;
+    for (name, unit) in [
+        ("tiny.md", "a\n\n"),
+        ("tiny.txt", "a\n\n"),
+        ("tiny.html", "<p>a"),
+        ("headings.md", "# a\n"),
+        ("headings.html", "<h2>a"),
+        ("paths.json", paths.as_str()),
+    ] {
+        let mut text = unit.repeat(bytes / unit.len());
+        if name == "paths.json" {
+            text = format!("[{text}1]");
+        }
+        // One of them shows it; all of them take their time.
+        if folder.full || name == "tiny.md" {
+            folder.file(name, text.as_bytes(), Fate::Aside(TOO_LARGE, "memory"));
+        }
+    }
+}
+
 /// Markup that costs its reader more than it is long, if the reader is not careful.
 fn markup(folder: &mut Folder) {
     let many = folder.size(1_000_000, 20_000) as usize;
@@ -93,7 +119,14 @@ fn markup(folder: &mut Folder) {
         // What stands in front of it is read, and what follows must not hang its reader.
         let word = folder.word();
         let text = format!("Here it says {word} once.\n\n{}", unit.repeat(many));
-        let fate = if name == "tags.html" { Fate::Aside(TOO_DEEP, "") } else { Fate::Found(word) };
+        let fate = match name {
+            "tags.html" => Fate::Aside(TOO_DEEP, ""),
+            // A tree of these has several nodes for each byte.
+            "pictures.md" | "stars.md" | "rows.md" | "references.md" if folder.full => {
+                Fate::Aside(TOO_LARGE, "memory")
+            }
+            _ => Fate::Found(word),
+        };
         folder.file(name, text.as_bytes(), fate);
     }
 }
