@@ -4,7 +4,9 @@
 //! repeat spends, and a repeat that is answered gets back what it spent: it did the service no harm. So a service that
 //! fails one call in five is carried at full speed, one that fails half of them gets one repeat for nine first tries,
 //! and one that fails every call gets a few repeats a minute. Without giving back, the repeats that are left when a run
-//! has no first tries any more would wait for the trickle, minutes for some seconds' work.
+//! has no first tries any more would wait for the trickle, minutes for some seconds' work. For the same reason the budget
+//! is full again when somebody has seen that the service answers: then it is what was asked for that fails, and every
+//! record has few tries of its own.
 
 use tokio::time::Instant;
 
@@ -18,8 +20,6 @@ const RETRY: f64 = 10.0;
 const THROTTLED: f64 = 5.0;
 /// Earned by every success.
 const EARNED: f64 = 1.0;
-/// Earned a second by doing nothing, so that a lane without any success still tries now and then.
-const TRICKLE: f64 = 1.0;
 /// The share of calls that may be hedged.
 const HEDGED: f64 = 0.05;
 /// Hedges that may be saved up, and those a new lane has.
@@ -32,12 +32,15 @@ const LOW: f64 = 0.2;
 pub(super) struct Purse {
     level: f64,
     hedges: f64,
+    /// Earned a second by doing nothing, so that a lane without any success still tries now and then.
+    trickle: f64,
     at: Instant,
 }
 
 impl Purse {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { level: MOST, hedges: HEDGES, at: now }
+    /// A full budget, which earns `repeats` a minute by doing nothing.
+    pub(super) fn new(now: Instant, repeats: f64) -> Self {
+        Self { level: MOST, hedges: HEDGES, trickle: repeats.max(1e-3) * RETRY / 60.0, at: now }
     }
 
     /// Whether `extra` can be paid; in how long otherwise, if time alone brings it.
@@ -52,7 +55,7 @@ impl Purse {
         if missing <= 1e-9 {
             return Ok(());
         }
-        Err(Some(now + std::time::Duration::from_secs_f64(missing / TRICKLE + 1e-3)))
+        Err(Some(now + std::time::Duration::from_secs_f64(missing / self.trickle + 1e-3)))
     }
 
     pub(super) fn spend(&mut self, extra: Extra) {
@@ -85,6 +88,11 @@ impl Purse {
         self.hedges = (self.hedges + HEDGED).min(HEDGES);
     }
 
+    /// The service was seen to be well: what failed was not the service, and what it cost is given back.
+    pub(super) fn vouch(&mut self) {
+        self.level = MOST;
+    }
+
     pub(super) fn may_hedge(&self) -> bool {
         self.hedges >= 1.0 && !self.is_low()
     }
@@ -100,7 +108,39 @@ impl Purse {
 
     fn fill(&mut self, now: Instant) {
         let past = now.saturating_duration_since(self.at).as_secs_f64();
-        self.level = (self.level + past * TRICKLE).min(MOST);
+        self.level = (self.level + past * self.trickle).min(MOST);
         self.at = self.at.max(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// How long a repeat waits once all is spent.
+    fn wait(purse: &mut Purse, now: Instant) -> Duration {
+        while purse.ready(now, Extra::Retry).is_ok() {
+            purse.spend(Extra::Retry);
+        }
+        let at = purse.ready(now, Extra::Retry).unwrap_err().expect("time brings it");
+        at.saturating_duration_since(now)
+    }
+
+    #[test]
+    fn a_lane_without_answers_repeats_as_often_as_it_was_told() {
+        let now = Instant::now();
+        let seconds = |repeats: f64| wait(&mut Purse::new(now, repeats), now).as_secs_f64().round();
+        assert_eq!((seconds(6.0), seconds(60.0)), (10.0, 1.0));
+    }
+
+    #[test]
+    fn what_failed_beside_a_service_that_answers_costs_nothing() {
+        let now = Instant::now();
+        let mut purse = Purse::new(now, 6.0);
+        assert!(wait(&mut purse, now) > Duration::from_secs(9));
+        purse.vouch();
+        assert_eq!((purse.ready(now, Extra::Retry), purse.left()), (Ok(()), 1.0));
     }
 }

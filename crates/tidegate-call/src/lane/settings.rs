@@ -84,6 +84,8 @@ pub struct LaneSettings {
     pub slow: Option<Duration>,
     /// How long bulk calls wait for a lane that answers nobody, before they give up and the run stops resumable.
     pub max_hold: Duration,
+    /// Repeats a minute that are sent although nothing is answered, once the budget of repeats is spent.
+    pub repeats_per_minute: f64,
     /// The most money that may be spent, in the currency of the price table.
     pub budget: Option<f64>,
     /// The most tokens, sent and answered, that may be spent.
@@ -101,6 +103,8 @@ impl Default for LaneSettings {
             bulk_floor: 0.2,
             slow: None,
             max_hold: Duration::from_secs(30 * 60),
+            // A service that is down is asked for little more than whether it is back.
+            repeats_per_minute: 6.0,
             budget: None,
             max_tokens: None,
             seed: 0,

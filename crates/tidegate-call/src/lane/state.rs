@@ -113,7 +113,7 @@ impl State {
             breaker: Breaker::new(now),
             permits: Permits::new(settings.concurrency),
             signals: Signals::new(now),
-            purse: Purse::new(now),
+            purse: Purse::new(now, settings.repeats_per_minute),
             latency: Latency::new(now),
             line: Line::new(settings.bulk_floor),
             clocks: Clocks::new(now),
@@ -275,11 +275,12 @@ impl State {
 
     /// The service was seen to answer.
     pub(super) fn vouch(&mut self, now: Instant) {
+        self.purse.vouch();
         if !self.breaker.is_closed() {
             self.breaker.heal();
             self.permits.recover();
-            self.pump(now);
         }
+        self.pump(now);
     }
 
     /// `key` waits no longer. What it was given meanwhile is given back.

@@ -68,6 +68,8 @@ impl Hosts {
         if let Some(fault) = host.given_up() {
             return Err(fault);
         }
+        // How often it was asked for when its server was first seen to answer for others.
+        let mut vouched: Option<u32> = None;
         for _ in 0..ROUNDS {
             let started = Instant::now();
             let fault = match self.call(cx, (&host, url), &download).await {
@@ -80,9 +82,13 @@ impl Hosts {
                     let patient = wait <= self.options.patience && kind != FaultKind::RateLimited;
                     if patient && self.answers_for_others(cx, (&host, url), wait).await {
                         host.caller.lane().vouch();
-                        if download.asked() >= TRIES {
+                        // Its server answered before it failed and afterwards: an outage that ends in between is no
+                        // fault of it.
+                        let asked = download.asked();
+                        if asked >= TRIES && vouched.is_some_and(|before| asked > before) {
                             return Err(alone(fault));
                         }
+                        vouched.get_or_insert(asked);
                         continue; // it waited for others that failed
                     }
                     if silent >= self.options.patience && self.others_answer(url).await {

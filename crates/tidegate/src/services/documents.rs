@@ -21,7 +21,7 @@ const TRIES: u32 = 4;
 /// How long one document is tried, and how long it waits for a server that answers nobody, before it is asked whether
 /// that is the server's or its own fault.
 const TRYING: Duration = Duration::from_secs(10);
-const WAITING: Duration = Duration::from_secs(5);
+const WAITING: Duration = Duration::from_secs(2);
 /// Connections kept for a server that nobody fetches from just now.
 const MOST_IDLE: usize = 8;
 
@@ -67,6 +67,8 @@ impl Services {
         if urls.requests_per_minute > 0 {
             settings.limits = vec![Limit::per_minute(QuotaUnit::Requests, urls.requests_per_minute)];
         }
+        // Documents that are never answered are nothing unusual, and one a second is no load for a web server.
+        settings.repeats_per_minute = 60.0;
         // A large document takes its time, which says nothing of the server.
         settings.slow = None;
         let services: Weak<Self> = Arc::downgrade(self);

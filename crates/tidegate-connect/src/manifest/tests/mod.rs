@@ -129,10 +129,15 @@ impl Pieces for Body {
 pub(super) fn options(web: &Arc<Web>) -> ManifestOptions {
     let lane = |site: &str| {
         let name = LaneName { provider: site.to_owned(), model: String::new(), key: String::new() };
-        let max_hold = Duration::from_secs(5);
+        let max_hold = Duration::from_secs(2);
         Lane::new(
             name,
-            LaneSettings { concurrency: Concurrency::Fixed(4), max_hold, ..LaneSettings::default() },
+            LaneSettings {
+                concurrency: Concurrency::Fixed(4),
+                max_hold,
+                repeats_per_minute: 60.0,
+                ..LaneSettings::default()
+            },
         )
     };
     let patience = Duration::from_secs(60);

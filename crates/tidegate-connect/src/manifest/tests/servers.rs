@@ -1,5 +1,6 @@
 //! Whose fault it is that a document does not come.
 
+use futures_util::StreamExt as _;
 use tidegate_core::{Advice, FaultKind, WireFaultKind, advise};
 
 use super::*;
@@ -74,6 +75,55 @@ async fn one_bad_document_of_a_server_costs_no_other() {
     assert_eq!(fault.kind(), FaultKind::Unreadable, "{fault}");
     content(shelf.fetch(2).await);
     assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
+}
+
+/// Fetches everything, 16 at a time; how many were put aside, and how long that took.
+async fn all(shelf: &Shelf) -> (usize, Duration) {
+    let started = tokio::time::Instant::now();
+    let each = futures_util::stream::iter(0..shelf.items.len()).map(|at| shelf.settle(at));
+    let ended: Vec<_> = each.buffer_unordered(16).collect().await;
+    let aside = ended.iter().filter_map(|end| end.as_ref().err()).inspect(|fault| {
+        assert_eq!(advise(fault), Advice::Quarantine, "{fault}");
+    });
+    (aside.count(), started.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_ends_with_bad_documents_ends_soon() {
+    for page in [Page::new(503, ""), Page::lost(WireFaultKind::Reset)] {
+        let web = Web::new(
+            move |request, _| {
+                if request.url.contains("bad") { page.clone() } else { Page::new(200, "text") }
+            },
+        );
+        let name = |at| format!("https://alive.example/{}{at}", if at < 20 { "good" } else { "bad" });
+        let urls: Vec<String> = (0..60).map(name).collect();
+        let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+        let shelf = Shelf::of(&urls, options(&web)).await;
+        let (aside, took) = all(&shelf).await;
+        assert_eq!(aside, 40);
+        // 16 at a time are asked three times each, with rests between: no longer.
+        assert!(took < Duration::from_secs(30), "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_document_is_blamed_for_an_outage_that_ends() {
+    for ms in (500..12_000).step_by(250) {
+        let down = Arc::new(Mutex::new(None));
+        let until = down.clone();
+        let web = Web::new(move |_, _| {
+            let down = until.lock().unwrap().is_some_and(|until| tokio::time::Instant::now() < until);
+            if down { Page::new(503, "") } else { Page::new(200, "text") }
+        });
+        let urls: Vec<String> = (0..17).map(|at| format!("https://alive.example/{at}")).collect();
+        let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+        let shelf = Shelf::of(&urls, options(&web)).await;
+        content(shelf.fetch(0).await);
+        *down.lock().unwrap() = Some(tokio::time::Instant::now() + Duration::from_millis(ms));
+        let (aside, _) = all(&shelf).await;
+        assert_eq!(aside, 0, "an outage of {ms} ms");
+    }
 }
 
 #[tokio::test(start_paused = true)]
