@@ -11,6 +11,7 @@ mod ink;
 mod lines;
 mod matrix;
 mod names;
+mod nesting;
 mod program;
 mod stream;
 mod strings;
@@ -31,6 +32,7 @@ use crate::props::is_a_title;
 /// Reads a document. Pages without text leave no trace but a count in the metadata.
 pub(crate) fn read(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Document, Fault> {
     budget.doing("the table of objects");
+    nesting::check(bytes, budget.limits.max_nesting)?;
     stream::check_tables(bytes, budget)?;
     let pdf = Pdf::new(bytes.to_vec()).map_err(|error| unopened(error, bytes))?;
     if is_cut(bytes) {

@@ -10,6 +10,7 @@ use hayro_syntax::Filter;
 use hayro_syntax::object::{Array, Dict, Stream};
 use tidegate_core::{Fault, FaultKind};
 
+use super::nesting::Nesting;
 use crate::budget::Budget;
 
 /// Filters of one stream, at most; more are only found in attacks.
@@ -76,7 +77,8 @@ pub(super) fn check_tables(bytes: &[u8], budget: &Budget<'_>) -> Result<(), Faul
         let data = bytes[at + 6..].trim_ascii_start();
         let packed = memchr::memmem::find(data, b"endstream").unwrap_or(data.len());
         let most = (room(packed, budget) as u64).min(budget.unpacked_left().saturating_sub(total));
-        let size = unpacked_size(data, most.saturating_add(1));
+        let mut nesting = Nesting::default();
+        let size = unpacked_size(data, most.saturating_add(1), &mut nesting);
         total += size;
         if size > most {
             let message = format!("a table of objects of {packed} bytes unpacks to more than {most}");
@@ -84,16 +86,20 @@ pub(super) fn check_tables(bytes: &[u8], budget: &Budget<'_>) -> Result<(), Faul
                 Fault::new(FaultKind::TooLarge, message).hint("raise max_ratio if the file is to be trusted")
             );
         }
+        if memchr::memmem::find(head, b"ObjStm").is_some() {
+            nesting.check(budget.limits.max_nesting)?; // the other kind is numbers
+        }
     }
     Ok(())
 }
 
-/// How much zlib data unpacks to, up to `most`.
-fn unpacked_size(data: &[u8], most: u64) -> u64 {
+/// How much zlib data unpacks to, up to `most`, shown to `nesting` on the way.
+fn unpacked_size(data: &[u8], most: u64, nesting: &mut Nesting) -> u64 {
     let mut reader = flate2::read::ZlibDecoder::new(data).take(most);
     let (mut buffer, mut size) = (vec![0; 64 << 10], 0);
     while let Ok(count @ 1..) = reader.read(&mut buffer) {
         size += count as u64;
+        nesting.feed(&buffer[..count]);
     }
     size
 }
