@@ -305,6 +305,48 @@ fn vectors_of_another_versions_table_are_made_anew() {
 }
 
 #[test]
+fn parts_rows_and_their_values_are_taken_over() {
+    let world = World::new();
+    world.write(
+        "docs/mail.eml",
+        "Subject: Tides\r\nFrom: a@example.org\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nThe bodyword.\r\n\
+         --b\r\nContent-Type: text/markdown\r\nContent-Disposition: attachment; filename=notes.md\r\n\r\n\
+         # Notes\n\nThe partword.\r\n--b--\r\n",
+    );
+    world
+        .write("rows.jsonl", "{\"text\": \"the rowword\", \"colour\": \"red\"}\n{\"text\": \"the other\"}\n");
+    world.index(&["docs"]);
+    world.index(&["rows.jsonl", "--name", "rows"]);
+    let everything = || {
+        let found = |args: &[&str]| -> Vec<Value> {
+            let mut hits = world.hits(&[&["--mode", "text", "--limit", "100"], args].concat());
+            for hit in &mut hits {
+                let hit = hit.as_object_mut().unwrap();
+                hit.retain(|key, _| !["id", "rank", "score", "parts"].contains(&key.as_str()));
+            }
+            hits.sort_by_key(ToString::to_string);
+            hits
+        };
+        [
+            found(&["bodyword partword"]),
+            found(&["rowword other"]),
+            found(&["rowword", "--filter", "colour = \"red\""]),
+        ]
+    };
+    let before = everything();
+    assert!(before.iter().map(Vec::len).eq([2, 2, 1]), "{before:?}");
+    std::fs::remove_dir_all(world.path("docs")).unwrap();
+    let args = ["index", "--regenerate", "--embed", "none", "--json"];
+    let shape = world.run(&args).ended(0).json();
+    assert_eq!((&shape["taken_over"], shape["runs"].as_array().unwrap().len()), (&true.into(), 2));
+    assert_eq!(everything(), before);
+    let status = world.run(&["status", "--json"]).ended(0).json();
+    assert_eq!((&status["documents"], &status["vectors"]), (&3.into(), &0.into()));
+    assert_eq!(world.index(&["rows.jsonl", "--name", "rows", "--embed", "none"])["records"]["unchanged"], 2);
+}
+
+#[test]
 fn without_a_store_there_is_nothing_to_regenerate() {
     let world = World::new();
     for command in [&["index", "--regenerate"][..], &["generations", "list"], &["generations", "drop", "2"]] {
