@@ -30,10 +30,13 @@ mod search;
 mod startup;
 mod versus;
 mod waterfall;
+mod ways;
+mod wordpiece;
 
 const SPEC: Spec = Spec {
     help: "\
-usage: cargo xtask bench [NAME…] [DIR] [--corpus DIR] [--data DIR] [--embed MODEL] [--small]
+usage: cargo xtask bench [NAME…] [DIR] [--corpus DIR] [--data DIR] [--embed MODEL] [--rescore MODEL]
+                         [--small]
 
 Each bench prints a table and one line of JSON. Without a name: startup, index, html, chunk.
 
@@ -54,16 +57,19 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     memory    200 MB and 2 GB of JSONL: the same peak
     filter    2 GB and 10 GB of JSONL through a filter and a template, beside scripts, Polars and jq
     search    p50, p99 and recall at 200,000 and 1,000,000 vectors
-    quality   nDCG@10 and recall@100 of text, vector and hybrid on labelled data
+    quality   nDCG@10 and recall@100 of text, vector and hybrid on labelled data, with their intervals
     minilm    embedding on this machine's cores, beside onnxruntime and sentence-transformers
+    wordpiece token ids and their speed, beside tokenizers; MB/s of the table inside the program
 
     --corpus DIR   documents to measure on (default target/corpus; see `cargo xtask corpus`; for formats and
                    sandbox target/documents; see `cargo xtask corpus --documents`), as DIR by itself
     --data DIR     for quality: docs.jsonl, queries.jsonl {id, text}, qrels.tsv
     --embed MODEL  for quality: what makes the vectors (default builtin)
-    --small        for memory and filter a part of the size, for what calls a provider and for minilm a shorter run
+    --rescore MODEL  for quality: what looks at the first hits once more
+    --small        for memory, filter and wordpiece a part of the size, for what calls a provider and for minilm a
+                   shorter run
 ",
-    values: &["corpus", "data", "embed"],
+    values: &["corpus", "data", "embed", "rescore"],
     flags: &["small"],
 };
 
@@ -77,6 +83,8 @@ pub(crate) struct Setting {
     data: Option<PathBuf>,
     /// What makes vectors.
     embed: String,
+    /// What looks at hits once more.
+    rescore: Option<String>,
     /// A tenth of the size.
     small: bool,
 }
@@ -121,6 +129,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("search", search::measure),
     ("quality", quality::measure),
     ("minilm", minilm::measure),
+    ("wordpiece", wordpiece::measure),
 ];
 
 /// Those that need nothing but this machine and are done in minutes.
@@ -138,6 +147,7 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
         documents: named.unwrap_or_else(crate::corpus::documents::default_place),
         data: args.text("data").map(PathBuf::from),
         embed: args.text("embed").unwrap_or("builtin").to_owned(),
+        rescore: args.text("rescore").map(str::to_owned),
         small: args.has("small"),
     };
     let mut names: Vec<&str> =

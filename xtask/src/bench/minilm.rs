@@ -85,7 +85,7 @@ pub(super) fn with_models(tool: &Tool) -> Tool {
 }
 
 /// Chunks of the corpus, evenly spread, as lines of JSON text; the path of their file.
-fn texts(tool: &Tool, (corpus, folder): (&Path, &Path), wanted: usize) -> Result<String, String> {
+pub(super) fn texts(tool: &Tool, (corpus, folder): (&Path, &Path), wanted: usize) -> Result<String, String> {
     let written = |path: &Path, text: String| {
         fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
     };
@@ -109,7 +109,7 @@ fn texts(tool: &Tool, (corpus, folder): (&Path, &Path), wanted: usize) -> Result
     Ok(text(&folder.join("texts.jsonl")))
 }
 
-fn text(path: &Path) -> String {
+pub(super) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 

@@ -63,6 +63,11 @@ pub(super) fn embedders(words: &[&str]) -> Result<Vec<Value>, String> {
     run_script(&environment_of("bench-venv-minilm", "requirements-minilm.txt")?, "minilm.py", words)
 }
 
+/// Runs the script that splits texts into tokens, likewise.
+pub(super) fn tokenizers(words: &[&str]) -> Result<Vec<Value>, String> {
+    run_script(&environment_of("bench-venv-wordpiece", "requirements-wordpiece.txt")?, "wordpiece.py", words)
+}
+
 fn run_script(interpreter: &Path, name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
     let mut command = Command::new(interpreter);
     command.env("PYTHONDONTWRITEBYTECODE", "1").arg(root().join("bench/peers").join(name)).args(words);

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::minilm::with_models;
-use super::{Row, Setting, table};
+use super::{Row, Setting, table, ways};
 use crate::readme::hits;
 use crate::tool::{Build, Tool};
 
@@ -38,6 +38,8 @@ pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
     if hybrid.as_f64() <= text.as_f64() {
         return Err(format!("hybrid ({hybrid}) does not beat text alone ({text})"));
     }
+    let (words, model) = (text.as_f64(), setting.rescore.as_deref());
+    out.insert("eval".to_owned(), ways::measure(&tool, dir.path(), (&data, model, words))?);
     Ok(Value::Object(out))
 }
 
