@@ -1,6 +1,7 @@
 //! A better model looks at the first hits once more.
 
 use serde_json::Value;
+use tidegate_testkit::provider::text_hash;
 
 use crate::local_models::{corpus, place};
 use crate::remote::{asked, base, provider};
@@ -161,4 +162,30 @@ fn weights_of_the_configuration_decide_a_hybrid_search() {
     assert!(printed.contains("vector_weight = 1.0"), "{printed}");
     config("text_weight = \"much\"");
     world.run(&["config", "--config", "c.toml"]).ended(2).says("search.text_weight must be a number");
+}
+
+#[test]
+fn words_before_texts_are_those_of_the_better_model() {
+    let world = indexed();
+    let server = provider("");
+    world.write("short/a.txt", "tide");
+    world.index(&["short", "--embed", "none", "--store", "short.db"]);
+    let words = "rescore_document_prefix = \"passage: \"\nrescore_query_prefix = \"query: \"\n";
+    let settings = format!("{words}[providers.p]\nbase_url = \"{}\"\n", base(&server));
+    world.write("c.toml", format!("[search]\nrescore = \"p:m\"\n{settings}"));
+    world.hits(&["tide", "--config", "c.toml", "--store", "short.db", "--mode", "text"]);
+    let asked = asked(&server);
+    for text in ["passage: tide", "query: tide"] {
+        assert!(asked.contains_key(&text_hash(text.as_bytes())), "{text}");
+    }
+    // Of a model on this machine: other words before questions are another vector of the question, other words before
+    // documents another model.
+    let kept_with = |settings: &str| {
+        world.write("d.toml", format!("[search]\nrescore = \"./m\"\n{settings}"));
+        world.hits(&["gate", "--config", "d.toml", "--store", "tidegate.db", "--mode", "text"]);
+        kept(&world)
+    };
+    let plain = kept_with("");
+    assert_eq!(kept_with("rescore_query_prefix = \"the \"\n"), plain + 1);
+    assert_eq!(kept_with("rescore_document_prefix = \"the \"\n"), 2 * plain + 1);
 }

@@ -8,7 +8,7 @@ use tidegate_store::search::Weights;
 use super::model::Config;
 use super::model_ref::ModelRef;
 use super::stage::Embed;
-use super::validate::Rules;
+use super::validate::{MOST_WORDS, Rules};
 
 /// As many hits as a search gives at most.
 const MOST_HITS: usize = 1_000;
@@ -29,6 +29,15 @@ pub struct Search {
     pub rescore: ModelRef,
     /// How many hits the better model looks at, up to 1000.
     pub rescore_top: usize,
+    /// Words that go before every hit that the better model looks at, for models that were trained so. Where it is empty,
+    /// a model on this machine goes by its own files, and one that the embed stage names too by what stands there.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(example = &"passage: ")]
+    pub rescore_document_prefix: String,
+    /// Words that go before every question to the better model, likewise.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(example = &"query: ")]
+    pub rescore_query_prefix: String,
     /// What the better model's cosine counts beside the first score, which counts 1; up to 100.
     pub rescore_weight: f64,
 }
@@ -40,6 +49,8 @@ impl Default for Search {
             vector_weight: 1.0,
             rescore: ModelRef::None,
             rescore_top: 100,
+            rescore_document_prefix: String::new(),
+            rescore_query_prefix: String::new(),
             rescore_weight: 1.0,
         }
     }
@@ -63,7 +74,16 @@ impl Config {
             return None;
         }
         let same = self.embed().filter(|embed| embed.model == *model);
-        Some(same.cloned().unwrap_or_else(|| Embed { model: model.clone(), ..Embed::default() }))
+        let mut embed = same.cloned().unwrap_or_else(|| Embed { model: model.clone(), ..Embed::default() });
+        for (own, words) in [
+            (&mut embed.document_prefix, &self.search.rescore_document_prefix),
+            (&mut embed.query_prefix, &self.search.rescore_query_prefix),
+        ] {
+            if !words.is_empty() {
+                own.clone_from(words);
+            }
+        }
+        Some(embed)
     }
 }
 
@@ -78,6 +98,16 @@ impl Rules<'_> {
         ] {
             let must = format!("({weight}) must be from 0 to {MOST_WEIGHT}");
             self.need((0.0..=MOST_WEIGHT).contains(&weight), key, &must, "1 counts each score alike")?;
+        }
+        for (key, words) in [
+            ("search.rescore_document_prefix", &search.rescore_document_prefix),
+            ("search.rescore_query_prefix", &search.rescore_query_prefix),
+        ] {
+            let taken = words.is_empty() || !matches!(search.rescore, ModelRef::None | ModelRef::Builtin);
+            let hint = "set rescore too, or leave it out";
+            self.need(taken, key, "belongs to a model that was trained with words", hint)?;
+            let must = format!("has more than {MOST_WORDS} bytes");
+            self.need(words.len() <= MOST_WORDS, key, &must, "")?;
         }
         let some = search.text_weight + search.vector_weight > 0.0;
         let must = "and search.text_weight are both 0, so that nothing would count";

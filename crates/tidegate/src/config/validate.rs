@@ -48,7 +48,7 @@ const MOST_TOKENS: usize = 1 << 20;
 /// Longer than any vector of today.
 const MOST_DIMENSIONS: usize = 65_536;
 /// Longer instructions than any model was trained with, in bytes.
-const MOST_WORDS: usize = 2_000;
+pub(super) const MOST_WORDS: usize = 2_000;
 /// More threads than any machine of today has cores.
 const MOST_CORES: usize = 4_096;
 

@@ -59,6 +59,8 @@ fn every_key_either_changes_the_fingerprint_or_is_known_not_to() {
         "search.rescore",
         "search.rescore_top",
         "search.rescore_weight",
+        "search.rescore_document_prefix",
+        "search.rescore_query_prefix",
         "ask.model",
         "ask.passages",
         "ask.max_tokens",
@@ -150,6 +152,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
             let url = if key.name == "url" { "" } else { "url = \"http://h/\"\n" };
             format!("{stages}[sink]\ntype = \"webhook\"\n{url}KEY\n")
         }
+        ("search", None) if key.name.ends_with("_prefix") => "[search]\nrescore = \"a:b\"\nKEY\n".to_owned(),
         ("ask", None) if key.name == "stale_for" => "[ask]\nfresh_for = \"1s\"\nKEY\n".to_owned(),
         ("stage", Some("embed")) if key.name == "precision" => {
             format!("{stages}model = \"minilm\"\nKEY\n") // is one of a model whose files are here

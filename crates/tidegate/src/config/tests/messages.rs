@@ -130,6 +130,11 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
             "1 counts each score alike",
         ),
         (
+            "[search]\nrescore_query_prefix = \"query: \"",
+            "pipeline.toml:2:1: search.rescore_query_prefix belongs to a model that was trained with words",
+            "set rescore too, or leave it out",
+        ),
+        (
             "[search]\nrescore_top = 1001",
             "pipeline.toml:2:1: search.rescore_top (1001) must be from 1 to 1000",
             "",
