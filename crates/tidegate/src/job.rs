@@ -169,6 +169,7 @@ impl Job {
             begin.over = map::begin(config, (&store, &ledger), retries).await? == Start::Over;
         }
         let maps = config.map.is_some();
+        let takes_over = target.takeover.is_some();
         let source: Box<dyn Source> = match (target.takeover, opened) {
             (Some(takeover), _) => {
                 for settings in takeover.settings.iter().rev() {
@@ -202,7 +203,8 @@ impl Job {
         let (flow, embedded) = built.add_to(flow);
         let monitor = flow.monitor();
         let pipeline = config.pipeline.name.clone();
-        let gone = if matches!(config.sink, config::Sink::Store) {
+        // What is taken over is listed in several runs: one that did not see a document says nothing about it.
+        let gone = if matches!(config.sink, config::Sink::Store) && !takes_over {
             gone_folders(&store, &pipeline)?
         } else {
             Vec::new()

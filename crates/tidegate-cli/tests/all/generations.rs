@@ -347,6 +347,22 @@ fn parts_rows_and_their_values_are_taken_over() {
 }
 
 #[test]
+fn copies_in_folders_that_are_gone_are_taken_over_too() {
+    let world = World::new();
+    for folder in ["one", "two"] {
+        world.write(&format!("{folder}/same.md"), "The sameword.");
+    }
+    world.index(&["one"]);
+    world.index(&["two", "--chunk-tokens", "64"]);
+    for folder in ["one", "two"] {
+        std::fs::remove_dir_all(world.path(folder)).unwrap();
+    }
+    let shape = world.run(&["index", "--regenerate", "--embed", "none", "--json"]).ended(0).json();
+    assert_eq!(shape["runs"].as_array().unwrap().len(), 2, "each once: {shape}");
+    assert_eq!(world.holders("sameword"), ["one/same.md", "two/same.md"]);
+}
+
+#[test]
 fn without_a_store_there_is_nothing_to_regenerate() {
     let world = World::new();
     for command in [&["index", "--regenerate"][..], &["generations", "list"], &["generations", "drop", "2"]] {
