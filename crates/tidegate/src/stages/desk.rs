@@ -19,9 +19,9 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// The desk of texts: five eighths of `memory`.
+    /// The desk of texts: half of `memory`. An eighth is left for what several children hand out at once.
     pub(super) fn of_texts(memory: u64) -> Self {
-        Self::new(memory / 8 * 5)
+        Self::new(memory / 2)
     }
 
     /// The desk of documents that children hand out: an eighth.

@@ -60,7 +60,7 @@ fn long(folder: &mut Folder) {
         };
         let fate = match name {
             "one-line.csv" => Fate::Aside(TOO_LARGE, "cells"),
-            "quote.csv" if folder.full => Fate::Aside(TOO_LARGE, "rows"),
+            "quote.csv" if folder.full => Fate::Aside(TOO_LARGE, ""),
             _ if blank && name != "one-line.json" => Fate::Aside(EMPTY, ""),
             _ => Fate::Found(word),
         };
