@@ -36,7 +36,7 @@ mod wordpiece;
 const SPEC: Spec = Spec {
     help: "\
 usage: cargo xtask bench [NAME…] [DIR] [--corpus DIR] [--data DIR] [--embed MODEL] [--rescore MODEL]
-                         [--small]
+                         [--adapt] [--small]
 
 Each bench prints a table and one line of JSON. Without a name: startup, index, html, chunk.
 
@@ -66,11 +66,12 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     --data DIR     for quality: docs.jsonl, queries.jsonl {id, text}, qrels.tsv
     --embed MODEL  for quality: what makes the vectors (default builtin)
     --rescore MODEL  for quality: what looks at the first hits once more
+    --adapt        for quality: once more with the table fitted to the same documents by MiniLM
     --small        for memory, filter and wordpiece a part of the size, for what calls a provider and for minilm a
                    shorter run
 ",
     values: &["corpus", "data", "embed", "rescore"],
-    flags: &["small"],
+    flags: &["adapt", "small"],
 };
 
 /// What a bench may need to know.
@@ -85,6 +86,8 @@ pub(crate) struct Setting {
     embed: String,
     /// What looks at hits once more.
     rescore: Option<String>,
+    /// Whether the table is fitted to the documents, and what that changes.
+    adapt: bool,
     /// A tenth of the size.
     small: bool,
 }
@@ -148,6 +151,7 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
         data: args.text("data").map(PathBuf::from),
         embed: args.text("embed").unwrap_or("builtin").to_owned(),
         rescore: args.text("rescore").map(str::to_owned),
+        adapt: args.has("adapt"),
         small: args.has("small"),
     };
     let mut names: Vec<&str> =

@@ -28,10 +28,19 @@ pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
     let fields = ["--id-field", "id", "--text-field", "text", "--embed", setting.embed.as_str(), "--json"];
     tool.json(dir.path(), &[&["index", docs], &fields[..]].concat(), &[0, 3])?;
     let (mut rows, mut out) = (Vec::new(), serde_json::Map::new());
-    for mode in ["text", "vector", "hybrid"] {
+    let mut measured = |mode: &str, prefix: &str| -> Result<(), String> {
         let (ndcg, recall) = judge(&tool, dir.path(), mode, (&queries, &judged))?;
-        rows.push(Row(mode.to_owned(), vec![format!("{ndcg:.4}"), format!("{recall:.4}")]));
-        out.insert(mode.to_owned(), json!({"ndcg_10": ndcg, "recall_100": recall}));
+        rows.push(Row(format!("{prefix}{mode}"), vec![format!("{ndcg:.4}"), format!("{recall:.4}")]));
+        out.insert(format!("{prefix}{mode}"), json!({"ndcg_10": ndcg, "recall_100": recall}));
+        Ok(())
+    };
+    ["text", "vector", "hybrid"].into_iter().try_for_each(|mode| measured(mode, ""))?;
+    if setting.adapt {
+        // Of the labelled data it sees the documents, as any index does; neither questions nor judgements.
+        tool.json(dir.path(), &["model", "pull", "minilm", "--json"], &[0])?;
+        let adapted = tool.json(dir.path(), &["adapt", "--json"], &[0])?;
+        ["vector", "hybrid"].into_iter().try_for_each(|mode| measured(mode, "adapted "))?;
+        out.insert("adapt".to_owned(), adapted);
     }
     table(&["mode", "nDCG@10", "recall@100"], &rows);
     let (text, hybrid) = (&out["text"]["ndcg_10"], &out["hybrid"]["ndcg_10"]);
