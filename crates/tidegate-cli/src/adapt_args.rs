@@ -20,6 +20,9 @@ pub struct AdaptArgs {
     /// Chooses other pieces
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
+    /// Go back to the vectors from before the last adaptation, at once
+    #[arg(long, conflicts_with_all = ["teacher", "sample", "seed", "export"])]
+    pub undo: bool,
     /// Write the store's table into a new file, for other stores, and do nothing else
     #[arg(long, value_name = "FILE.table", conflicts_with_all = ["teacher", "sample", "seed"])]
     pub export: Option<PathBuf>,

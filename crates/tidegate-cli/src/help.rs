@@ -80,13 +80,16 @@ pub const ADAPT: &str = "\
 Examples:
   tidegate model pull minilm && tidegate adapt
   tidegate adapt --store notes.db --sample 8000 --json
+  tidegate adapt --undo
   tidegate adapt --export ./notes.table
   tidegate index other --store other.db --embed ./notes.table
 
 Some thousand pieces of the stored documents are embedded by the teacher, once; the table of token
-vectors inside the program is fitted to what it says, and kept in the store. Other pieces, which it was
-not fitted to, tell how near it came; a table that came no nearer is not kept, and the exit code is 1.
-The same documents, teacher and seed give the same table.";
+vectors inside the program is fitted to what it says. Other pieces, which it was not fitted to, tell how
+near it came; a table that came no nearer is not kept, and the exit code is 1. Then all chunks get vectors
+of the new table, in a generation of the store beside the one that answers searches meanwhile, and searches
+switch. `tidegate index` goes on with the new table. The same documents, teacher and seed give the same
+table.";
 
 /// `tidegate map --help`.
 pub const MAP: &str = "\

@@ -16,19 +16,19 @@ use crate::terminal::Terminal;
 
 /// The stable shape of what was done.
 #[derive(Serialize)]
-struct Shape {
-    generation: i64,
+pub struct Shape {
+    pub generation: i64,
     /// Whether an earlier run began it.
-    resumed: bool,
+    pub resumed: bool,
     /// Whether chunks were taken over, so that no source was read.
-    taken_over: bool,
-    switched: Option<Switched>,
+    pub taken_over: bool,
+    pub switched: Option<Switched>,
     /// The reports of its runs, in order.
-    runs: Vec<Report>,
+    pub runs: Vec<Report>,
 }
 
 /// Where building ended.
-enum End {
+pub enum End {
     Switched(Switched),
     /// Not switched, and why.
     Refused(Fault),
@@ -41,17 +41,8 @@ enum End {
 pub fn run(resolved: &Resolved, global: &Global, terminal: &Terminal) -> Result<Exit, Fault> {
     let runtime = running::runtime()?;
     let (shape, end) = runtime.block_on(async {
-        let mut regeneration = Regeneration::begin(resolved).await?;
-        begun(&regeneration, terminal);
-        let mut shape = Shape {
-            generation: regeneration.generation(),
-            resumed: regeneration.resumed(),
-            taken_over: regeneration.takes_over(),
-            switched: None,
-            runs: Vec::new(),
-        };
-        let end = build(&mut regeneration, &mut shape, terminal).await?;
-        Ok::<_, Fault>((shape, end))
+        let regeneration = Regeneration::begin(resolved).await?;
+        carry_out(regeneration, terminal).await
     })?;
     runtime.shutdown_background();
     if global.json {
@@ -76,6 +67,20 @@ pub fn run(resolved: &Resolved, global: &Global, terminal: &Terminal) -> Result<
     let aside =
         shape.runs.iter().map(|report| report.records.quarantined + report.parts_quarantined).sum::<u64>();
     Ok(if aside > 0 { Exit::Quarantined } else { Exit::Done })
+}
+
+/// Runs what a generation consists of, and switches to it; what was done, and where that ended.
+pub async fn carry_out(mut regeneration: Regeneration, terminal: &Terminal) -> Result<(Shape, End), Fault> {
+    begun(&regeneration, terminal);
+    let mut shape = Shape {
+        generation: regeneration.generation(),
+        resumed: regeneration.resumed(),
+        taken_over: regeneration.takes_over(),
+        switched: None,
+        runs: Vec::new(),
+    };
+    let end = build(&mut regeneration, &mut shape, terminal).await?;
+    Ok((shape, end))
 }
 
 fn begun(regeneration: &Regeneration, terminal: &Terminal) {

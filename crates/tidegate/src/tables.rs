@@ -53,7 +53,7 @@ pub(crate) fn kept(store: &Store, identity: &str) -> Result<TokenTable, Fault> {
     Err(Fault::new(FaultKind::Config, why).during(during).hint(hint))
 }
 
-/// The name of the table that made the vectors of a store, if one did.
+/// The name of the table that made the vectors of a store's active generation, if one did.
 ///
 /// # Errors
 /// Storage faults.

@@ -8,11 +8,6 @@ use tidegate_model::fit::{Agreement, Lessons, Plan, Progress, Projection, Rows, 
 use tidegate_model::{Builtin, TokenTable, WordPiece};
 use tokio::sync::watch;
 
-/// Tokens of a text at most: more of them teach less about each.
-const MOST_TOKENS: usize = 128;
-/// Fewer tokens than this say too little.
-const LEAST_TOKENS: usize = 3;
-
 /// What a fit starts from.
 pub(super) struct Learning {
     /// What it is fitted to.
@@ -45,9 +40,7 @@ pub(super) fn lessons<'a>(
     for (text, target) in texts {
         ids.clear();
         tokenizer.encode(text, &mut ids);
-        if (LEAST_TOKENS..=MOST_TOKENS).contains(&ids.len()) {
-            lessons.push(&ids, target);
-        }
+        lessons.push(&ids, target);
     }
     lessons
 }

@@ -8,6 +8,7 @@
 mod learn;
 mod report;
 mod sample;
+mod switch;
 mod teach;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use sample::Sample;
 use teach::Taught;
 
 pub use report::{Adapted, Agreement, Seconds, Teaching};
+pub use switch::{Undone, undo};
 
 /// Segments fitted to, unless something else is asked. More teach little that is new.
 pub const SEGMENTS: usize = 4_000;
@@ -67,6 +69,14 @@ impl Default for AdaptOptions {
     }
 }
 
+/// A table that was fitted, and is kept in the store. The store goes on as it was until [`Fitted::regeneration`] is
+/// carried out.
+pub struct Fitted {
+    /// What was done.
+    pub report: Adapted,
+    table: TokenTable,
+}
+
 /// Fits a table to the texts of the store that `config` names, and keeps it there.
 ///
 /// The same texts, teacher and seed give the same table. What the teacher said is kept in the journal: neither a second
@@ -79,7 +89,7 @@ impl Default for AdaptOptions {
 ///
 /// # Cancel safety
 /// Dropping the future leaves the store as it was, but for what the teacher said so far.
-pub async fn adapt(config: &Config, options: &AdaptOptions, watch: Watch<'_>) -> Result<Adapted, Fault> {
+pub async fn adapt(config: &Config, options: &AdaptOptions, watch: Watch<'_>) -> Result<Fitted, Fault> {
     let current = Current::of(&Store::open(&config.store.url, OpenMode::Read)?)?;
     let teacher = Arc::new(teacher(&options.teacher)?);
     let store = Store::open(&config.store.url, OpenMode::Write)?;
@@ -107,7 +117,7 @@ pub async fn adapt(config: &Config, options: &AdaptOptions, watch: Watch<'_>) ->
         better(&learned, &current)?;
     }
     tables::keep(&store, &learned.table).await?;
-    Ok(Adapted {
+    let report = Adapted {
         table: learned.table.identity().to_owned(),
         before: current.identity,
         unchanged,
@@ -122,7 +132,8 @@ pub async fn adapt(config: &Config, options: &AdaptOptions, watch: Watch<'_>) ->
         agreement_before: learned.before,
         agreement_after: learned.after,
         seconds,
-    })
+    };
+    Ok(Fitted { report, table: learned.table })
 }
 
 /// Writes the table of a store's vectors into a file, which [`ModelRef::Folder`] can name for other stores if its name

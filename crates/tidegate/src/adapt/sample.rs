@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use tidegate_core::draws::Draws;
-use tidegate_core::{ContentHash, Fault};
+use tidegate_core::{ContentHash, Fault, Tokenizer as _};
+use tidegate_model::WordPiece;
 use tidegate_store::{Passage, Store};
 
 /// Words of a segment.
@@ -15,8 +16,10 @@ const SHORTEST: usize = 16;
 const LONGEST: usize = 64;
 /// Fewer words than this say too little; the rest of a chunk may be so short.
 const LEAST_WORDS: usize = 4;
-/// Bytes of a segment at most: what has so long words is no language.
+/// Bytes of a segment at most, so that nothing longer is looked at: what has so long words is no language.
 const MOST_BYTES: usize = 1_000;
+/// Tokens of a segment at most: more of them teach less about each.
+const MOST_TOKENS: usize = 128;
 /// One chunk in so many is kept from the fit, to measure it with.
 const HELD_ONE_IN: usize = 10;
 /// Segments that a fit is measured with, at most: each is compared with each other.
@@ -72,10 +75,11 @@ impl Lottery {
     }
 
     fn segments(self) -> Sample {
+        let tokenizer = WordPiece::builtin();
         let mut sample = Sample::default();
         let mut cut: Vec<(bool, std::vec::IntoIter<String>)> = Vec::with_capacity(self.drawn.len());
         for (at, (number, text)) in self.drawn.into_iter().enumerate() {
-            let segments = cut_up(&text, &mut draws_of(number));
+            let segments = cut_up(&text, &tokenizer, &mut draws_of(number));
             sample.chunks += usize::from(!segments.is_empty());
             cut.push((at % HELD_ONE_IN == 0, segments.into_iter()));
         }
@@ -109,7 +113,7 @@ fn draws_of(number: ContentHash) -> Draws {
 }
 
 /// A text in segments of drawn lengths, in a drawn order.
-fn cut_up(text: &str, draws: &mut Draws) -> Vec<String> {
+fn cut_up(text: &str, tokenizer: &WordPiece, draws: &mut Draws) -> Vec<String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let mut segments = Vec::new();
     let mut rest = words.as_slice();
@@ -117,7 +121,7 @@ fn cut_up(text: &str, draws: &mut Draws) -> Vec<String> {
         let length = SHORTEST + draws.below(LONGEST - SHORTEST + 1);
         let (segment, after) = rest.split_at(length.min(rest.len()));
         let segment = segment.join(" ");
-        if segment.len() <= MOST_BYTES {
+        if segment.len() <= MOST_BYTES && tokenizer.count(&segment) <= MOST_TOKENS {
             segments.push(segment);
         }
         rest = after;
@@ -142,10 +146,16 @@ mod tests {
         lottery.segments()
     }
 
+    /// Texts in which every second word is the text's own number, from 1000.
     fn texts(count: usize, words: usize) -> Vec<String> {
+        let word = |text: usize, at: usize| if at % 2 == 0 { 1_000 + text } else { at };
         (0..count)
-            .map(|text| (0..words).map(|word| format!("w{text}x{word}")).collect::<Vec<_>>().join(" "))
+            .map(|text| (0..words).map(|at| word(text, at).to_string()).collect::<Vec<_>>().join(" "))
             .collect()
+    }
+
+    fn number(segment: &str) -> usize {
+        segment.split(' ').map(|word| word.parse().unwrap()).max().unwrap()
     }
 
     #[test]
@@ -173,9 +183,8 @@ mod tests {
     #[test]
     fn what_the_fit_is_measured_with_is_of_other_chunks() {
         let sample = drawn(&texts(40, 200), 1_000, 3);
-        let chunk = |text: &String| text.split('x').next().unwrap().to_owned();
-        let seen: HashSet<String> = sample.lessons.iter().map(chunk).collect();
-        assert!(!sample.held.is_empty() && sample.held.iter().all(|text| !seen.contains(&chunk(text))));
+        let seen: HashSet<usize> = sample.lessons.iter().map(|text| number(text)).collect();
+        assert!(!sample.held.is_empty() && sample.held.iter().all(|text| !seen.contains(&number(text))));
     }
 
     #[test]
@@ -198,9 +207,10 @@ mod tests {
         fn segments_are_of_the_text_and_within_bounds(text in "\\PC{0,400}", repeat in 1usize..30, seed in any::<u64>()) {
             let text = format!("{text} ").repeat(repeat);
             let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            for segment in cut_up(&text, &mut Draws::new(seed)) {
+            for segment in cut_up(&text, &WordPiece::builtin(), &mut Draws::new(seed)) {
                 let count = segment.split(' ').count();
                 prop_assert!((LEAST_WORDS..=LONGEST).contains(&count) && segment.len() <= MOST_BYTES);
+                prop_assert!(WordPiece::builtin().count(&segment) <= MOST_TOKENS);
                 prop_assert!(words.contains(&segment));
             }
         }

@@ -70,7 +70,7 @@ async fn equal_lessons_give_an_equal_table_and_every_step_may_be_watched() {
         assert_eq!(learning.lessons.len(), texts.len());
         let mut last = (0, 0);
         let learned = learning.learn(&cx, &mut |done, all| last = (done, all)).await.unwrap();
-        assert_eq!(last, (40, 40));
+        assert_eq!(last, (20, 20));
         assert!(learned.after.cosine > learned.before.cosine);
         names.push(learned.table.identity().to_owned());
     }
