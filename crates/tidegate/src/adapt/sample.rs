@@ -148,7 +148,7 @@ mod tests {
 
     /// Texts in which every second word is the text's own number, from 1000.
     fn texts(count: usize, words: usize) -> Vec<String> {
-        let word = |text: usize, at: usize| if at % 2 == 0 { 1_000 + text } else { at };
+        let word = |text: usize, at: usize| if at.is_multiple_of(2) { 1_000 + text } else { at };
         (0..count)
             .map(|text| (0..words).map(|at| word(text, at).to_string()).collect::<Vec<_>>().join(" "))
             .collect()
