@@ -195,6 +195,7 @@ fn tell(config: &Config, asked: &Asked, (finished, terminal): (&Finished, &Termi
         read_bytes: finished.read_bytes,
         left_out: finished.skipped,
         leaving_links: finished.leaving,
+        rows: config.map.is_some(),
     };
     terminal.say(summary(shown, terminal.paint_err).trim_end());
     Ok(())

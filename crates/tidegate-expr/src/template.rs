@@ -99,7 +99,7 @@ impl Template {
         names.into_iter().next()
     }
 
-    /// The first place of the template that `values` do not fill, by name.
+    /// The first place of the template that `values` do not fill, such as `text` or `user.name`.
     #[must_use]
     pub fn missing(&self, values: &Fields) -> Option<String> {
         let template = self.environment.get_template(&self.name).ok()?;
@@ -239,6 +239,15 @@ mod tests {
         let unknown = |source: &str| Template::new("t", source).unwrap().unknown(&["text", "fields"]);
         assert_eq!(unknown("{{ txet }}").as_deref(), Some("txet"));
         assert_eq!(unknown("{% for i in range(3) %}{{ text }}{{ fields.a }}{{ i }}{% endfor %}"), None);
+    }
+
+    #[test]
+    fn the_place_that_nothing_fills_is_named() {
+        let template = Template::new("t", "{{ a }}{{ b.c }}{% for x in d %}{{ x }}{% endfor %}").unwrap();
+        let missing = |values: serde_json::Value| template.missing(values.as_object().unwrap());
+        assert_eq!(missing(json!({ "a": 1, "b": { "c": null }, "d": [] })), None);
+        assert_eq!(missing(json!({ "a": 1, "b": {}, "d": [] })).as_deref(), Some("b.c"));
+        assert_eq!(missing(json!({ "a": 1, "b": { "c": 2 } })).as_deref(), Some("d"));
     }
 
     #[test]

@@ -22,6 +22,15 @@ pub struct Summary<'a> {
     pub left_out: u64,
     /// How many of them are links that lead out of the given paths.
     pub leaving_links: u64,
+    /// Whether what was worked on are rows that left as rows.
+    pub rows: bool,
+}
+
+impl Summary<'_> {
+    /// What one of the items that were worked on is called.
+    fn noun(&self) -> &'static str {
+        if self.rows { "row" } else { "document" }
+    }
 }
 
 /// A summary for a person: what became of the documents, how fast, what bound the run, what to do next.
@@ -34,10 +43,10 @@ pub fn summary(summary: Summary<'_>, paint: Paint) -> String {
             let _ = writeln!(out, "  {}{}", paint.dim(format!("{title:<11}")), text);
         }
     };
-    row("documents", documents(summary, paint));
+    row(&format!("{}s", summary.noun()), documents(summary, paint));
     row("dropped", dropped(report));
     row("left out", left_out(summary.left_out, summary.leaving_links));
-    row("chunks", chunks(report));
+    row("chunks", if summary.rows { String::new() } else { chunks(report) });
     row("embedded", embedded(report));
     row("calls", calls(report));
     row("speed", speed(summary));
@@ -169,7 +178,7 @@ fn speed(summary: Summary<'_>) -> String {
     if report.seconds <= 0.0 || report.records.stored == 0 {
         return String::new();
     }
-    let documents = format!("{} documents/s", rate(report.records.stored as f64 / report.seconds));
+    let documents = format!("{} {}s/s", rate(report.records.stored as f64 / report.seconds), summary.noun());
     match summary.read_bytes {
         0 => documents,
         read => format!("{documents}, {}/s", bytes((read as f64 / report.seconds) as u64)),
@@ -210,7 +219,7 @@ fn hints(summary: Summary<'_>) -> Vec<String> {
     let mut hints = Vec::new();
     if records.quarantined > 0 {
         let were = if records.quarantined == 1 { "was" } else { "were" };
-        let documents = counted(records.quarantined, "document");
+        let documents = counted(records.quarantined, summary.noun());
         hints.push(format!("{documents} {were} put aside; `tidegate quarantine list` says why"));
     }
     for lane in &summary.report.lanes {
@@ -275,7 +284,14 @@ mod tests {
     fn a_run_is_told_in_a_few_lines() {
         let sweep = Sweep { deleted: 1, moved: 1, ..Sweep::default() };
         let text = summary(
-            Summary { report: &report(), sweep, read_bytes: 42_000_000, left_out: 3, leaving_links: 2 },
+            Summary {
+                report: &report(),
+                sweep,
+                read_bytes: 42_000_000,
+                left_out: 3,
+                leaving_links: 2,
+                rows: false,
+            },
             Paint::default(),
         );
         assert_eq!(
@@ -296,7 +312,14 @@ mod tests {
     fn a_run_without_work_says_so() {
         let empty = Report { run: "r2".to_owned(), seconds: 0.02, ..Report::default() };
         let text = summary(
-            Summary { report: &empty, sweep: Sweep::default(), read_bytes: 0, left_out: 0, leaving_links: 0 },
+            Summary {
+                report: &empty,
+                sweep: Sweep::default(),
+                read_bytes: 0,
+                left_out: 0,
+                leaving_links: 0,
+                rows: false,
+            },
             Paint::default(),
         );
         assert_eq!(text, "nothing to do: the source is empty (0.02 s, run r2)\n");
@@ -314,7 +337,14 @@ mod tests {
         };
         let sweep = Sweep { refused: 500, known: 900, ..Sweep::default() };
         let text = summary(
-            Summary { report: &stopped, sweep, read_bytes: 0, left_out: 2_000, leaving_links: 0 },
+            Summary {
+                report: &stopped,
+                sweep,
+                read_bytes: 0,
+                left_out: 2_000,
+                leaving_links: 0,
+                rows: false,
+            },
             Paint::default(),
         );
         assert_eq!(

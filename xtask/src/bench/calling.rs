@@ -78,6 +78,33 @@ impl Round<'_> {
         Ok(Line { name: name.to_owned(), line })
     }
 
+    /// Has a map job ask about so many rows, so many at once; its report. The rows must come out in their order.
+    pub(super) fn maps(&self, rows: u64, at_once: u64) -> Result<Value, String> {
+        let write = |name: &str, text: String| {
+            std::fs::write(self.folder.join(name), text).map_err(|error| format!("{name}: {error}"))
+        };
+        let row = |n: u64| format!("{{\"id\":{n},\"text\":\"the text of row {n}\"}}\n");
+        write("in.jsonl", (0..rows).map(row).collect())?;
+        let step = "[[step]]\nname = \"label\"\nmodel = \"toy:m\"\nprompt = \"About: {{ text }}\"\n";
+        let url = &self.provider.url;
+        write(
+            "job.toml",
+            format!("{step}[providers.toy]\nbase_url = \"{url}/v1\"\nconcurrency = {at_once}\n"),
+        )?;
+        let mut command = self.place.tool.command(&self.folder);
+        command.args(["map", "job.toml", "in.jsonl", "-o", "out.jsonl", "--json"]);
+        let ran = finish(&mut command)?;
+        let report: Value = serde_json::from_str(&ran.stdout)
+            .map_err(|_| format!("`tidegate map` ended with {:?}: {}", ran.code, tail(&ran.stderr)))?;
+        let text = std::fs::read_to_string(self.folder.join("out.jsonl"))
+            .map_err(|error| format!("out.jsonl: {error}"))?;
+        let begins = |(n, line): (usize, &str)| line.starts_with(&format!("{{\"id\":{n},"));
+        if text.lines().count() as u64 != rows || !text.lines().enumerate().all(begins) {
+            return Err("the rows did not come out whole and in their order".to_owned());
+        }
+        Ok(report)
+    }
+
     /// Lets a script as one finds it make the same calls.
     pub(super) fn theirs(&self, mode: &str, words: &[&str]) -> Result<Line, String> {
         let words = [&[mode, "--url", &self.provider.url][..], words].concat();

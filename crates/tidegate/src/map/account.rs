@@ -150,3 +150,49 @@ fn replace(from: &Path, to: &Path) -> io::Result<()> {
 pub(crate) fn is_whole(report: &tidegate_core::report::Report, fault: Option<&Fault>) -> bool {
     report.state == tidegate_core::report::RunState::Done && report.records.pending == 0 && fault.is_none()
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_core::{Commit, Ledger as _};
+    use tidegate_store::OpenMode;
+
+    use super::*;
+    use crate::config::{Jsonl, JsonlSink, Map, Source};
+
+    /// Opens the account `name`, and commits an output of so many bytes to it.
+    async fn account(config: &Config, store: &Store, (name, length): (&str, u64)) -> PipelineLedger {
+        let fingerprint = config.fingerprint();
+        let terms = PipelineRun { outcomes_only: true, ..PipelineRun::new(name, &fingerprint, name) };
+        let ledger = store.ledger(terms).await.unwrap();
+        let lengths = vec![(OUTPUT.to_owned(), length)];
+        ledger.commit(&Commit { lengths, ..Commit::default() }).await.unwrap();
+        ledger
+    }
+
+    async fn killed(renamed: bool) -> (Option<u64>, Option<u64>) {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("out.jsonl");
+        let url = format!("sqlite:{}", folder.path().join("t.db").display());
+        let store = Store::open(&url, OpenMode::Write).unwrap();
+        let mut config = Config { map: Some(Box::new(Map::default())), ..Config::default() };
+        config.pipeline.name = "map-out".to_owned();
+        config.source = Source::Jsonl(Jsonl::default());
+        config.sink = Sink::Jsonl(JsonlSink { path: output.display().to_string(), ..JsonlSink::default() });
+        account(&config, &store, ("map-out.retry", 20)).await.close().await.unwrap();
+        let ledger = account(&config, &store, ("map-out", 10)).await;
+        ledger.remember_settings(SETTINGS, &serde_json::to_string(&config).unwrap()).await.unwrap();
+        fs::write(&output, if renamed { [b'n'; 20].as_slice() } else { [b'o'; 10].as_slice() }).unwrap();
+        if !renamed {
+            fs::write(scratch(&output), [b'n'; 20]).unwrap();
+        }
+        assert_eq!(begin(&config, (&store, &ledger), false).await.unwrap(), Start::Resume);
+        let length = |name: &str| committed(&store, name).unwrap().map(|committed| committed.length);
+        (length("map-out"), length("map-out.retry"))
+    }
+
+    #[tokio::test]
+    async fn a_retry_that_was_killed_took_the_old_ones_place_or_did_not() {
+        assert_eq!(killed(true).await, (Some(20), None));
+        assert_eq!(killed(false).await, (Some(10), None));
+    }
+}
