@@ -17,6 +17,7 @@ mod hostile;
 mod html;
 mod index;
 mod knee;
+mod map;
 mod memory;
 mod minilm;
 mod outage;
@@ -48,6 +49,7 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
               kreuzberg, pypdfium2 and unstructured
     sandbox   what it costs to have files parsed by children that may be killed
     calls     20,000 calls to a provider, beside scripts: share of the limit, CPU a call, memory
+    map       10,000 rows of a data set and a model that takes 100 ms: share of the limit, in order
     quota     6,000 requests and 1 M tokens a minute: share used, refusals; limits known and unknown
     waterfall 100 users at once: the last answer and the first words, one by one, by threads, at once
     knee      a provider that bears 48 at once: what is found out beside 8, 48 and 256
@@ -121,6 +123,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("formats", formats::measure),
     ("sandbox", sandbox::measure),
     ("calls", calls::measure),
+    ("map", map::measure),
     ("quota", quota::measure),
     ("waterfall", waterfall::measure),
     ("knee", knee::measure),
