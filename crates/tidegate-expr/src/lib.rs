@@ -1,5 +1,6 @@
-//! What is said of a record in a few words: expressions in jq, texts with places to fill in. No I/O, no threads, no
-//! models: pure functions of a record.
+//! What is said of a record in a few words: expressions in jq, texts with places to fill in.
+//!
+//! This crate must not contain I/O, threads or models: these are pure functions of a record.
 //!
 //! Common expressions and templates are compiled to run on the bytes of a line as they stand, without a tree of it;
 //! everything else that jq or Jinja can say runs in their libraries. Which of the two it was never shows in the
