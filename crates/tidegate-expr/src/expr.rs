@@ -85,9 +85,13 @@ mod tests {
 
     #[test]
     fn mistakes_are_found_before_anything_runs_and_where_they_are() {
-        assert!(fault(".a ==").starts_with("step.when, line 1, column 6:"), "{}", fault(".a =="));
         assert!(
-            fault(".a\n| foo(1)").starts_with("step.when, line 2, column 3: no "),
+            fault(".a ==").starts_with("step.when, line 1, column 6: it ends where"),
+            "{}",
+            fault(".a ==")
+        );
+        assert!(
+            fault(".a\n| foo(1)").starts_with("step.when, line 2, column 3: there is no "),
             "{}",
             fault(".a\n| foo(1)")
         );

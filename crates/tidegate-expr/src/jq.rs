@@ -83,20 +83,28 @@ fn loading<'a>(errors: &load::Errors<&'a str, ()>) -> Option<Wrong<'a>> {
         }
         load::Error::Lex(errors) => {
             let (expected, from) = errors.first()?;
-            Wrong { what: format!("expected {}", expected.as_str()), from }
+            expected_at(expected.as_str(), from)
         }
         load::Error::Parse(errors) => {
             let (expected, from) = errors.first()?;
-            Wrong { what: format!("expected {}", expected.as_str()), from }
+            expected_at(expected.as_str(), from)
         }
     })
+}
+
+fn expected_at<'a>(what: &str, from: &'a str) -> Wrong<'a> {
+    let what = match from {
+        "" => format!("it ends where {what} is expected"),
+        _ => format!("{what} is expected"),
+    };
+    Wrong { what, from }
 }
 
 fn compiling<'a>(errors: &jaq_core::compile::Errors<&'a str, ()>) -> Option<Wrong<'a>> {
     let (name, undefined) = errors.first()?.1.first()?;
     let what = match REFUSED.contains(name) {
         true => format!("`{name}` is not here: a record's result depends on the record alone"),
-        false => format!("no {} `{name}`", undefined.as_str()),
+        false => format!("there is no {} {name}", undefined.as_str()),
     };
     Some(Wrong { what, from: name })
 }
