@@ -33,6 +33,7 @@ mod searching;
 mod services;
 mod stopping;
 mod stores;
+mod sweeping;
 mod urls;
 mod usage;
 mod validating;

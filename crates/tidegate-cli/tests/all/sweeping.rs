@@ -1,0 +1,85 @@
+//! Jobs without a model: filters and templates over rows, by the block.
+
+use rustix::process::Signal;
+
+use crate::world::{World, until};
+
+const JOB: &str = "[[step]]\nname = \"english\"\nfilter = '.lang == \"en\"'\n\
+    [[step]]\nname = \"prompt\"\nset = { prompt = { template = \"{{ n }}: {{ text }}\" }, next = \".n + 1\" }\n\
+    keep = [\"n\", \"prompt\", \"next\"]\n";
+
+/// Rows, every other one of them kept, and what comes of them.
+fn rows(n: usize) -> (String, String) {
+    let text = "a \\\"tide\\\" \\u00e9 ".repeat(30);
+    let row = |i: usize| {
+        let lang = if i % 2 == 0 { "en" } else { "de" };
+        format!("{{\"n\": {i}, \"lang\": \"{lang}\", \"text\": \"{text}\"}}\n")
+    };
+    let made = |i: usize| format!("{{\"n\":{i},\"prompt\":\"{i}: {text}\",\"next\":{}}}\n", i + 1);
+    ((0..n).map(row).collect(), (0..n).filter(|i| i % 2 == 0).map(made).collect())
+}
+
+fn map(world: &World, code: i32) -> serde_json::Value {
+    world.run(&["map", "job.toml", "in.jsonl", "-o", "out.jsonl", "--json"]).ended(code).json()
+}
+
+#[test]
+fn rows_are_kept_changed_and_gone_on_with() {
+    let world = World::new();
+    world.write("job.toml", JOB);
+    let (input, output) = rows(9_000);
+    world.write("in.jsonl", &input);
+    let report = map(&world, 0);
+    assert_eq!((&report["records"]["seen"], &report["records"]["stored"]), (&9_000.into(), &9_000.into()));
+    assert!(world.read("out.jsonl") == output, "the output is not what it should be");
+    // Again: nothing is read. More rows: they alone are.
+    assert_eq!(map(&world, 0)["records"]["seen"], 0);
+    let (input, output) = rows(9_002);
+    world.write("in.jsonl", &input);
+    assert_eq!(map(&world, 0)["records"]["seen"], 2);
+    assert!(world.read("out.jsonl") == output, "the output is not what it should be");
+}
+
+#[test]
+fn a_row_at_fault_is_told_by_its_line_and_merged_in_once_it_is_mended() {
+    let world = World::new();
+    world.write("job.toml", JOB);
+    let (input, output) = rows(5_000);
+    let mut lines: Vec<&str> = input.lines().collect();
+    lines[3_000] = "{\"n\":";
+    lines[4_000] = "{\"n\": 4000, \"lang\": \"en\"}";
+    world.write("in.jsonl", lines.join("\n"));
+    let report = map(&world, 3);
+    assert_eq!((&report["records"]["stored"], &report["records"]["quarantined"]), (&4_998.into(), &2.into()));
+    let aside = world.quarantine();
+    assert!(aside.iter().any(|(key, ..)| key.ends_with("in.jsonl#L3001")), "{aside:?}");
+    assert!(
+        aside
+            .iter()
+            .any(|(key, stage, class)| key.ends_with("#L4001") && stage == "steps" && class == "validation"),
+        "{aside:?}"
+    );
+    world.write("in.jsonl", &input);
+    world.run(&["quarantine", "retry"]).ended(0);
+    assert!(world.read("out.jsonl") == output, "the output is not what it should be");
+    assert!(world.quarantine().is_empty());
+}
+
+#[test]
+fn killed_at_any_time_the_output_is_the_same() {
+    let (input, output) = rows(40_000);
+    let world = World::new();
+    world.write("job.toml", JOB);
+    world.write("in.jsonl", &input);
+    let out = world.path("out.jsonl");
+    let length = || std::fs::metadata(&out).map_or(0, |file| file.len());
+    for round in 1..=4 {
+        let mut live = world.start(&["map", "job.toml", "in.jsonl", "-o", "out.jsonl"]);
+        let enough = output.len() as u64 * round / 6;
+        until("some output", || (length() > enough || !live.runs()).then_some(()));
+        live.signal(Signal::KILL);
+        live.end();
+    }
+    map(&world, 0);
+    assert!(world.read("out.jsonl") == output, "the output is not what it should be");
+}
