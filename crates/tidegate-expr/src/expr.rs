@@ -122,6 +122,16 @@ mod tests {
     }
 
     #[test]
+    fn text_that_is_json_nested_too_deep_is_the_records_own_fault() {
+        let line = format!("{{\"a\":\"{}{}\"}}", "[".repeat(200_000), "]".repeat(200_000));
+        let record = Record::parse(line.as_bytes()).unwrap();
+        Expr::new("set", ".a | fromjson").unwrap().json(&record).unwrap_err();
+        let record = Record::parse(br#"{"a":"[1, {\"b\": 2.0}]"}"#).unwrap();
+        let json = Expr::new("set", ".a | fromjson | .[1].b").unwrap().json(&record).unwrap().unwrap();
+        assert_eq!(json, "2.0");
+    }
+
+    #[test]
     fn numbers_stay_as_they_are_written() {
         let record = Record::parse(br#"{"a":1.50,"b":[12345678901234567890123,1e3]}"#).unwrap();
         let json = |source| Expr::new("set", source).unwrap().json(&record).unwrap().unwrap();

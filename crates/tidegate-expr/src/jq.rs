@@ -1,11 +1,13 @@
 //! The full language of jq, as the library jaq runs it.
 
 use jaq_core::load::{Arena, File, Loader};
-use jaq_core::{Ctx, Vars, data, load, unwrap_valr};
+use jaq_core::native;
+use jaq_core::{Ctx, Error, RunPtr, Vars, data, load, unwrap_valr};
 use jaq_json::Val;
+use jaq_std::ValT as _;
 use tidegate_core::{Fault, FaultKind};
 
-use crate::record::Record;
+use crate::record::{DEEPEST, Record, depth_of};
 
 /// Functions that would make a result depend on more than its record, or act on the process.
 const REFUSED: &[&str] = &[
@@ -37,7 +39,10 @@ impl Filter {
         let modules =
             loader.load(&arena, program).map_err(|errors| unread(place, source, &loading(&errors)))?;
         let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-        let funs = funs.filter(|fun| !REFUSED.contains(&fun.0));
+        let funs = funs.filter(|fun| !REFUSED.contains(&fun.0) && fun.0 != "fromjson");
+        let from_json: native::Filter<RunPtr<data::JustLut<Val>>> =
+            ("fromjson", native::v(0), |cv| native::bome(from_json(&cv.1)));
+        let funs = funs.chain([native::run::<data::JustLut<Val>>(from_json)]);
         let compiled = jaq_core::Compiler::default().with_funs(funs).compile(modules);
         let filter = compiled.map_err(|errors| unread(place, source, &compiling(&errors)))?;
         Ok(Self { filter })
@@ -57,6 +62,18 @@ impl Filter {
             Err(_) => Err(failed(shortened(format!("{json} has no form in JSON")))),
         }
     }
+}
+
+/// `fromjson`. The library's own takes stack for every level of what a record says, without an end.
+fn from_json(value: &Val) -> Result<Val, Error<Val>> {
+    let text = value.try_as_bytes()?;
+    // Without a tree, and so without a stack of it.
+    serde_json::from_slice::<serde::de::IgnoredAny>(text)
+        .map_err(|error| Error::str(format_args!("fromjson: {error}")))?;
+    if depth_of(text) >= DEEPEST {
+        return Err(Error::str(format_args!("fromjson: nested deeper than {DEEPEST} levels")));
+    }
+    jaq_json::read::parse_single(text).map_err(|error| Error::str(format_args!("fromjson: {error}")))
 }
 
 /// Errors of jq print whole values.

@@ -59,6 +59,11 @@ impl<'a> Record<'a> {
         self.fields.iter().rev().find(|field| field.name == name).map(|field| &*field.value)
     }
 
+    /// The fields in their order: names, and values as JSON.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|field| (&*field.name, &*field.value))
+    }
+
     /// Gives a field another value, which must be JSON, or adds it at the end.
     pub fn set(&mut self, name: &str, value: String) {
         let mut found = self.fields.iter_mut().enumerate().filter(|(_, field)| field.name == name);
@@ -114,6 +119,14 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The record as JSON, without a line end.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = Vec::with_capacity(self.line.len());
+        self.write(&mut text);
+        String::from_utf8(text).expect("names and values are text")
+    }
+
     /// The record as JSON for a reader that makes a tree of it, and so takes stack for every level.
     pub(crate) fn shallow_json(&self) -> Result<Cow<'a, [u8]>, Fault> {
         let json = self.json();
@@ -136,10 +149,10 @@ impl<'a> Record<'a> {
 }
 
 /// How deep values may be nested that are read into a tree, as in `serde_json`.
-const DEEPEST: usize = 128;
+pub(crate) const DEEPEST: usize = 128;
 
 /// How deep the values of a well-formed JSON text are nested.
-fn depth_of(json: &[u8]) -> usize {
+pub(crate) fn depth_of(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut quoted, mut bytes) = (0_usize, 0, false, json.iter());
     while let Some(byte) = bytes.next() {
         match byte {

@@ -11,7 +11,6 @@ use tidegate_core::{Body, Cx, Each, Emitted, Fault, FaultKind, Fields, Record, R
 use tidegate_model::{Chat, ChatParams, Completion, Message, Role};
 use tracing::Instrument as _;
 
-use super::splice;
 use crate::config::{Map, Prompt, Step};
 use crate::form;
 use crate::services::{Asking, RemoteAnswers, Services};
@@ -154,15 +153,17 @@ impl Asks {
             true => form::on_one_line(&answer.text),
             false => Value::from(answer.text.trim()).to_string(),
         };
+        let mut row = Row::parse(object.as_bytes())?;
         if let Some(field) = &self.output {
-            return splice::put(object, &[(field, &value)]);
+            row.set(field, value);
+            return Ok(row.text());
         }
-        let properties = splice::pairs(&value).map_err(|_| {
+        let properties = Row::parse(value.as_bytes()).map_err(|_| {
             Fault::new(FaultKind::Validation, "the answer has no properties to be merged into the record")
                 .hint("ask for an object: \"type\": \"object\" in the schema")
         })?;
-        let fields: Vec<(&str, &str)> = properties.iter().map(|(name, value)| (&**name, *value)).collect();
-        splice::put(object, &fields)
+        properties.fields().for_each(|(name, value)| row.set(name, value.to_owned()));
+        Ok(row.text())
     }
 }
 

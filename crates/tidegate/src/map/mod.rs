@@ -9,7 +9,6 @@ mod ask;
 mod preview;
 mod select;
 mod set;
-mod splice;
 mod start;
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! A step without a model: it sets fields, or leaves records or fields out.
 
-use tidegate_core::{Body, Cpu, Cx, Emit, Fault, FaultKind, Record};
+use tidegate_core::{Body, Cpu, Cx, Emit, Fault, Record};
 use tidegate_expr::{Change, Expr, Record as Row, Text, Verdict};
 
 use crate::config::{Map, Setting, Step};
@@ -14,7 +14,7 @@ pub(super) struct SetStage {
 /// What a step without a model does.
 ///
 /// # Errors
-/// [`FaultKind::Config`]: an expression or a template that does not compile.
+/// [`tidegate_core::FaultKind::Config`]: an expression or a template that does not compile.
 pub(crate) fn compiled(step: &Step) -> Result<tidegate_expr::Step, Fault> {
     let expression = |key: &str, source: &Option<String>| {
         source.as_deref().map(|source| Expr::new(key, source)).transpose()
@@ -50,10 +50,7 @@ impl SetStage {
         if self.step.apply(&mut row)? == Verdict::Dropped {
             return Ok(None);
         }
-        let mut text = Vec::with_capacity(object.len());
-        row.write(&mut text);
-        let text = String::from_utf8(text);
-        text.map(Some).map_err(|_| Fault::new(FaultKind::Internal, "a record of text became something else"))
+        Ok(Some(row.text()))
     }
 }
 
