@@ -12,11 +12,11 @@ const JOB: &str = "[[step]]\nname = \"english\"\nfilter = '.lang == \"en\"'\n\
 fn rows(n: usize) -> (String, String) {
     let text = "a \\\"tide\\\" \\u00e9 ".repeat(30);
     let row = |i: usize| {
-        let lang = if i % 2 == 0 { "en" } else { "de" };
+        let lang = if i.is_multiple_of(2) { "en" } else { "de" };
         format!("{{\"n\": {i}, \"lang\": \"{lang}\", \"text\": \"{text}\"}}\n")
     };
     let made = |i: usize| format!("{{\"n\":{i},\"prompt\":\"{i}: {text}\",\"next\":{}}}\n", i + 1);
-    ((0..n).map(row).collect(), (0..n).filter(|i| i % 2 == 0).map(made).collect())
+    ((0..n).map(row).collect(), (0..n).filter(|i| i.is_multiple_of(2)).map(made).collect())
 }
 
 fn map(world: &World, code: i32) -> serde_json::Value {
