@@ -58,9 +58,9 @@ Examples:
   tidegate ask 'what does a spring tide do' --model openai:gpt-4o-mini --path 'docs/**'
   tidegate ask who owns billing --json | jq -r .answer
 
-The model sees the passages that a search finds and nothing else; the numbers in its answer are those
-of the passages listed below it. The same question over the same passages is paid for once. An answer
-that was cut short is shown as far as it came, and ends with exit code 1.";
+The model sees the passages that a search finds and nothing else; the numbers in its answer are
+those of the passages listed below it. The same question over the same passages is paid for once.
+An answer that was cut short is shown as far as it came, and ends with exit code 1.";
 
 /// `tidegate eval --help`.
 pub const EVAL: &str = "\
@@ -85,11 +85,11 @@ Examples:
   tidegate index other --store other.db --embed ./notes.table
 
 Some thousand pieces of the stored documents are embedded by the teacher, once; the table of token
-vectors inside the program is fitted to what it says. Other pieces, which it was not fitted to, tell how
-near it came; a table that came no nearer is not kept, and the exit code is 1. Then all chunks get vectors
-of the new table, in a generation of the store beside the one that answers searches meanwhile, and searches
-switch. `tidegate index` goes on with the new table. The same documents, teacher and seed give the same
-table.";
+vectors inside the program is fitted to what it says. Other pieces, which it was not fitted to,
+tell how near it came; a table that came no nearer is not kept, and the exit code is 1. Then all
+chunks get vectors of the new table, in a generation of the store beside the one that answers
+searches meanwhile, and searches switch. `tidegate index` goes on with the new table. The same
+documents, teacher and seed give the same table.";
 
 /// `tidegate map --help`.
 pub const MAP: &str = "\
@@ -106,9 +106,9 @@ A job has steps; each asks a model, sets fields or leaves records out:
   prompt = \"Which language is this? {{ text }}\"
 
 Rows leave as they came, with the new fields behind their own. Running it again goes on where it
-stopped: a row that is there is not asked about again. Rows at fault go to the quarantine (exit code 3);
-`tidegate quarantine retry` merges them in once they are mended. To standard output, rows may come again
-when a run is repeated.";
+stopped: a row that is there is not asked about again. Rows at fault go to the quarantine (exit
+code 3); `tidegate quarantine retry` merges them in once they are mended. To standard output, rows
+may come again when a run is repeated.";
 
 /// `tidegate run --help`.
 pub const RUN: &str = "\
@@ -159,8 +159,9 @@ Examples:
 
 A generation is a whole index within the store. `tidegate index --regenerate` builds one beside the
 one that answers searches, and switches when it is complete. The one before is kept until it is
-dropped; a switch back to it is instant. `tidegate index` keeps the active one up to date; DIFFERING
-tells in how many documents the others differ from it. Dropping one leaves its vectors in the journal.";
+dropped; a switch back to it is instant. `tidegate index` keeps the active one up to date;
+DIFFERING tells in how many documents the others differ from it. Dropping one leaves its vectors in
+the journal.";
 
 /// `tidegate model --help`.
 pub const MODEL: &str = "\
@@ -170,9 +171,9 @@ Examples:
   tidegate index docs --embed minilm
   tidegate index docs --embed ./bge-small-en-v1.5
 
-Nothing is fetched unless you say so here, and nothing is used whose SHA-256 is another. Models are kept
-in tidegate/models in your cache folder, or in TIDEGATE_MODELS. Any other model of the BERT family is
-used from a folder with its authors' files.";
+Nothing is fetched unless you say so here, and nothing is used whose SHA-256 is another. Models are
+kept in tidegate/models in your cache folder, or in TIDEGATE_MODELS. Any other model of the BERT
+family is used from a folder with its authors' files.";
 
 /// `tidegate doctor --help`.
 pub const DOCTOR: &str = "\
@@ -181,8 +182,8 @@ Examples:
   tidegate doctor --embed openai:text-embedding-3-small
   tidegate doctor --model ollama:llama3.2 --json
 
-It says where each service is, whether there is a key, how fast it answers one word, what its vectors
-are like and which limits it tells. Exit code 0 if all is well.";
+It says where each service is, whether there is a key, how fast it answers one word, what its
+vectors are like and which limits it tells. Exit code 0 if all is well.";
 
 /// `tidegate bench --help`.
 pub const BENCH: &str = "\
@@ -197,8 +198,9 @@ Examples:
   tidegate bench provider --embed openai:text-embedding-3-small --calls 500 --knee --yes
   tidegate bench provider --chat openai:gpt-4o-mini --base-url http://127.0.0.1:8000/v1 --json
 
-The same texts are sent in every way, with the same limits and the same retries; nothing is kept. What
-it will send and cost is told first, and --yes is asked for unless the provider is on this machine.";
+The same texts are sent in every way, with the same limits and the same retries; nothing is kept.
+What it will send and cost is told first, and --yes is asked for unless the provider is on this
+machine.";
 
 /// `tidegate mock-provider --help`.
 pub const MOCK_PROVIDER: &str = "\
@@ -206,8 +208,8 @@ Examples:
   tidegate mock-provider
   tidegate mock-provider --script slow-and-limited.toml --log requests.jsonl
 
-It speaks the formats of OpenAI, Anthropic, Gemini, Cohere and Ollama and keeps limits as strictly as
-they do. Its vectors and answers are made up from the text: right in form, empty of meaning.";
+It speaks the formats of OpenAI, Anthropic, Gemini, Cohere and Ollama and keeps limits as strictly
+as they do. Its vectors and answers are made up from the text: right in form, empty of meaning.";
 
 /// `tidegate schema --help`.
 pub const SCHEMA: &str = "\

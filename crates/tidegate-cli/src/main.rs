@@ -3,13 +3,14 @@
 //! This crate must not contain anything a program using the library would miss: it parses arguments, calls the
 //! library, and renders through `tidegate-observe`.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)] // `allocator` alone is allowed it, for two calls
 #![expect(
     unreachable_pub,
     reason = "nothing in a binary is reachable from outside; `pub` means: for the other modules"
 )]
 
 mod adapt_args;
+mod allocator;
 mod args;
 mod ask_args;
 mod bench_args;
@@ -38,6 +39,7 @@ use crate::exit::Exit;
 use crate::terminal::Terminal;
 
 fn main() -> ExitCode {
+    allocator::set();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

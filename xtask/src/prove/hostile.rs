@@ -104,9 +104,12 @@ fn measured(seen: &Seen) -> String {
 /// Indexes each hostile file by itself, to see how long it takes and that it does the same alone.
 fn alone(tool: &Tool, dir: &Path, cases: &[Case]) -> Result<String, String> {
     let mut took: Vec<(f64, String)> = Vec::new();
-    // What is no regular file is put aside in a folder, and refused by itself: whoever names it is told at once.
-    let regular = |case: &&Case| case.path.symlink_metadata().is_ok_and(|meta| meta.is_file());
-    for case in cases.iter().filter(|case| !case.within && case.fate != Fate::LeftOut).filter(regular) {
+    // What is no regular file, or has a name that is no text, is put aside in a folder and refused by itself: whoever
+    // names it is told at once.
+    let named = |case: &&Case| {
+        case.path.to_str().is_some() && case.path.symlink_metadata().is_ok_and(|meta| meta.is_file())
+    };
+    for case in cases.iter().filter(|case| !case.within && case.fate != Fate::LeftOut).filter(named) {
         let name = case.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let own = dir.join("alone");
         std::fs::create_dir_all(&own).map_err(|error| unwritable(&error))?;
