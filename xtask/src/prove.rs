@@ -19,6 +19,7 @@ mod outputs;
 mod paying;
 pub(crate) mod provider;
 mod real;
+mod regenerating;
 mod rows;
 mod scene;
 pub(crate) mod sim;

@@ -19,7 +19,8 @@ pub(super) fn measure(setting: &Setting) -> Result<Value, String> {
     let all = place.silent(SCRIPT)?.maps(many, AT_ONCE)?;
     let seconds = |report: &Value| report["seconds"].as_f64().unwrap_or(f64::NAN);
     let once = seconds(&few) / LATENCY;
-    let share = many as f64 / AT_ONCE as f64 * LATENCY / seconds(&all);
+    // Nobody can do with less than one latency for each time that all are asked at once, the last time included.
+    let share = many.div_ceil(AT_ONCE) as f64 * LATENCY / seconds(&all);
     let row = |name: String, report: &Value, figure: String| {
         let peak = report["peak_memory_bytes"].as_u64().unwrap_or_default();
         Row(name, vec![format!("{:.3} s", seconds(report)), figure, mb(peak)])

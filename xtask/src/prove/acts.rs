@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::crash::{Tally, unwritable};
 use super::outputs;
+use super::regenerating;
 use super::rows;
 use super::scene::Scene;
 use super::strike::Kill;
@@ -30,6 +31,8 @@ pub(crate) enum Act {
     Drained,
     /// Another run wants the same pipeline, and takes it over.
     Fenced,
+    /// The store is built anew beside itself.
+    Regenerated,
 }
 
 impl Act {
@@ -44,6 +47,7 @@ impl Act {
         Self::Retried,
         Self::Drained,
         Self::Fenced,
+        Self::Regenerated,
     ];
 
     /// The points it is played with.
@@ -72,6 +76,13 @@ impl Act {
             Self::Drained => &["journal.append.after", "store.commit.begin"],
             // Where the run stands still.
             Self::Fenced => &["journal.append.after"],
+            Self::Regenerated => &[
+                "generation.begin.after",
+                "store.commit.after",
+                "generation.switch.before",
+                "generation.switch.middle",
+                "generation.switch.after",
+            ],
         }
     }
 
@@ -109,6 +120,7 @@ impl<'a> Cast<'a> {
         match act {
             Act::Lines => outputs::appending(self.tool, &self.apart()?, self.seed, &kill, tally),
             Act::Rows => rows::rounds(self.tool, &self.apart()?, self.seed, &kill, tally),
+            Act::Regenerated => regenerating::rounds(self.tool, &self.apart()?, self.seed, &kill, tally),
             Act::Retried => outputs::retrying(self.tool, &self.apart()?, self.seed, &kill, tally),
             Act::Changed => {
                 let scene = self.scene()?;

@@ -249,13 +249,16 @@ fn remove_store(dir: &Path, name: &str) {
     }
 }
 
+/// A hit: its score to four places, its source and its text.
+pub(super) type Answer = (String, String, String);
+
 /// The answer of a search, without what may differ: hits of equal score come in any order.
-fn answers(
+pub(super) fn answers(
     tool: &Tool,
     dir: &Path,
     store: &str,
     (query, mode): (&str, &str),
-) -> Result<Vec<(String, String, String)>, String> {
+) -> Result<Vec<Answer>, String> {
     let words = ["search", query, "--store", store, "--mode", mode, "--limit", "10", "--json"];
     let answer = tool.json(dir, &words, &[0])?;
     let text = |hit: &Value, key: &str| hit[key].as_str().unwrap_or_default().to_owned();
