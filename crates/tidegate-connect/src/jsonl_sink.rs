@@ -20,7 +20,7 @@ use tidegate_core::{
 use crate::files::FIRST;
 use crate::open::write_fault;
 use crate::output::{self, Append, Committed, OUTPUT, OUTPUT_TAIL, Target};
-use crate::select::{FieldSelection, VectorFormat, render};
+use crate::select::{FieldSelection, VectorFormat, lines_of, render};
 use crate::spool::{Spool, Spools};
 
 /// How records are written.
@@ -283,6 +283,10 @@ impl Writing {
                 append.copy(&spool.path, spool.length)?;
             }
             for record in &unit.records {
+                if let Some(lines) = lines_of(record, &self.options.fields) {
+                    append.large(lines)?;
+                    continue;
+                }
                 render(record, &self.options.fields, self.options.vectors, &mut append.buffer);
                 append.relieve()?;
             }

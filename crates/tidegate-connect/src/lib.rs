@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
+mod buffers;
 mod changes;
 mod decode;
 mod fetch;
@@ -42,6 +43,7 @@ mod watch;
 mod webhook;
 
 pub use blocks::Blocks;
+pub use buffers::Buffers;
 pub use files::Files;
 /// Lines of lists and of rows, for whoever wants to feed them with bytes of their own.
 pub use fuzz::fuzz_lines;

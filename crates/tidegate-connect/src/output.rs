@@ -13,6 +13,8 @@ use crate::open::{is_gone, write_fault};
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 1 << 20;
+/// Bytes that are worth a write of their own.
+const LARGE: usize = 128 << 10;
 /// What to do about an output that is not what was committed.
 const HINT: &str = "put back what was there, or give the pipeline another `name` to start over";
 /// How much of the end of what is committed is compared at the start.
@@ -170,19 +172,38 @@ impl<'a> Append<'a> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.put(&buffer)?;
+        buffer.clear();
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    /// Appends what is large as it is, without gathering it first.
+    pub(crate) fn large(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() < LARGE {
+            self.buffer.extend_from_slice(bytes);
+            return self.relieve();
+        }
+        if !self.buffer.is_empty() {
+            self.flush()?;
+        }
+        self.put(bytes)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self.target {
             Target::File(file) => {
-                let (first, second) = self.buffer.split_at(self.buffer.len() / 2);
+                let (first, second) = bytes.split_at(bytes.len() / 2);
                 file.write_all_at(first, self.offset)?;
                 killpoint::hit("jsonl.append.middle");
                 file.write_all_at(second, self.offset + first.len() as u64)?;
             }
             Target::Stream(stream) => {
-                stream.lock().unwrap_or_else(PoisonError::into_inner).write_all(&self.buffer)?;
+                stream.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes)?;
             }
         }
-        self.offset += self.buffer.len() as u64;
-        self.buffer.clear();
+        self.offset += bytes.len() as u64;
         Ok(())
     }
 

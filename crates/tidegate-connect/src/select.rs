@@ -35,15 +35,20 @@ pub enum VectorFormat {
 const BUILT_IN: [&str; 7] = ["key", "text", "heading", "span", "page", "tokens", "vector"];
 const FIELDS: &str = "fields.";
 
+/// The lines that `record` is, where the output takes them as they are.
+pub(crate) fn lines_of<'a>(record: &'a Record, selection: &FieldSelection) -> Option<&'a [u8]> {
+    match (selection, &record.body) {
+        (FieldSelection::Lines, Body::Bytes(lines)) => Some(lines),
+        _ => None,
+    }
+}
+
 /// Appends `record` to `out` as one line.
 pub(crate) fn render(record: &Record, selection: &FieldSelection, vectors: VectorFormat, out: &mut Vec<u8>) {
     let mut line = Line { out, empty: true };
     match selection {
         FieldSelection::Lines => {
-            if let Body::Bytes(lines) = &record.body {
-                line.out.extend_from_slice(lines);
-            }
-            return;
+            return line.out.extend_from_slice(lines_of(record, selection).unwrap_or_default());
         }
         FieldSelection::Body => {
             line.out.extend_from_slice(record.body.as_text().unwrap_or("{}").as_bytes());

@@ -43,7 +43,7 @@ impl<'a> Record<'a> {
     /// The record's own: [`FaultKind::Encoding`] for what is not UTF-8, [`FaultKind::Malformed`] for what is not one
     /// JSON object.
     pub fn parse(line: &'a [u8]) -> Result<Self, Fault> {
-        let line = std::str::from_utf8(line).map_err(|error| {
+        let line = simdutf8::compat::from_utf8(line).map_err(|error| {
             let column = error.valid_up_to() + 1;
             Fault::new(FaultKind::Encoding, format!("not UTF-8 at column {column}"))
                 .hint("convert the file, for example with iconv")

@@ -11,7 +11,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use tidegate_connect::Buffers;
 use tidegate_core::{Body, Cpu, Cx, Emit, Fault, FaultKind, Record};
 use tidegate_expr::{Record as Row, Step, Verdict};
 
@@ -33,7 +33,12 @@ pub(crate) struct SweepStage {
     pub(crate) tally: Arc<Tally>,
     /// What the stage is called in the quarantine.
     pub(crate) name: String,
+    /// For what the lines of a block become.
+    pub(crate) buffers: Buffers,
 }
+
+/// Buffers with room for more than this are not kept for the next block, in bytes.
+const LARGEST: usize = 4 << 20;
 
 /// The name of the one stage of a sweep.
 pub(crate) const STAGE: &str = "steps";
@@ -73,7 +78,7 @@ impl SweepStage {
             Source::Jsonl(jsonl) => usize::try_from(jsonl.max_line.bytes()).unwrap_or(usize::MAX),
             _ => usize::MAX,
         };
-        Ok(Self { steps, max_line, tally, name: STAGE.to_owned() })
+        Ok(Self { steps, max_line, tally, name: STAGE.to_owned(), buffers: Buffers::new(LARGEST) })
     }
 }
 
@@ -92,14 +97,14 @@ impl SweepStage {
         let number = |name: &str| record.fields.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
         let mut lines = Lines { block: &block, at: 0, number: number("line"), offset: number("offset") };
         let mut sweep = Sweep { stage: self, record: &record, rows: Rows::default(), more: None };
-        let mut out = Vec::with_capacity(block.len() / 2);
+        let mut out = self.buffers.take();
         while let Some(line) = lines.next() {
             sweep.line(&line, &mut out);
         }
         let rows = sweep.end();
         self.tally.swept(rows);
         rows.write(&mut record);
-        record.set_body(Body::Bytes(Bytes::from(out)));
+        record.set_body(Body::Bytes(self.buffers.share(out)));
         Ok(record)
     }
 

@@ -31,7 +31,13 @@ fn swept(block: &[u8], steps: Vec<Step>) -> (String, Vec<String>, Rows) {
         ("line".to_owned(), serde_json::json!(1)),
         ("offset".to_owned(), serde_json::json!(0)),
     ]));
-    let stage = SweepStage { steps, max_line: 1_000, tally: Arc::default(), name: "steps".to_owned() };
+    let stage = SweepStage {
+        steps,
+        max_line: 1_000,
+        tally: Arc::default(),
+        name: "steps".to_owned(),
+        buffers: Buffers::new(LARGEST),
+    };
     let record = stage.sweep(record).unwrap();
     let Body::Bytes(out) = &record.body else { panic!("{:?}", record.body) };
     let rows = Rows::of(&record);
