@@ -16,7 +16,8 @@
 //! - **By its life**: it holds nothing of the parent's environment, works in `/`, dies with its parent, and is replaced
 //!   after a number of documents, when it has grown, and after anything that is not a plain answer.
 //!
-//! Programs that users name in the place of a parser ([`Tools`]) are trusted further and held by less: see there.
+//! Programs that users name in the place of a parser ([`Tools`]), and those that work on records ([`Workers`]), are
+//! trusted further and held by less: see there.
 //!
 //! The refused alternative was threads with limits inside the parsers: no thread can be ended from outside, a stack
 //! that overflows ends the process, and memory that one parser takes is taken from all.
@@ -29,6 +30,7 @@ mod parent;
 mod part;
 mod tool;
 mod wire;
+mod worker;
 
 pub use child::{Protection, serve};
 pub use limits::Limits;
@@ -37,3 +39,4 @@ pub use part::{Listener, Part, Request, Resume};
 pub use tool::{FILE, ToolJob, Tools, find_tool, launch};
 /// The frames of the pipes, for whoever wants to feed them with bytes of their own.
 pub use wire::{fuzz_answers, fuzz_job, fuzz_seed};
+pub use worker::{Seen, Talk, WorkerOptions, Workers};

@@ -27,7 +27,7 @@ const APART: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
 /// Ends all of it, and returns when nothing of it runs any more. A group is ended at once, so that nothing in it can
 /// start another meanwhile; what left the group and kept the session is ended one by one.
-pub(super) fn end(leader: Pid) {
+pub(crate) fn end(leader: Pid) {
     for _ in 0..LOOKS {
         let _ = kill_process_group(leader, Signal::KILL);
         let mut gone = true;

@@ -15,6 +15,8 @@ use crate::limits::Limits;
 const LAUNCH: &str = "TIDEGATE_LAUNCH";
 /// What a launcher says before why it could not start the tool.
 const MARK: &str = "tidegate-launch: ";
+/// What stands for a limit that there is not.
+const NONE: &[u8] = b"-";
 /// Processes beside those that the whole system has now: a bomb ends there where the kernel counts users' processes.
 const PROCESSES: u64 = 256;
 /// Variables that tools need to find their parts; everything else may be a secret.
@@ -34,7 +36,10 @@ pub fn launch() -> Option<Fault> {
 fn become_tool(asked: &[u8]) -> Fault {
     let stranger = || Fault::new(FaultKind::Config, "a launcher is started by tidegate itself");
     let mut parts = asked.split(|byte| *byte == b'\x1f');
-    let mut number = || std::str::from_utf8(parts.next()?).ok()?.parse::<u64>().ok();
+    let mut number = || match parts.next()? {
+        NONE => Some(None),
+        text => std::str::from_utf8(text).ok()?.parse::<u64>().ok().map(Some),
+    };
     let (Some(memory), Some(cpu)) = (number(), number()) else { return stranger() };
     let Some(program) = parts.next() else { return stranger() };
     let arguments = parts.map(|part| OsString::from_vec(part.to_vec()));
@@ -43,7 +48,10 @@ fn become_tool(asked: &[u8]) -> Fault {
         return Fault::new(FaultKind::Unavailable, "no session of its own").cause(error);
     }
     tether();
-    limit(memory, cpu);
+    if let (Some(memory), Some(cpu)) = (memory, cpu) {
+        no_new_rights();
+        limit(memory, cpu);
+    }
     let error = Command::new(std::ffi::OsStr::from_bytes(program)).args(arguments).env_remove(LAUNCH).exec();
     Fault::new(FaultKind::Config, "the program cannot be started").cause(error)
 }
@@ -70,20 +78,35 @@ fn limit(memory: u64, cpu: u64) {
 #[cfg(target_os = "linux")]
 fn tether() {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    let _ = rustix::thread::set_no_new_privs(true);
 }
 
 #[cfg(not(target_os = "linux"))]
 fn tether() {}
 
-/// What a launcher is told: limits, program, arguments.
-pub(super) fn told(limits: &Limits, words: impl Iterator<Item = OsString>) -> OsString {
-    let mut out = format!("{}\x1f{}", limits.memory, limits.cpu.as_secs().max(1)).into_bytes();
+#[cfg(target_os = "linux")]
+fn no_new_rights() {
+    let _ = rustix::thread::set_no_new_privs(true);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn no_new_rights() {}
+
+/// What a launcher is told: limits, program, arguments. Without limits the program is held by nothing but its parent.
+pub(crate) fn told(limits: Option<&Limits>, words: impl Iterator<Item = OsString>) -> OsString {
+    let mut out = match limits {
+        Some(limits) => format!("{}\x1f{}", limits.memory, limits.cpu.as_secs().max(1)).into_bytes(),
+        None => [NONE, b"\x1f", NONE].concat(),
+    };
     for word in words {
         out.push(b'\x1f');
         out.extend_from_slice(word.as_bytes());
     }
     OsString::from_vec(out)
+}
+
+/// The same for a program that sees all of the environment.
+pub(crate) fn prepare_open(command: &mut Command, told: OsString) {
+    command.env(LAUNCH, told);
 }
 
 /// Adds what a launcher needs to a command.
@@ -97,6 +120,6 @@ pub(super) fn prepare(command: &mut Command, told: OsString) {
 }
 
 /// Why a launcher could not start the tool, if that is what it said.
-pub(super) fn failed(said: &str) -> Option<&str> {
+pub(crate) fn failed(said: &str) -> Option<&str> {
     said.strip_prefix(MARK).map(str::trim)
 }

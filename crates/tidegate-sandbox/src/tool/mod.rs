@@ -8,8 +8,8 @@
 //! The program is started by way of the parser's own program ([`launch`]), which sets the limits of the kernel and then
 //! becomes the other. Setting them between fork and exec was refused, because it takes unsafe code.
 
-mod group;
-mod launch;
+pub(crate) mod group;
+pub(crate) mod launch;
 mod run;
 
 use std::ffi::OsString;

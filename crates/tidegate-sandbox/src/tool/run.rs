@@ -58,7 +58,7 @@ pub(super) fn run(launcher: &Program, job: &ToolJob, cancel: &PipeReader) -> Res
     }
     let words = std::iter::once(job.program.clone().into_os_string()).chain(arguments);
     let mut command = launcher.bare();
-    launch::prepare(&mut command, launch::told(&job.limits, words));
+    launch::prepare(&mut command, launch::told(Some(&job.limits), words));
     command.current_dir(folder.path()).env("TMPDIR", folder.path());
     command.stdin(if in_file { Stdio::null() } else { Stdio::piped() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -7,3 +7,4 @@ mod lives;
 mod misdeeds;
 mod starting;
 mod tools;
+mod workers;
