@@ -120,6 +120,7 @@ impl Job {
         target: Target,
     ) -> Result<Self, Fault> {
         // Sources and models first: a mistyped path must not leave an empty store behind.
+        map::check(config)?;
         let services = Arc::new(Services::new(config)?);
         let opened = match &target.takeover {
             Some(_) => None,

@@ -56,8 +56,12 @@ pub(crate) fn build(
             built.tally = Some(tally);
             return Ok(built);
         }
+        if let config::Source::Files(_) = &config.source {
+            let parse = (&config::Parse::default(), parser.cloned());
+            built.add("parse", Some(parse_stage(config, parse, (with.0, with.1))?));
+        }
         let journal: Arc<dyn Replies> = Arc::new(with.1.clone());
-        for (name, work) in map::stages(config, map, (with.0, &journal))? {
+        for (name, work) in map::stages(config, map, (with.0, &journal), parser)? {
             let work = match work {
                 map::Work::Cpu(stage) => Work::Cpu(stage),
                 map::Work::Each(most, stage) => Work::Each(most, stage),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_connect::{
     Blocks, Files, FilesOptions, FilesStats, Jsonl, Manifest, Objects, Place, RowFields, RowFormat,
@@ -11,6 +12,7 @@ use tidegate_core::{Fault, FaultKind, Ledger as _, Source};
 use tidegate_store::PipelineLedger;
 
 use crate::config::{self, Config, RowFormat as ConfigRows};
+use crate::map;
 use crate::readers;
 use crate::services::Services;
 
@@ -29,6 +31,7 @@ pub(crate) enum Kind {
     Rows(Jsonl),
     Blocks(Blocks),
     Tail(Tail),
+    Documents(map::Documents),
 }
 
 impl Opened {
@@ -88,7 +91,12 @@ impl Opened {
     fn files(files: &config::Files, config: &Config) -> Result<Self, Fault> {
         let source = Files::open(&paths(&files.paths), files_options(files, config))?;
         let stats = source.stats();
-        Ok(Self { source: Kind::Plain(Box::new(source)), files: Some(stats), stream: false, relists: false })
+        let (source, stream): (Box<dyn Source>, _) = (Box::new(source), config.resumes_rows());
+        let source = match &config.map {
+            Some(job) => Kind::Documents(map::Documents::new(source, (job.limit, stream))),
+            None => Kind::Plain(source),
+        };
+        Ok(Self { source, files: Some(stats), stream, relists: false })
     }
 
     fn tail(tail: &config::Tail, once: bool) -> Result<Self, Fault> {
@@ -117,6 +125,12 @@ impl Kind {
                 Box::new(source)
             }
             Self::Rows(mut source) => {
+                if let Some(position) = &position {
+                    source.resume(position)?;
+                }
+                Box::new(source)
+            }
+            Self::Documents(mut source) => {
                 if let Some(position) = &position {
                     source.resume(position)?;
                 }
@@ -170,7 +184,9 @@ fn files_options(files: &config::Files, config: &Config) -> FilesOptions {
         links: files.links,
         max_file_size: files.max_file_size.bytes(),
         own: own_files(config),
-        ..FilesOptions::default()
+        // Documents of a job are told by size and time alone, however new they are: there is no later run that would
+        // see a change within one tick of the clock.
+        racy: if config.map.is_some() { Duration::ZERO } else { FilesOptions::default().racy },
     }
 }
 

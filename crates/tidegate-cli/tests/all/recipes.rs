@@ -52,6 +52,27 @@ fn fields_are_extracted() {
 }
 
 #[test]
+fn fields_are_extracted_from_documents() {
+    let (rows, asked) = recipe("documents.toml", "letters", |prompt| {
+        let price = ["420 EUR", "185.50 EUR", "139 GBP"].iter().position(|price| prompt.contains(price));
+        json!({ "product": "x", "price": price, "currency": null, "delivery_days": null })
+    });
+    let row = |id: &str, title: &str, price: u64| (json!(id), json!(title), json!(price));
+    let found: Vec<_> =
+        rows.iter().map(|row| (row["id"].clone(), row["title"].clone(), row["price"].clone())).collect();
+    assert_eq!(
+        found,
+        [
+            row("letters/halvorsen.pdf", "Halvorsen Marine: rope", 2),
+            row("letters/kestrel.md", "Offer 2291", 0),
+            row("letters/moreau.html", "Your enquiry about shelving", 1)
+        ]
+    );
+    assert!(rows.iter().all(|row| row.get("text").is_none()) && rows[1]["author"] == "Kestrel Tools");
+    assert_eq!(asked.len(), 3);
+}
+
+#[test]
 fn long_notes_are_summed_up() {
     let (rows, asked) = recipe("summarise.toml", "notes.txt", |_| json!("A note."));
     let summaries: Vec<Option<&str>> = rows.iter().map(|row| row["summary"].as_str()).collect();

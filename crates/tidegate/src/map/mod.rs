@@ -6,6 +6,8 @@
 
 mod account;
 mod ask;
+mod documents;
+mod exec;
 mod preview;
 mod select;
 mod set;
@@ -14,14 +16,19 @@ mod start;
 use std::sync::Arc;
 
 use tidegate_core::{Cpu, Each, Fault, Fields, Record, Replies};
+use tidegate_sandbox::Program;
 
 pub(crate) use account::{Merge, SETTINGS, begin, is_whole};
+pub(crate) use documents::Documents;
+pub(crate) use exec::check;
 pub use preview::{Preview, preview};
 pub(crate) use start::{Start, hinted};
 
-use crate::config::{Config, Map};
+use crate::config::{self, Config, Map};
 use crate::services::Services;
 use ask::AskStage;
+use documents::DocumentStage;
+use exec::ExecStage;
 use select::SelectStage;
 use set::SetStage;
 pub(crate) use set::compiled;
@@ -30,7 +37,7 @@ pub(crate) use set::compiled;
 pub(crate) enum Work {
     /// On the compute pool.
     Cpu(Arc<dyn Cpu>),
-    /// Waiting for a model.
+    /// Waiting for a model or a program.
     Each(usize, Arc<dyn Each>),
 }
 
@@ -42,19 +49,27 @@ pub(crate) fn stages(
     config: &Config,
     map: &Map,
     (services, journal): (&Services, &Arc<dyn Replies>),
+    launcher: Option<&Program>,
 ) -> Result<Vec<(String, Work)>, Fault> {
     let mut stages = Vec::new();
+    if let config::Source::Files(files) = &config.source {
+        stages.push(("document".to_owned(), Work::Cpu(Arc::new(DocumentStage::new(files)?))));
+    }
     if let Some(select) = SelectStage::new(config, map)? {
         stages.push(("input".to_owned(), Work::Cpu(Arc::new(select))));
     }
     for step in &map.steps {
-        let work = match &step.ask {
-            Some(ask) => {
+        let work = match (&step.ask, &step.exec) {
+            (Some(ask), _) => {
                 let most =
                     if ask.concurrency > 0 { ask.concurrency } else { config.most_in_flight(&ask.model) };
                 Work::Each(most, Arc::new(AskStage::new((map, step, ask), services, journal.clone())?))
             }
-            None => Work::Cpu(Arc::new(SetStage::new(map, step)?)),
+            (None, Some(exec)) => {
+                let stage = ExecStage::new(config, (map, step, exec), launcher)?;
+                Work::Each(stage.width(), Arc::new(stage))
+            }
+            (None, None) => Work::Cpu(Arc::new(SetStage::new(map, step)?)),
         };
         stages.push((step.name.clone(), work));
     }

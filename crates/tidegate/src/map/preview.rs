@@ -62,6 +62,8 @@ fn first(config: &Config, count: usize) -> Result<Vec<SourceItem>, Fault> {
             let paths: Vec<PathBuf> = jsonl.paths.iter().map(PathBuf::from).collect();
             Jsonl::open(&paths, jsonl_options(jsonl, config))?.peek(count)
         }
+        Source::Files(_) => Err(Fault::new(FaultKind::Config, "documents are not parsed without a run")
+            .hint("try a few of them: --limit 3 -o -")),
         Source::Stdin(stdin) => peek_rows(std::io::stdin(), stdin_options(stdin, config), count),
         _ => Err(Fault::new(FaultKind::Internal, "a map job reads no rows")),
     }
@@ -70,11 +72,13 @@ fn first(config: &Config, count: usize) -> Result<Vec<SourceItem>, Fault> {
 enum Step<'a> {
     Ask(&'a crate::config::Step, Box<Asks>),
     Set(Box<SetStage>),
+    Exec(&'a crate::config::Step),
 }
 
 impl<'a> Step<'a> {
     fn new((map, step): (&Map, &'a crate::config::Step), services: &Services) -> Result<Self, Fault> {
         Ok(match &step.ask {
+            _ if step.exec.is_some() => Self::Exec(step),
             Some(ask) => Self::Ask(step, Box::new(Asks::new((step, ask), services, Arc::new(Nothing))?)),
             None => Self::Set(Box::new(SetStage::new(map, step)?)),
         })
@@ -120,6 +124,10 @@ fn walk(
                         .map(|one| (one.role.name().to_owned(), one.content.to_string()))
                         .collect(),
                 });
+            }
+            Step::Exec(step) => {
+                preview.stopped = Some(format!("{} runs a program, which is not done here", step.name));
+                return Ok(());
             }
             Step::Set(set) => match set.apply(&object)? {
                 Some(after) => object = after,

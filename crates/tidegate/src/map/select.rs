@@ -29,7 +29,7 @@ impl SelectStage {
         let text_field = match &config.source {
             Source::Jsonl(rows) => rows.text_field.clone(),
             Source::Stdin(rows) => rows.text_field.clone(),
-            _ => String::new(),
+            _ => "text".to_owned(),
         };
         let some = when.is_some() || rules.is_some();
         Ok(some.then(|| Self { when, rules, text_field, context: map.context.clone() }))

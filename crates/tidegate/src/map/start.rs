@@ -92,6 +92,6 @@ impl Config {
     /// inputs that can be read again.
     pub(crate) fn resumes_rows(&self) -> bool {
         let ordered = self.map.as_ref().is_some_and(|map| !map.unordered);
-        ordered && matches!(self.source, Source::Jsonl(_))
+        ordered && matches!(self.source, Source::Jsonl(_) | Source::Files(_))
     }
 }

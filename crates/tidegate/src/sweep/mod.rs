@@ -56,7 +56,7 @@ impl Config {
             && self.resumes_rows()
             && jsonl.format == RowFormat::Jsonl
             && !self.validate.is_on()
-            && map.steps.iter().all(|step| step.ask.is_none())
+            && map.steps.iter().all(|step| step.ask.is_none() && step.exec.is_none())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::config::overrides::Overrides;
 use crate::config::resolve::{ConfigFile, Layers, resolve_read};
 use crate::config::sink::{JsonlSink, Sink};
 use crate::config::size::Size;
-use crate::config::source::{Jsonl, Source, Stdin};
+use crate::config::source::{Files, Jsonl, Source, Stdin};
 use crate::config::suggest::nearest;
 use crate::config::{RowFormat, Store};
 
@@ -41,7 +41,7 @@ pub struct MapOptions {
 /// The sections of a job that are a job's alone.
 const OWN: [&str; 2] = ["input", "step"];
 /// Those that it shares with a pipeline.
-const SHARED: [&str; 4] = ["providers", "limits", "store", "validate"];
+const SHARED: [&str; 6] = ["providers", "limits", "store", "validate", "formats", "sandbox"];
 
 /// Reads the file of a map job and puts it together with what was typed, ready to be opened as a
 /// [`Job`](crate::Job).
@@ -102,6 +102,8 @@ fn sections(whole: &Section<'_>) -> Result<(), Fault> {
 /// `[input]`.
 struct Input {
     format: Option<RowFormat>,
+    /// Files as documents, if these are read.
+    documents: Option<Files>,
     field: String,
     id: Option<String>,
     when: Option<String>,
@@ -113,6 +115,7 @@ impl Input {
     fn read(whole: &Section<'_>) -> Result<Self, Fault> {
         let mut input = Self {
             format: None,
+            documents: None,
             field: "text".to_owned(),
             id: None,
             when: None,
@@ -122,6 +125,14 @@ impl Input {
         let Some(section) = whole.table("input", "a section: write [input] above its keys")? else {
             return Ok(input);
         };
+        if let Some("documents") = section.text("format")?.as_deref() {
+            section.only(&["format", "include", "exclude", "when", "context"])?;
+            let (include, exclude) = (section.texts("include")?, section.texts("exclude")?);
+            input.documents = Some(Files { include, exclude, ..Files::default() });
+            input.when = steps::expression(&section, "when")?;
+            input.context = section.texts("context")?;
+            return Ok(input);
+        }
         section.only(&["format", "field", "id", "when", "context", "max_line"])?;
         input.format = match section.text("format")?.as_deref() {
             None => None,
@@ -130,7 +141,7 @@ impl Input {
             Some(other) => {
                 let fault =
                     section.refuse("format", format!("there is no format \"{}\"", other.escape_debug()));
-                return Err(fault.hint("it is \"jsonl\" or \"lines\""));
+                return Err(fault.hint("it is \"jsonl\", \"lines\" or \"documents\""));
             }
         };
         input.field = section.text("field")?.unwrap_or(input.field);
@@ -177,6 +188,15 @@ fn connect(config: &mut Config, input: Input, options: MapOptions) -> Result<(),
         overwrite: options.overwrite,
         ..JsonlSink::default()
     });
+    if let Some(files) = input.documents {
+        let paths = options.inputs.into_iter().map(text_of).collect::<Result<Vec<_>, _>>()?;
+        if paths.iter().any(|path| path == "-") {
+            let fault = Fault::new(FaultKind::Config, "documents are not read from standard input");
+            return Err(fault.hint("name their folder"));
+        }
+        config.source = Source::Files(Files { paths, ..files });
+        return Ok(());
+    }
     if options.inputs == [PathBuf::from("-")] {
         config.source = Source::Stdin(Stdin {
             format: input.format.unwrap_or(RowFormat::Jsonl),

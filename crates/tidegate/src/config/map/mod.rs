@@ -4,6 +4,7 @@
 //! command line here, and because its steps hold what a flat table of settings cannot: examples, schemas, several
 //! fields. Providers, limits, the store and rules for the input are those of a pipeline, written and checked as there.
 
+mod exec;
 mod file;
 mod includes;
 mod response;
@@ -14,6 +15,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use exec::{Exec, ExecOutput};
 pub use file::{MapOptions, load_map};
 
 use super::model_ref::ModelRef;
@@ -60,6 +62,9 @@ pub struct Step {
     /// What is asked, where a model is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ask: Option<Box<Prompt>>,
+    /// The program that works on it, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exec: Option<Box<Exec>>,
 }
 
 /// What makes the value of a field.
@@ -122,6 +127,9 @@ impl Map {
         let mut map = Self { unordered: false, limit: 0, context: Vec::new(), ..self.clone() };
         for ask in map.steps.iter_mut().filter_map(|step| step.ask.as_mut()) {
             ask.concurrency = 0;
+        }
+        for exec in map.steps.iter_mut().filter_map(|step| step.exec.as_mut()) {
+            **exec = exec.decisive();
         }
         map
     }

@@ -7,7 +7,7 @@ use tidegate_core::Fault;
 use toml::Value;
 
 use super::section::Section;
-use super::{Example, Prompt, Setting, Step, includes, response};
+use super::{Example, Prompt, Setting, Step, exec, includes, response};
 use crate::config::check::placed;
 use crate::config::file::load_prompt;
 use crate::config::model_ref::{ModelRef, is_name};
@@ -36,7 +36,7 @@ const ASKS: [&str; 15] = [
 const OTHERS: [&str; 4] = ["filter", "set", "keep", "remove"];
 
 /// Names of other parts of a run in reports.
-const TAKEN: [&str; 4] = ["input", "validate", "fetch", "store"];
+const TAKEN: [&str; 6] = ["input", "validate", "fetch", "store", "parse", "document"];
 /// More tokens than any model answers with.
 const MOST_TOKENS: u64 = 1 << 20;
 /// The most tokens of an answer where nothing is said.
@@ -44,7 +44,7 @@ const TOKENS: u32 = 1_024;
 /// More of one kind at once than any service bears.
 const MOST_AT_ONCE: u64 = 4_096;
 
-const KINDS: &str = "a step has a model and a prompt, or some of filter = \"expression\", set = { field = \"expression\" }, keep and remove";
+const KINDS: &str = "a step has a model and a prompt, or exec = [\"PROGRAM\", \"ARGUMENT\"], or some of filter = \"expression\", set = { field = \"expression\" }, keep and remove";
 
 /// Reads the steps of a job, whose files are in `folder`.
 ///
@@ -65,6 +65,9 @@ pub(super) fn read(steps: &[Section<'_>], folder: &Path) -> Result<Vec<Step>, Fa
 }
 
 fn step(section: &Section<'_>, at: usize, folder: &Path) -> Result<Step, Fault> {
+    if let Some(step) = exec::read(section, at, folder)? {
+        return Ok(step);
+    }
     let known: Vec<&str> = COMMON.into_iter().chain(ASKS).chain(OTHERS).collect();
     section.only(&known)?;
     let asks = ASKS.iter().find(|key| section.value(key).is_some());
@@ -74,23 +77,30 @@ fn step(section: &Section<'_>, at: usize, folder: &Path) -> Result<Step, Fault> 
         return Err(section.refuse("", format!("{} {what}", section.title)).hint(KINDS));
     }
     let mut step = Step {
-        name: section.text("name")?.unwrap_or_else(|| format!("step{}", at + 1)),
+        name: name_of(section, at)?,
         when: expression(section, "when")?,
         filter: expression(section, "filter")?,
         set: set(section, folder)?,
         keep: section.texts("keep")?,
         remove: section.texts("remove")?,
         ask: None,
+        exec: None,
     };
-    if !is_name(&step.name) || TAKEN.contains(&step.name.as_str()) {
-        let fault =
-            section.refuse("name", format!("name: a step cannot be called \"{}\"", step.name.escape_debug()));
-        return Err(fault.hint("use letters, digits, `-` and `_`, and no other part's name"));
-    }
     if asks.is_some() {
         step.ask = Some(Box::new(ask(section, &step.name, folder)?));
     }
     Ok(step)
+}
+
+/// What a step is called, which is the one at this place of the job.
+pub(super) fn name_of(section: &Section<'_>, at: usize) -> Result<String, Fault> {
+    let name = section.text("name")?.unwrap_or_else(|| format!("step{}", at + 1));
+    if !is_name(&name) || TAKEN.contains(&name.as_str()) {
+        let fault =
+            section.refuse("name", format!("name: a step cannot be called \"{}\"", name.escape_debug()));
+        return Err(fault.hint("use letters, digits, `-` and `_`, and no other part's name"));
+    }
+    Ok(name)
 }
 
 /// The expression at `key`, which compiles.
