@@ -13,10 +13,12 @@ pub(crate) mod checker;
 pub(crate) mod crash;
 pub(crate) mod hostile;
 pub(crate) mod manifest;
+pub(crate) mod map;
 mod mutants;
 pub(crate) mod objects;
 mod outputs;
 mod paying;
+pub(crate) mod plan;
 pub(crate) mod provider;
 mod real;
 mod regenerating;
@@ -34,6 +36,8 @@ usage: cargo xtask prove crash [--kills N] [--seed S] [--bin PATH] [--keep] [--m
        cargo xtask prove manifest [--kills N] [--seed S] [--bin PATH] [--keep]
        cargo xtask prove hostile [--good N] [--seed S] [--bin PATH] [--keep] [--short]
        cargo xtask prove objects [--kills N] [--seed S] [--bin PATH] [--keep]
+       cargo xtask prove map [--kills N] [--rows N] [--seed S] [--bin PATH] [--keep]
+       cargo xtask prove plan [--rows N] [--seed S] [--bin PATH] [--keep]
        cargo xtask prove real [--seed S]
        cargo xtask prove properties [--rounds N] [--seed S]
 
@@ -53,21 +57,28 @@ objects  indexes 5,000 objects of S3, Google and Azure, as others' stand-ins pla
         that it shares with S3), is killed while it reads and goes on; then objects change, go, and change
         between listing and reading. What is stored must be what is in the bucket, an unchanged object is not
         read, and memory does not grow with their number.
+map     kills a job over 20,000 rows at random moments and lets it go on: the output is, byte for byte, that of a
+        run that nobody killed, calls sent again are no more than were in flight at the kill before, and one
+        appended row is one call. Judged by the provider's log.
+plan    plans jobs that different limits bind, then runs them: what was predicted of tokens and cost is within
+        3 %, of time within 15 %, of what the provider's log and the clock say.
 real    indexes, searches and asks with a model server that was not written here (llama.cpp's own). The
         first time it installs that server into an environment below `target`.
 properties  runs all tests again and again, each round with other cases drawn by the property tests.
 
-    --kills N   random kills beside those at named points (default 60; 20 of calls, 6 of manifest and objects)
+    --kills N   random kills beside those at named points (default 60; 20 of calls and map, 6 of manifest and
+                objects)
     --seeds N   simulated worlds of each kind (default 2000)
     --rounds N  how often all tests run (default 10), with seeds S, S + 1, …
     --seed S    where random choices start (default 1); the same seed repeats the same choices
+    --rows N    rows of map (default 20000) and of plan (default 3000)
     --good N    good files of hostile (default 1000)
     --short     hostile as the everyday test runs it: every kind, small, among 60 good files
     --bin PATH  use this binary, built with `--features killpoints`
     --mutant M  plant this bug only
     --keep      leave the folder of a failed round where it is
 ",
-    values: &["kills", "seeds", "rounds", "seed", "bin", "mutant", "good"],
+    values: &["kills", "seeds", "rounds", "seed", "bin", "mutant", "good", "rows"],
     flags: &["mutants", "keep", "short"],
 };
 
@@ -100,6 +111,17 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
             let plan = crash::Plan { kills: args.number("kills", 6)?, seed, keep: args.has("keep") };
             let prove = if what == "manifest" { manifest::prove } else { objects::prove };
             prove(&tool, &plan)?
+        }
+        Some(what @ ("map" | "plan")) => {
+            let tool = match args.text("bin") {
+                Some(path) => Tool::at(Path::new(path))?,
+                None => Tool::build(Build::Debug)?,
+            };
+            let plan = crash::Plan { kills: args.number("kills", 20)?, seed, keep: args.has("keep") };
+            match what {
+                "map" => map::prove(&tool, &plan, args.number("rows", map::ROWS)?)?,
+                _ => plan::prove(&tool, &plan, args.number("rows", plan::ROWS)?)?,
+            }
         }
         Some("hostile") => hostile_corpus(&args, seed)?,
         Some("sim") if args.has("mutants") => sim::mutants()?,

@@ -13,6 +13,7 @@ use crate::eval_args::EvalArgs;
 use crate::help;
 use crate::index_args::IndexArgs;
 use crate::map_args::MapArgs;
+use crate::plan_args::PlanArgs;
 use crate::search_args::SearchArgs;
 
 /// Index documents and search them by words and by meaning, offline.
@@ -98,6 +99,9 @@ pub enum Command {
     /// Ask models about every record of a data set: labels, fields, summaries
     #[command(after_help = help::MAP)]
     Map(Box<MapArgs>),
+    /// Say what a map job will take before it is run: calls, tokens, money, time
+    #[command(after_help = help::PLAN)]
+    Plan(PlanArgs),
     /// Run the pipeline that a file describes
     #[command(after_help = help::RUN)]
     Run(RunArgs),

@@ -110,6 +110,18 @@ stopped: a row that is there is not asked about again. Rows at fault go to the q
 code 3); `tidegate quarantine retry` merges them in once they are mended. To standard output, rows
 may come again when a run is repeated.";
 
+/// `tidegate plan --help`.
+pub const PLAN: &str = "\
+Examples:
+  tidegate plan label.toml tickets.jsonl
+  tidegate plan label.toml 'reports/*.jsonl.gz' --sample 2000 --budget 5
+  tidegate plan label.toml tickets.jsonl --latency 800ms --output-tokens 12 --json
+
+Nothing is sent, no key is needed, and the store is only read: answers that are in its journal are not paid
+again, and tell how long others will be. What had to be assumed stands below the figures. Exit code 3 if
+rows are at fault, 4 if the budget does not suffice. `tidegate map --plan` plans, runs, and puts both beside
+each other.";
+
 /// `tidegate run --help`.
 pub const RUN: &str = "\
 Examples:

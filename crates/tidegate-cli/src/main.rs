@@ -22,6 +22,7 @@ mod help;
 mod index_args;
 mod map_args;
 mod out;
+mod plan_args;
 mod query_file;
 mod regenerating;
 mod running;
@@ -74,6 +75,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
         Command::Eval(args) => commands::eval::run(args, global, terminal),
         Command::Adapt(args) => commands::adapt::run(args, global, terminal),
         Command::Map(args) => commands::map::run(args, global, terminal),
+        Command::Plan(args) => commands::plan::run(args, global, terminal),
         Command::Run(args) => commands::run::run(args, global, terminal),
         Command::ParserChild => Ok(Exit::Usage), // ran before anything was set up
         Command::Status => commands::status::run(global, terminal),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tidegate::Tape;
 use tidegate::config::{MapOptions, Overrides, Period, Size};
 
 /// `tidegate map`.
@@ -31,12 +32,22 @@ pub struct MapArgs {
     /// Print what would be asked about the first row (or --limit N), and ask nothing
     #[arg(long, help_heading = "Before spending")]
     pub dry_run: bool,
+    /// Say what it will take (as `tidegate plan` does), then run, and put both beside each other
+    #[arg(long, conflicts_with = "dry_run", help_heading = "Before spending")]
+    pub plan: bool,
     /// Stop before more than this is spent, in the currency of the price table; what is done is kept
     #[arg(long, value_name = "MONEY", help_heading = "Before spending")]
     pub budget: Option<f64>,
     /// Stop before more than so many tokens are spent; what is done is kept
     #[arg(long, value_name = "N", help_heading = "Before spending")]
     pub max_tokens: Option<u64>,
+
+    /// Keep all answers of the run in this folder, as lines of JSON that can be read and committed
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["replay", "dry_run"], help_heading = "Without a network")]
+    pub record: Option<PathBuf>,
+    /// Take all answers from this folder: nothing is sent, no key is needed, nothing is paid
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "dry_run"], help_heading = "Without a network")]
+    pub replay: Option<PathBuf>,
 
     /// Where the providers of all steps are, for another service that speaks as they do
     #[arg(long, value_name = "URL", help_heading = "How to run")]
@@ -50,6 +61,15 @@ pub struct MapArgs {
 }
 
 impl MapArgs {
+    /// Whether answers are recorded or replayed.
+    pub fn tape(&self) -> Tape {
+        match (&self.record, &self.replay) {
+            (Some(folder), _) => Tape::Record(folder.clone()),
+            (None, Some(folder)) => Tape::Replay(folder.clone()),
+            (None, None) => Tape::Off,
+        }
+    }
+
     /// The same for the library; `store` is the global option.
     pub fn options(&self, store: Option<&String>) -> MapOptions {
         MapOptions {

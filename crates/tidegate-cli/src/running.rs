@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tidegate::config::{self, Config};
 use tidegate::services::Services;
-use tidegate::{Finished, Job, JobOptions, RetrySelection, StopHandle, Watch};
-use tidegate_core::report::RunState;
+use tidegate::{Finished, Job, JobOptions, RetrySelection, StopHandle, Tape, Watch};
+use tidegate_core::report::{RunState, Taken};
 use tidegate_core::{Fault, FaultKind, Stop};
 use tidegate_observe::{CallsView, Progress, ProgressMode, Summary, peak_memory_bytes, summary};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -28,12 +28,16 @@ pub struct Asked {
     pub retry: RetrySelection,
     /// End when what is there is read: follow nothing, neither folders nor growing files.
     pub once: bool,
+    /// What it was said to take.
+    pub planned: Option<Taken>,
+    /// Whether its answers are recorded, or taken from what was.
+    pub tape: Tape,
 }
 
 impl Asked {
     /// What the global options ask.
     pub fn of(global: &Global) -> Self {
-        Self { json: global.json, retry: RetrySelection::None, once: false }
+        Self { json: global.json, ..Self::default() }
     }
 }
 
@@ -61,6 +65,8 @@ pub fn run(config: &Config, asked: &Asked, terminal: &Terminal) -> Result<Exit, 
                 once: asked.once,
                 peak_memory: Some(peak_memory_bytes),
                 parser: Some(commands::parser_child::program()?),
+                planned: asked.planned,
+                tape: asked.tape.clone(),
             };
             let job = match Job::open(config, options).await {
                 Ok(job) => job,

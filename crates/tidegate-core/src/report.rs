@@ -36,6 +36,33 @@ pub struct Report {
     pub lanes: Vec<LaneReport>,
     /// The stage or limit that bound the run.
     pub bottleneck: String,
+    /// What a plan said that it would take, beside what it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Beside>,
+}
+
+/// What a run was thought to take, and what it took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    /// As it was thought before anything was sent.
+    pub predicted: Taken,
+    /// As it was.
+    pub actual: Taken,
+}
+
+/// What calls take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Requests.
+    pub calls: u64,
+    /// Tokens sent.
+    pub input_tokens: u64,
+    /// Tokens answered.
+    pub output_tokens: u64,
+    /// Money, in the currency of the price table; zero where no price is known.
+    pub cost: f64,
+    /// Wall time, seconds.
+    pub seconds: f64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
@@ -146,6 +173,9 @@ pub struct LaneReport {
     /// Models that answered, by what the answers say, where that is another than was asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answered_by: Vec<String>,
+    /// Milliseconds from request to whole answer, on average.
+    #[serde(default)]
+    pub mean_ms: f64,
     /// Median milliseconds from request to whole answer.
     pub p50_ms: f64,
     /// 95th percentile.

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use tidegate_core::Sweep;
-use tidegate_core::report::{Report, RunState};
+use tidegate_core::report::{Report, RunState, Taken};
 
 use crate::clean::clean;
 use crate::color::Paint;
+use crate::journal::money;
 use crate::units::{bytes, count, counted, rate, seconds};
 
 /// What a summary is made of.
@@ -51,6 +52,8 @@ pub fn summary(summary: Summary<'_>, paint: Paint) -> String {
     row("calls", calls(report));
     row("speed", speed(summary));
     row("memory", memory(report));
+    row("predicted", report.plan.map(|plan| taken(&plan.predicted)).unwrap_or_default());
+    row("actual", report.plan.map(|plan| taken(&plan.actual)).unwrap_or_default());
     row("bound by", bound(report));
     for hint in hints(summary) {
         let _ = writeln!(out, "{} {hint}", paint.warn("hint:"));
@@ -183,6 +186,13 @@ fn speed(summary: Summary<'_>) -> String {
         0 => documents,
         read => format!("{documents}, {}/s", bytes((read as f64 / report.seconds) as u64)),
     }
+}
+
+/// What calls take, for a line beside another.
+fn taken(taken: &Taken) -> String {
+    let (calls, sent) = (counted(taken.calls, "call"), counted(taken.input_tokens, "token"));
+    let (answered, cost) = (count(taken.output_tokens), money(taken.cost));
+    format!("{calls}, {sent} in, {answered} out, cost {cost}, {}", seconds(taken.seconds))
 }
 
 fn memory(report: &Report) -> String {

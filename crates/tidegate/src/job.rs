@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidegate_connect::{FilesStats, Watch};
-use tidegate_core::report::{Chunks, EmbeddedCounts, Report, RunState};
+use tidegate_core::report::{Beside, Chunks, EmbeddedCounts, Report, RunState, Taken};
 use tidegate_core::{Fault, FaultKind, Sink, Source, Sweep, Task};
 use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
 use tidegate_sandbox::Program;
@@ -21,6 +21,7 @@ use crate::source::Opened;
 use crate::stages::EmbedCounts;
 use crate::sweep::{self, Tallied, Tally};
 use crate::takeover::{StoredDocuments, Takeover};
+use crate::tape::Tape;
 use crate::unswept::Unswept;
 
 /// A pipeline that is ready to run, and holds its lease.
@@ -50,6 +51,8 @@ pub struct Job {
     gone: Vec<String>,
     /// What a retry of a map job still has to do at its end.
     merge: Option<Merge>,
+    /// What it was said to take.
+    planned: Option<Taken>,
     /// Whether it is a map job.
     maps: bool,
     /// What counts lines, where the engine counts blocks of them.
@@ -90,6 +93,10 @@ pub struct JobOptions<'a> {
     /// The program that parses what cannot be trusted (PDF, Office, mail, archives): one that calls
     /// [`crate::parser_child`] and nothing else. Without it such files are put aside unread.
     pub parser: Option<Program>,
+    /// What a [`plan`](crate::plan) said that the run will take, for its report.
+    pub planned: Option<Taken>,
+    /// Whether the answers of a map job are recorded, or taken from what was. Such a run begins at the first row.
+    pub tape: Tape,
 }
 
 /// What is special about a run that builds a generation.
@@ -121,7 +128,7 @@ impl Job {
     ) -> Result<Self, Fault> {
         // Sources and models first: a mistyped path must not leave an empty store behind.
         map::check(config)?;
-        let services = Arc::new(Services::new(config)?);
+        let services = Arc::new(Services::taped(config, &options.tape)?);
         let opened = match &target.takeover {
             Some(_) => None,
             None => Some(Opened::new(config, &services, (options.watch, options.once))?),
@@ -168,6 +175,10 @@ impl Job {
         let mut begin = Begin { in_order: stream, over: false };
         if config.map.is_some() {
             begin.over = map::begin(config, (&store, &ledger), retries).await? == Start::Over;
+            if services.deck().is_some() && !begin.over {
+                ledger.start_over().await?; // all of its answers are on the cassette, not only those to come
+                begin.over = true;
+            }
         }
         let maps = config.map.is_some();
         let takes_over = target.takeover.is_some();
@@ -210,7 +221,7 @@ impl Job {
         } else {
             Vec::new()
         };
-        let peak_memory = options.peak_memory;
+        let (peak_memory, planned) = (options.peak_memory, options.planned);
         Ok(Self {
             flow,
             monitor,
@@ -225,6 +236,7 @@ impl Job {
             peak_memory,
             gone,
             merge,
+            planned,
             maps,
             tally,
         })
@@ -267,6 +279,7 @@ impl Job {
             peak_memory,
             gone,
             merge,
+            planned,
             maps,
             tally,
         } = self;
@@ -302,9 +315,16 @@ impl Job {
             report.chunks =
                 Chunks { reused: counts.from_journal.get().min(report.chunks.written), ..report.chunks };
         }
+        report.plan = planned.map(|predicted| Beside { predicted, actual: services.taken(report.seconds) });
         report.peak_memory_bytes = peak_memory.map_or(0, |peak| peak());
         if let Err(unrecorded) = close(&store, ledger, (&pipeline, &report)).await {
             fault.get_or_insert(unrecorded.during("closing the run"));
+        }
+        if let Some(deck) = services.deck()
+            && map::is_whole(&report, fault.as_ref())
+            && let Err(unrecorded) = deck.finish()
+        {
+            fault = Some(unrecorded);
         }
         if let Some(merge) = merge {
             let whole = map::is_whole(&report, fault.as_ref());

@@ -113,6 +113,17 @@ impl Opened {
 }
 
 impl Kind {
+    /// All of it, whatever was read before.
+    pub(crate) fn whole(self) -> Box<dyn Source> {
+        match self {
+            Self::Plain(source) => source,
+            Self::Rows(source) => Box::new(source),
+            Self::Blocks(source) => Box::new(source),
+            Self::Documents(source) => Box::new(source),
+            Self::Tail(source) => Box::new(source),
+        }
+    }
+
     /// Goes on where the last run's outcomes end.
     pub(crate) async fn resumed(self, ledger: &PipelineLedger) -> Result<Box<dyn Source>, Fault> {
         let position = ledger.resume().await?;

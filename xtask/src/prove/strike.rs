@@ -86,7 +86,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_micros(300);
 
 /// A channel nobody sends on is a timer that no lint mistakes for a sleep in a test.
-fn wait(time: Duration) {
+pub(crate) fn wait(time: Duration) {
     let (_sender, timer) = sync_channel::<()>(1);
     let _ = timer.recv_timeout(time);
 }

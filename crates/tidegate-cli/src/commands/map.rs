@@ -1,7 +1,8 @@
 //! `tidegate map`.
 
 use tidegate::config::{Config, load_map};
-use tidegate::{Preview, preview};
+use tidegate::{PlanOptions, Preview, plan, preview};
+use tidegate_core::report::Taken;
 use tidegate_core::{Fault, FaultKind};
 use tidegate_observe::clean_block;
 
@@ -22,7 +23,21 @@ pub fn run(args: &MapArgs, global: &Global, terminal: &Terminal) -> Result<Exit,
     if args.dry_run {
         return show(&config, args, global);
     }
-    running::run(&config, &running::Asked::of(global), terminal)
+    let planned = if args.plan { Some(planned(&config, args, terminal)?) } else { None };
+    let asked = running::Asked { planned, tape: args.tape(), ..running::Asked::of(global) };
+    running::run(&config, &asked, terminal)
+}
+
+/// What the run will take, which is also said.
+fn planned(config: &Config, args: &MapArgs, terminal: &Terminal) -> Result<Taken, Fault> {
+    if args.inputs == [std::path::PathBuf::from("-")] {
+        return Err(Fault::new(FaultKind::Config, "what comes on standard input cannot be read twice")
+            .hint("put it into a file, or leave --plan out"));
+    }
+    let options = PlanOptions { launcher: Some(super::parser_child::program()?), ..PlanOptions::default() };
+    let plan = running::runtime()?.block_on(plan(config, &options))?;
+    terminal.say(super::plan::text_of(&plan, terminal.columns, terminal.paint_err).trim_end());
+    Ok(plan.total)
 }
 
 fn show(config: &Config, args: &MapArgs, global: &Global) -> Result<Exit, Fault> {

@@ -16,6 +16,7 @@ pub mod map;
 pub mod mock_provider;
 pub mod model;
 pub mod parser_child;
+pub mod plan;
 pub mod quarantine;
 pub mod run;
 pub mod schema;

@@ -84,7 +84,8 @@ fn retry(url: &str, chosen: &Chosen, (global, terminal): (&Global, &Terminal)) -
         terminal.say(&format!("{left} of {} came from sources that cannot be read again", items.len()));
     }
     let keys = items.iter().map(|item| item.source.clone()).collect();
-    let asked = Asked { json: global.json, retry: RetrySelection::Keys(keys), once: true };
+    let asked =
+        Asked { json: global.json, retry: RetrySelection::Keys(keys), once: true, ..Asked::default() };
     let mut exit = Exit::Done;
     for config in configs {
         // One source that is gone does not keep the others from being tried.

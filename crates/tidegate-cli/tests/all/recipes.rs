@@ -96,3 +96,57 @@ fn what_is_urgent_is_answered_by_another_model() {
     let large = asked.iter().filter(|asked| asked["model"] == "gpt-4o").count();
     assert_eq!((large, asked.len()), (1, 4));
 }
+
+/// What the model of the recorded runs says to a prompt.
+fn as_recorded(prompt: &str) -> String {
+    let label = |topic: &str, urgency: u8| json!({ "topic": topic, "urgency": urgency }).to_string();
+    match prompt {
+        _ if prompt.starts_with("Charged twice") => label("billing", 4),
+        _ if prompt.starts_with("Password") => label("login", 4),
+        _ if prompt.starts_with("Parcel") => label("shipping", 3),
+        _ if prompt.starts_with("Thanks") => label("other", 1),
+        _ if prompt.starts_with("Is this") && prompt.contains("twice") => {
+            json!({ "urgent": true, "why": "money was taken twice" }).to_string()
+        }
+        _ if prompt.starts_with("Is this") => {
+            json!({ "urgent": false, "why": "it can wait a day" }).to_string()
+        }
+        _ => "We are sorry that your card was charged twice. The second amount is on its way back to you."
+            .to_owned(),
+    }
+}
+
+/// The jobs run from their cassettes, without a network or a key. `TIDEGATE_BLESS=1` records these anew, after a job
+/// was changed.
+#[test]
+fn recorded_recipes_run_without_a_network() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/map");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    for (job, expected) in [
+        (
+            "label",
+            r#""subject":"Parcel","text":"The parcel has been in the same depot for nine days.","label":{"topic":"shipping","urgency":3}}"#,
+        ),
+        (
+            "two-steps",
+            r#""month":"2024-03","urgent":true,"reply":"We are sorry that your card was charged twice."#,
+        ),
+    ] {
+        let world = World::new();
+        let (job_file, cassette) = (path(&format!("{job}.toml")), path(&format!("cassettes/{job}")));
+        let args = ["map", &job_file, &path("tickets.jsonl"), "-o", "out.jsonl"].map(str::to_owned);
+        let run = |more: &[&str]| {
+            let args: Vec<&str> = args.iter().map(String::as_str).chain(more.iter().copied()).collect();
+            Live::of(world.command(&args).env("OPENAI_API_KEY", "sk-toy")).end().ended(0);
+            world.read("out.jsonl")
+        };
+        if std::env::var_os("TIDEGATE_BLESS").is_some() {
+            let model = Loopback::start(|request| said(&as_recorded(&request.prompt())));
+            run(&["--record", &cassette, "--base-url", &model.url()]);
+        }
+        let replay: Vec<&str> = args.iter().map(String::as_str).chain(["--replay", &cassette]).collect();
+        world.run(&replay).ended(0);
+        assert!(world.read("out.jsonl").contains(expected), "{}", world.read("out.jsonl"));
+        assert!(!run(&["--replay", &cassette]).is_empty());
+    }
+}

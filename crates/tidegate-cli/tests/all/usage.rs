@@ -37,6 +37,7 @@ fn help_says_what_it_said() {
         "ask",
         "adapt",
         "map",
+        "plan",
         "run",
         "init",
         "status",

@@ -238,6 +238,9 @@ pub struct ModelFacts {
     /// How it counts tokens.
     #[serde(default)]
     pub tokenizer: Option<TokenizerName>,
+    /// The most tokens of a question and its answer together.
+    #[serde(default)]
+    pub context: Option<u64>,
 }
 
 /// How tokens are counted.

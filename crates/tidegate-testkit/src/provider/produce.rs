@@ -11,6 +11,9 @@ use super::vector::{text_hash, vector_of};
 use super::wire::{Asked, Body, ChatAsk, Detail, EmbedAsk, Finish, RerankAsk, Row, Said, fill};
 use super::words::{relevance_of, reply_of};
 
+/// What a model says that refuses.
+const REFUSAL: &str = "I cannot help with that.";
+
 /// An answer whose size is known.
 pub(super) struct Draft {
     /// Its words, if it is a chat.
@@ -37,14 +40,20 @@ impl Draft {
                 Act::LengthStop => finish = Finish::Length,
                 Act::Filtered => finish = Finish::Filtered,
                 Act::NoContent => pieces.clear(),
+                Act::Refusal => {
+                    (finish, pieces) = (Finish::Refused, self::pieces(REFUSAL));
+                    continue;
+                }
                 _ => continue,
             }
             pieces.truncate(pieces.len().div_ceil(2));
         }
         // An answer that stops at the client's own limit is what was asked for: whether it is enough is for the
         // client to judge. The log calls it right.
-        let spoiled =
-            |act: &&Act| matches!(act, Act::LengthStop | Act::Filtered | Act::NoContent | Act::UnfitAnswer);
+        let spoiled = |act: &&Act| {
+            use Act as A;
+            matches!(act, A::LengthStop | A::Filtered | A::Refusal | A::NoContent | A::UnfitAnswer)
+        };
         let right = !acts.iter().any(spoiled);
         let tokens = pieces.len() as u64;
         let id = hash ^ text_hash(asked.model.as_bytes());

@@ -54,6 +54,9 @@ pub struct Provider {
     pub timeout: Period,
     /// Whether a second try is begun where the first takes unusually long: "auto", "on" or "off".
     pub hedge: Hedge,
+    /// The most tokens that a question and its answer may have together; 0 takes what is known of the model. Records
+    /// that are longer are put aside before they are sent.
+    pub context_tokens: u64,
 }
 
 impl Default for Provider {
@@ -71,6 +74,7 @@ impl Default for Provider {
             max_concurrency: 64,
             timeout: Period::from_millis(0),
             hedge: Hedge::Auto,
+            context_tokens: 0,
         }
     }
 }

@@ -7,13 +7,14 @@ use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use serde_json::Value;
 use tidegate_call::{CallCx, Priority};
-use tidegate_core::{Body, Cx, Each, Emitted, Fault, FaultKind, Fields, Record, Replies};
+use tidegate_core::{Body, ContentHash, Cx, Each, Emitted, Fault, FaultKind, Fields, Record, Replies};
 use tidegate_model::{Chat, ChatParams, Completion, Message, Role};
 use tracing::Instrument as _;
 
 use crate::config::{Map, Prompt, Step};
 use crate::form;
 use crate::services::{Asking, RemoteAnswers, Services};
+use crate::tape::{Deck, Question};
 use tidegate_expr::{Expr, Record as Row, Template};
 
 /// Records longer than this are read on the compute pool, in bytes.
@@ -23,6 +24,9 @@ const LONG: usize = 64 << 10;
 pub(crate) struct AskStage {
     asks: Arc<Asks>,
     context: Vec<String>,
+    step: String,
+    /// What records the answers, or has them.
+    deck: Option<Arc<Deck>>,
 }
 
 /// What is asked of which records.
@@ -49,16 +53,43 @@ impl AskStage {
         journal: Arc<dyn Replies>,
     ) -> Result<Self, Fault> {
         let asks = Asks::new((step, ask), services, journal)?;
-        Ok(Self { asks: Arc::new(asks), context: map.context.clone() })
+        let (step, deck) = (step.name.clone(), services.deck().cloned());
+        Ok(Self { asks: Arc::new(asks), context: map.context.clone(), step, deck })
     }
 
     async fn ask(&self, cx: &Cx, record: &mut Record) -> Result<(), Fault> {
         let Some(chat) = self.question(cx, record).await? else { return Ok(()) };
-        let call = CallCx::new(Priority::Bulk, record.trace).stopping(cx.stop_signal());
-        let answer = self.asks.model.answer(&chat, (cx, &call)).await?;
+        let answer = match &self.deck {
+            Some(deck) => self.taped(deck, &chat, (cx, record)).await?,
+            None => self.answer(&chat, (cx, record)).await?,
+        };
         let text = self.asks.put(super::object(record)?, &answer)?;
         record.set_body(Body::Text(text.into()));
         Ok(())
+    }
+
+    async fn answer(&self, chat: &Chat, (cx, record): (&Cx, &Record)) -> Result<Arc<Completion>, Fault> {
+        let call = CallCx::new(Priority::Bulk, record.trace).stopping(cx.stop_signal());
+        self.asks.model.answer(chat, (cx, &call)).await
+    }
+
+    /// The same from what was recorded, or recorded.
+    async fn taped(
+        &self,
+        deck: &Deck,
+        chat: &Chat,
+        (cx, record): (&Cx, &Record),
+    ) -> Result<Arc<Completion>, Fault> {
+        let Some(key) = self.asks.key(chat) else { return self.answer(chat, (cx, record)).await };
+        let (step, ordinal) = (&*self.step, record.ordinal);
+        let question = Question { step, record: &record.key, ordinal, chat, key };
+        if let Some(played) = deck.play(&question) {
+            // Whoever wrote an answer by hand is held to its form as any model is.
+            return played.and_then(|answer| self.asks.model.value(&answer).map(|_| answer));
+        }
+        let answered = self.answer(chat, (cx, record)).await;
+        deck.record(&question, &answered)?;
+        answered
     }
 
     async fn question(&self, cx: &Cx, record: &Record) -> Result<Option<Chat>, Fault> {
@@ -126,7 +157,8 @@ impl Asks {
     /// What is asked about the record that `object` is; `None` if it is not concerned.
     ///
     /// # Errors
-    /// [`FaultKind::Validation`]: a place of the prompt that the record does not fill; [`FaultKind::Malformed`].
+    /// [`FaultKind::Validation`]: a place of the prompt that the record does not fill; [`FaultKind::Malformed`];
+    /// [`FaultKind::TooLarge`]: more than the model takes.
     pub(crate) fn question(&self, object: &str) -> Result<Option<Chat>, Fault> {
         if let Some(when) = &self.when
             && !when.holds(&Row::parse(object.as_bytes())?)?
@@ -144,11 +176,23 @@ impl Asks {
             messages.push(say(Role::Assistant, fill(answer, &fields)?));
         }
         messages.push(say(Role::User, fill(&self.prompt, &fields)?));
-        Ok(Some(self.model.chat(&system, messages)))
+        let chat = self.model.chat(&system, messages);
+        self.model.fits(&chat)?;
+        Ok(Some(chat))
+    }
+
+    /// The name under which the answer to `chat` is kept.
+    pub(crate) fn key(&self, chat: &Chat) -> Option<ContentHash> {
+        self.model.key(chat)
+    }
+
+    /// Tokens that asking takes: those sent, and those that the answer may have.
+    pub(crate) fn tokens(&self, chat: &Chat) -> (u64, u64) {
+        self.model.tokens(chat)
     }
 
     /// The record with the answer in it.
-    fn put(&self, object: &str, answer: &Completion) -> Result<String, Fault> {
+    pub(crate) fn put(&self, object: &str, answer: &Completion) -> Result<String, Fault> {
         let value = match self.json {
             true => form::on_one_line(&answer.text),
             false => Value::from(answer.text.trim()).to_string(),

@@ -27,7 +27,7 @@ const REASON: usize = 2_000;
 const NAME: usize = 80;
 
 /// Hands each record to a program.
-pub(super) struct ExecStage {
+pub(crate) struct ExecStage {
     workers: Workers<Lines>,
     when: Option<Expr>,
     context: Vec<String>,
@@ -60,7 +60,7 @@ impl ExecStage {
     ///
     /// # Errors
     /// [`FaultKind::Config`]: a program that is not there, an expression that does not compile.
-    pub(super) fn new(
+    pub(crate) fn new(
         config: &Config,
         (map, step, exec): (&Map, &Step, &Exec),
         launcher: Option<&Program>,
@@ -95,6 +95,20 @@ impl ExecStage {
     /// Records that it should be given at once.
     pub(super) fn width(&self) -> usize {
         self.workers.width()
+    }
+
+    /// What an object becomes that is no record of a run; nothing if it is left out.
+    ///
+    /// # Errors
+    /// The object's, and [`FaultKind::Config`] for a program that cannot be run.
+    ///
+    /// # Cancel safety
+    /// The program is not stopped; what it says is dropped.
+    pub(crate) async fn through(&self, object: &str) -> Result<Option<String>, Fault> {
+        match &self.when {
+            Some(when) if !when.holds(&Row::parse(object.as_bytes())?)? => Ok(Some(object.to_owned())),
+            _ => self.workers.ask(Arc::from(object)).await,
+        }
     }
 
     async fn work(&self, record: &mut Record) -> Result<Emitted, Fault> {

@@ -8,6 +8,7 @@ mod account;
 mod ask;
 mod documents;
 mod exec;
+mod nothing;
 mod preview;
 mod select;
 mod set;
@@ -19,18 +20,19 @@ use tidegate_core::{Cpu, Each, Fault, Fields, Record, Replies};
 use tidegate_sandbox::Program;
 
 pub(crate) use account::{Merge, SETTINGS, begin, is_whole};
+pub(crate) use ask::Asks;
 pub(crate) use documents::Documents;
-pub(crate) use exec::check;
+pub(crate) use exec::{ExecStage, check};
+pub(crate) use nothing::Nothing;
 pub use preview::{Preview, preview};
+pub(crate) use select::SelectStage;
+pub(crate) use set::SetStage;
 pub(crate) use start::{Start, hinted};
 
 use crate::config::{self, Config, Map};
 use crate::services::Services;
 use ask::AskStage;
 use documents::DocumentStage;
-use exec::ExecStage;
-use select::SelectStage;
-use set::SetStage;
 pub(crate) use set::compiled;
 
 /// A step, and how many records it works on at once.

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use serde::Serialize;
 use tidegate_connect::{Jsonl, peek_rows};
-use tidegate_core::{ContentHash, Fault, FaultKind, Kept, Replies, SourceItem};
+use tidegate_core::{Fault, FaultKind, SourceItem};
 
 use super::ask::Asks;
+use super::nothing::Nothing;
 use super::select::SelectStage;
 use super::set::SetStage;
 use crate::config::{Config, Map, Source};
@@ -48,7 +48,7 @@ pub struct Asked {
 /// [`FaultKind::Config`]: no map job, or one that could not be run either; inputs that cannot be read.
 pub fn preview(config: &Config, count: usize) -> Result<Vec<Preview>, Fault> {
     let Some(map) = &config.map else { return Err(Fault::new(FaultKind::Config, "this is no map job")) };
-    let services = Services::new(config)?;
+    let services = Services::offline(config)?;
     let select = SelectStage::new(config, map)?;
     let steps =
         map.steps.iter().map(|step| Step::new((map, step), &services)).collect::<Result<Vec<_>, _>>()?;
@@ -139,18 +139,4 @@ fn walk(
         }
     }
     Ok(())
-}
-
-/// A journal for what is never asked.
-struct Nothing;
-
-#[async_trait]
-impl Replies for Nothing {
-    async fn lookup_replies(&self, keys: &[ContentHash]) -> Result<Vec<Option<(Kept, u64)>>, Fault> {
-        Ok(keys.iter().map(|_| None).collect())
-    }
-
-    async fn append_replies(&self, _: &str, _: Vec<(ContentHash, Kept)>) -> Result<(), Fault> {
-        Ok(())
-    }
 }

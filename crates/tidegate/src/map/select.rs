@@ -7,7 +7,7 @@ use tidegate_text::{Rules, Subject};
 use crate::config::{Config, Map, OnFailure, Source};
 
 /// Leaves out records that are not meant, and puts aside those that break a rule.
-pub(super) struct SelectStage {
+pub(crate) struct SelectStage {
     when: Option<Expr>,
     rules: Option<(Rules, OnFailure)>,
     /// The field whose text the rules about texts look at.
@@ -20,7 +20,7 @@ impl SelectStage {
     ///
     /// # Errors
     /// [`FaultKind::Config`]: an expression that does not compile, rules that cannot be followed.
-    pub(super) fn new(config: &Config, map: &Map) -> Result<Option<Self>, Fault> {
+    pub(crate) fn new(config: &Config, map: &Map) -> Result<Option<Self>, Fault> {
         let when = map.when.as_deref().map(|source| Expr::new("when", source)).transpose()?;
         let rules = match config.validate.is_on() {
             true => Some((config.validate.rules()?, config.validate.on_failure)),
@@ -36,7 +36,7 @@ impl SelectStage {
     }
 
     /// Whether the record goes on.
-    pub(super) fn takes(&self, object: &str) -> Result<bool, Fault> {
+    pub(crate) fn takes(&self, object: &str) -> Result<bool, Fault> {
         if let Some(when) = &self.when
             && !when.holds(&Row::parse(object.as_bytes())?)?
         {

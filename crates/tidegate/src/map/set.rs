@@ -6,7 +6,7 @@ use tidegate_expr::{Change, Expr, Record as Row, Text, Verdict};
 use crate::config::{Map, Setting, Step};
 
 /// Sets fields of a record from expressions over it, or leaves it out.
-pub(super) struct SetStage {
+pub(crate) struct SetStage {
     step: tidegate_expr::Step,
     context: Vec<String>,
 }
@@ -40,12 +40,12 @@ impl SetStage {
     ///
     /// # Errors
     /// As [`compiled`].
-    pub(super) fn new(map: &Map, step: &Step) -> Result<Self, Fault> {
+    pub(crate) fn new(map: &Map, step: &Step) -> Result<Self, Fault> {
         Ok(Self { step: compiled(step)?, context: map.context.clone() })
     }
 
     /// The record as it goes on; `None` if it is left out.
-    pub(super) fn apply(&self, object: &str) -> Result<Option<String>, Fault> {
+    pub(crate) fn apply(&self, object: &str) -> Result<Option<String>, Fault> {
         let mut row = Row::parse(object.as_bytes())?;
         if self.step.apply(&mut row)? == Verdict::Dropped {
             return Ok(None);

@@ -26,6 +26,16 @@ pub(crate) struct RemoteAnswers {
     /// What it is told of the form of its answers, where its service cannot hold it to one.
     form_in_words: Option<String>,
     params: Arc<ChatParams>,
+    room: Room,
+}
+
+/// What the model takes.
+struct Room {
+    /// Tokens of a question and its answer together; 0 where nobody knows.
+    context: u64,
+    /// Whether tokens are counted as the model counts them.
+    exact: bool,
+    model: String,
 }
 
 /// Which model is asked, and how it is to answer.
@@ -46,6 +56,11 @@ impl<'a> From<&'a Enrich> for Asking<'a> {
         Self { model: &settings.model, schema: settings.schema.as_deref(), params }
     }
 }
+
+/// An estimate of tokens is at most so many times what any model counts.
+const LOOSE: u64 = 5;
+/// More than what is counted of a message beside its text.
+const AROUND: usize = 8;
 
 /// How often an answer that was cut is asked for with more room: once, with this many times as much.
 const MORE_ROOM: u32 = 4;
@@ -77,9 +92,14 @@ impl RemoteAnswers {
         let chat = chat_codec(reached.service.clone(), reached.tokenizer())?;
         let paid: Arc<dyn Paid<Arc<Completion>>> = Arc::new(Replied(journal));
         let identity = reached.service.identity();
+        let room = Room {
+            context: reached.context(),
+            exact: reached.counts_exactly(),
+            model: reached.service.model().to_owned(),
+        };
         let parts = services.parts::<Checked>(&reached, paid.clone(), (identity.clone(), Kind::Answers));
         let caller = Caller::new(Arc::new(Checked { chat, form }), parts);
-        Ok(Self { caller, paid, identity, form_in_words, params: Arc::new(params) })
+        Ok(Self { caller, paid, identity, form_in_words, params: Arc::new(params), room })
     }
 
     /// The conversation of `messages`, before which the model is told `system`.
@@ -91,6 +111,44 @@ impl RemoteAnswers {
         };
         let system = Some(system).filter(|system| !system.is_empty()).map(Into::into);
         Chat { system, messages: messages.into(), params: self.params.clone(), sample: 0 }
+    }
+
+    /// The name under which the answer to `chat` is kept.
+    pub(crate) fn key(&self, chat: &Chat) -> Option<ContentHash> {
+        self.caller.codec().key(chat)
+    }
+
+    /// Tokens that asking takes, as they are counted here: those sent, and those that the answer may have.
+    pub(crate) fn tokens(&self, chat: &Chat) -> (u64, u64) {
+        let charge = self.caller.codec().estimate(std::slice::from_ref(chat));
+        (charge.input_tokens, charge.output_tokens)
+    }
+
+    /// Whether the model takes so long a question. What is surely too long is better seen here than refused there,
+    /// where it counts against the limits; what may be too long is for the service to judge.
+    ///
+    /// # Errors
+    /// [`FaultKind::TooLarge`]: it does not.
+    pub(crate) fn fits(&self, chat: &Chat) -> Result<(), Fault> {
+        let Room { context, exact, model } = &self.room;
+        let answer = chat.params.max_tokens.map_or(0, u64::from);
+        let schema = chat.params.schema.as_ref().map_or(0, |schema| schema.json.len() + AROUND);
+        // No token is shorter than a byte, so most questions need not be counted.
+        let bytes = chat.texts().map(|text| text.len() + AROUND).sum::<usize>() + schema;
+        if *context == 0 || bytes as u64 + answer <= *context {
+            return Ok(());
+        }
+        let (sent, _) = self.tokens(chat);
+        let (sent, about) = if *exact { (sent, "") } else { (sent / LOOSE, "at least ") };
+        if sent + if *exact { answer } else { 0 } <= *context {
+            return Ok(());
+        }
+        let message = format!(
+            "the prompt has {about}{sent} tokens; with {answer} for the answer that is more than the {context} that \
+             {model} takes: shorten the record, cut it up, or ask a model that takes more"
+        );
+        Err(Fault::new(FaultKind::TooLarge, message)
+            .hint("context_tokens in [providers.NAME] says how much a model of one's own takes"))
     }
 
     /// The answer to `chat`, which has the form it must have. One that has not is asked for once more with what is

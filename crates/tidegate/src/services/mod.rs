@@ -8,6 +8,7 @@ mod chat;
 mod documents;
 mod key;
 mod limits;
+mod nowhere;
 mod objects;
 mod remote;
 mod report;
@@ -21,14 +22,16 @@ use tidegate_call::{
     CallSettings, Http, HttpSettings, Lane, LaneName, LaneSettings, LaneView, Paid, Parts, Proxies, Proxy,
     Spend, Timeouts,
 };
-use tidegate_core::report::{Calls, LaneReport};
+use tidegate_core::report::{Calls, LaneReport, Taken};
 use tidegate_core::{Codec, Fault, FaultKind, Tokenizer, Transport};
 use tidegate_model::{AuthStyle, Endpoint, Prices, Profile, Profiles, Service};
 
 use crate::config::{self, Config, Hedge, ModelRef};
+use crate::tape::{Deck, Tape};
 
 pub(crate) use answers::{Asking, RemoteAnswers};
 pub(crate) use chat::RemoteChat;
+use nowhere::Nowhere;
 pub(crate) use remote::{RemoteEmbedding, UNKNOWN, identity, open};
 pub(crate) use web::{header_name, header_value};
 
@@ -49,6 +52,10 @@ pub struct Services {
     proxies: Proxies,
     spend: Arc<Spend>,
     lanes: Mutex<BTreeMap<LaneName, Arc<Lane>>>,
+    /// Whether nothing will be called, so that nobody's key is needed.
+    offline: bool,
+    /// What records the answers of the run, or plays those of another.
+    deck: Option<Arc<Deck>>,
 }
 
 /// One model of a provider, ready to be called.
@@ -85,6 +92,22 @@ impl Reached {
     pub(crate) fn tokenizer(&self) -> Arc<dyn Tokenizer> {
         tidegate_model::tokens::counter(self.service.profile(), self.service.model())
     }
+
+    /// Tokens that the model takes, of a question and its answer together; 0 where nobody knows.
+    pub(crate) fn context(&self) -> u64 {
+        let known = self.service.profile().facts(self.service.model()).and_then(|facts| facts.context);
+        if self.settings.context_tokens > 0 { self.settings.context_tokens } else { known.unwrap_or(0) }
+    }
+
+    /// Whether tokens are counted with the model's own tokenizer.
+    pub(crate) fn counts_exactly(&self) -> bool {
+        self.service.profile().facts(self.service.model()).is_some_and(|facts| facts.tokenizer.is_some())
+    }
+
+    /// Whether how many requests may be in flight is found out.
+    pub(crate) fn adapts(&self) -> bool {
+        self.settings.concurrency == 0
+    }
 }
 
 impl Services {
@@ -97,6 +120,32 @@ impl Services {
         let mut services = Self::over(config, Arc::new(over_http(proxies.clone())))?;
         services.proxies = proxies;
         Ok(services)
+    }
+
+    /// The same for whoever calls nobody: no key is looked for, and what is sent all the same gets nowhere.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn offline(config: &Config) -> Result<Self, Fault> {
+        Ok(Self { offline: true, ..Self::over(config, Arc::new(Nowhere))? })
+    }
+
+    /// The services of a run whose answers `tape` records or plays.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; what is wrong with the cassette.
+    pub(crate) fn taped(config: &Config, tape: &Tape) -> Result<Self, Fault> {
+        let deck = Deck::open(tape, config)?;
+        let services = match tape {
+            Tape::Replay(_) => Self::offline(config)?,
+            Tape::Off | Tape::Record(_) => Self::new(config)?,
+        };
+        Ok(Self { deck, ..services })
+    }
+
+    /// What records or plays the answers of the run.
+    pub(crate) fn deck(&self) -> Option<&Arc<Deck>> {
+        self.deck.as_ref()
     }
 
     /// The same over another transport, such as one in memory.
@@ -118,6 +167,8 @@ impl Services {
             transport,
             proxies: Proxies::default(),
             lanes: Mutex::default(),
+            offline: false,
+            deck: None,
         })
     }
 
@@ -139,7 +190,10 @@ impl Services {
         let mut endpoint =
             Endpoint::new(base, model).map_err(|fault| fault.during(format!("providers.{name}")))?;
         let proxy = self.proxies.of(base).map_err(|fault| fault.during(format!("providers.{name}")))?;
-        let found = key::find(name, &settings, profile.key_env.as_deref())?;
+        let found = match self.offline {
+            true => key::Found { key: None, hint: None },
+            false => key::find(name, &settings, profile.key_env.as_deref())?,
+        };
         if profile.auth != AuthStyle::None {
             endpoint = endpoint.with_key(found.key, profile.auth.clone());
         }
@@ -264,6 +318,19 @@ impl Services {
             calls.cost += counters.cost.get();
         }
         calls
+    }
+
+    /// What calls took, over all lanes, in a run of so many seconds.
+    pub(crate) fn taken(&self, seconds: f64) -> Taken {
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Taken { seconds, ..Taken::default() };
+        for counters in lanes.values().map(|lane| lane.counters()) {
+            taken.calls += counters.sent.get();
+            taken.input_tokens += counters.input_tokens.get();
+            taken.output_tokens += counters.output_tokens.get();
+            taken.cost += counters.cost.get();
+        }
+        taken
     }
 
     /// What every lane did.

@@ -28,6 +28,7 @@ pub(super) fn of(lane: &Lane, aliases: bool) -> LaneReport {
         waits,
         answered_by: lane.models_named().into_iter().filter(another).collect(),
         binding: binding.map(|cause| words(cause, &view)).unwrap_or_default(),
+        mean_ms: counters.latency.sum().as_secs_f64() * 1e3 / counters.latency.count().max(1) as f64,
         p50_ms: ms(0.50),
         p95_ms: ms(0.95),
         p99_ms: ms(0.99),

@@ -236,6 +236,8 @@ pub enum Act {
     LengthStop,
     /// The answer is stopped by a content filter.
     Filtered,
+    /// The model refuses, in words.
+    Refusal,
     /// An answer without content.
     NoContent,
     /// An answer that does not fit the schema it was asked to follow.
@@ -297,6 +299,7 @@ impl Act {
             Self::DuplicatePiece => "duplicate_piece",
             Self::LengthStop => "length_stop",
             Self::Filtered => "filtered",
+            Self::Refusal => "refusal",
             Self::NoContent => "no_content",
             Self::UnfitAnswer => "unfit_answer",
             Self::OtherModel { .. } => "other_model",

@@ -13,7 +13,7 @@ use crate::provider::limit::Left;
 use crate::provider::request::Request;
 use crate::provider::script::{Hint, Lie, Script};
 
-const FINISH: [&str; 3] = ["end_turn", "max_tokens", "refusal"];
+const FINISH: [&str; 4] = ["end_turn", "max_tokens", "refusal", "refusal"];
 
 /// `/v1/messages` and `/v1/messages/count_tokens`.
 #[derive(Debug)]

@@ -35,11 +35,13 @@ pub(in crate::provider) enum Finish {
     Length,
     /// A filter stepped in.
     Filtered,
+    /// The model refuses.
+    Refused,
 }
 
 impl Finish {
-    /// The word for it among a wire format's three.
-    pub(super) fn word(self, words: [&'static str; 3]) -> &'static str {
+    /// The word for it among a wire format's four.
+    pub(super) fn word(self, words: [&'static str; 4]) -> &'static str {
         words[self as usize]
     }
 }

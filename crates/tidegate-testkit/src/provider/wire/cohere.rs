@@ -11,7 +11,7 @@ use super::{Body, Complaint, Kind, LimitView, Row, Wire};
 use crate::provider::request::Request;
 use crate::provider::script::{Hint, Script};
 
-const FINISH: [&str; 3] = ["COMPLETE", "MAX_TOKENS", "ERROR_TOXIC"];
+const FINISH: [&str; 4] = ["COMPLETE", "MAX_TOKENS", "ERROR_TOXIC", "ERROR_TOXIC"];
 const CAPS: UsualCaps = UsualCaps { inputs: 96, tokens_per_input: 128_000, tokens_per_request: u64::MAX };
 const INPUT_TYPES: [&str; 5] = ["search_document", "search_query", "classification", "clustering", "image"];
 

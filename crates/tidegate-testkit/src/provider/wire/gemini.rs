@@ -10,7 +10,7 @@ use super::{Body, Complaint, Kind, LimitView, Row, Wire};
 use crate::provider::request::Request;
 use crate::provider::script::{Hint, Script};
 
-const FINISH: [&str; 3] = ["STOP", "MAX_TOKENS", "SAFETY"];
+const FINISH: [&str; 4] = ["STOP", "MAX_TOKENS", "SAFETY", "SAFETY"];
 const CAPS: UsualCaps = UsualCaps { inputs: 100, tokens_per_input: 2_048, tokens_per_request: u64::MAX };
 
 /// `/v1beta/models/{model}:{operation}`.

@@ -12,7 +12,7 @@ use crate::provider::clock::rfc3339;
 use crate::provider::request::Request;
 use crate::provider::script::{Hint, Script};
 
-const FINISH: [&str; 3] = ["stop", "length", "stop"];
+const FINISH: [&str; 4] = ["stop", "length", "stop", "stop"];
 /// What does not fit in a request here is cut off, not refused.
 const CAPS: UsualCaps =
     UsualCaps { inputs: u64::MAX, tokens_per_input: u64::MAX, tokens_per_request: u64::MAX };

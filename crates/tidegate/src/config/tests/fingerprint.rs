@@ -97,6 +97,7 @@ fn every_key_either_changes_the_fingerprint_or_is_known_not_to() {
         "providers.max_concurrency",
         "providers.timeout",
         "providers.hedge",
+        "providers.context_tokens",
         // Limits decide whether a file is read, and never what is read of it.
         "sandbox.enabled",
         "sandbox.children",

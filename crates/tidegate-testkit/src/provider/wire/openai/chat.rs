@@ -7,11 +7,11 @@ use super::models::model;
 use crate::provider::request::Request;
 use crate::provider::script::Script;
 use crate::provider::wire::asked::{Asked, Detail};
-use crate::provider::wire::chat::{ChatAsk, Said, event, messages};
+use crate::provider::wire::chat::{ChatAsk, Finish, Said, event, messages};
 use crate::provider::wire::fields::{bad_field, flag, object, positive};
 use crate::provider::wire::{Body, Complaint};
 
-const FINISH: [&str; 3] = ["stop", "length", "content_filter"];
+const FINISH: [&str; 4] = ["stop", "length", "content_filter", "stop"];
 
 /// Reads `/v1/chat/completions`; `deployment` is the model where the path names it.
 pub(in crate::provider::wire) fn read_chat(
@@ -59,7 +59,10 @@ fn write(asked: &Asked, ask: &ChatAsk, said: &Said) -> Body {
     if ask.stream {
         return stream(asked, ask, said);
     }
-    let message = json!({ "role": "assistant", "content": said.text(), "refusal": null });
+    let message = match said.finish {
+        Finish::Refused => json!({ "role": "assistant", "content": null, "refusal": said.text() }),
+        _ => json!({ "role": "assistant", "content": said.text(), "refusal": null }),
+    };
     let choice = json!({ "index": 0, "message": message, "logprobs": null, "finish_reason": said.finish.word(FINISH) });
     let answer = json!({
         "id": format!("chatcmpl-{:016x}", said.id), "object": "chat.completion", "created": said.created,
@@ -82,7 +85,8 @@ fn stream(asked: &Asked, ask: &ChatAsk, said: &Said) -> Body {
     let choice =
         |delta: Value, finish: Value| json!([{ "index": 0, "delta": delta, "finish_reason": finish }]);
     let mut events = vec![chunk(choice(json!({ "role": "assistant", "content": "" }), Value::Null), None)];
-    let words = said.pieces.iter().map(|piece| chunk(choice(json!({ "content": piece }), Value::Null), None));
+    let place = if said.finish == Finish::Refused { "refusal" } else { "content" };
+    let words = said.pieces.iter().map(|piece| chunk(choice(json!({ place: piece }), Value::Null), None));
     events.extend(words);
     events.push(chunk(choice(json!({}), json!(said.finish.word(FINISH))), None));
     if ask.usage {

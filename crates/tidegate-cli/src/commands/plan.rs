@@ -1,0 +1,89 @@
+//! `tidegate plan`.
+
+use tidegate::config::load_map;
+use tidegate::{Plan, PlannedStep, plan};
+use tidegate_core::{Fault, FaultKind};
+use tidegate_observe::{PlanView, PlannedView};
+
+use crate::args::Global;
+use crate::exit::Exit;
+use crate::out::Out;
+use crate::plan_args::PlanArgs;
+use crate::running;
+use crate::terminal::Terminal;
+
+/// Says what a map job will take.
+pub fn run(args: &PlanArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Fault> {
+    if global.config.is_some() {
+        return Err(Fault::new(FaultKind::Config, "--config belongs to a pipeline")
+            .hint("write [providers], [limits] and [store] into the job's own file"));
+    }
+    let config = load_map(&args.job, args.job(global.store.as_ref()))?;
+    let plan = running::runtime()?.block_on(plan(&config, &args.options()?))?;
+    let mut out = Out::stdout();
+    if global.json {
+        out.json(&plan)?;
+    } else {
+        out.text(&text_of(&plan, terminal.columns, terminal.paint))?;
+    }
+    out.finish()?;
+    Ok(exit_of(&plan))
+}
+
+/// The plan for people.
+pub fn text_of(plan: &Plan, columns: usize, paint: tidegate_observe::Paint) -> String {
+    tidegate_observe::plan(&view(plan), columns, paint)
+}
+
+fn exit_of(plan: &Plan) -> Exit {
+    let short = plan.budget.is_some_and(|budget| budget.suffices == Some(false));
+    match plan.faults.count {
+        _ if short => Exit::Budget,
+        0 => Exit::Done,
+        _ => Exit::Quarantined,
+    }
+}
+
+fn view(plan: &Plan) -> PlanView {
+    let sum = |of: fn(&PlannedStep) -> u64| plan.steps.iter().map(of).sum();
+    let total = PlannedView {
+        name: "all".to_owned(),
+        model: String::new(),
+        records: sum(|step| step.records),
+        passed: sum(|step| step.passed),
+        paid: sum(|step| step.paid + step.repeated),
+        calls: plan.total.calls,
+        input_tokens: plan.total.input_tokens,
+        output_tokens: plan.total.output_tokens,
+        cost: plan.priced.then_some(plan.total.cost),
+        seconds: plan.total.seconds,
+        binding: plan.binding.clone(),
+    };
+    let faults = plan.faults.first.iter();
+    PlanView {
+        rows: plan.rows.total,
+        left_out: plan.rows.left_out,
+        steps: plan.steps.iter().map(step_view).collect(),
+        total,
+        faults: plan.faults.count,
+        first_faults: faults.map(|fault| (fault.source.clone(), fault.message.clone())).collect(),
+        budget: plan.budget.map(|budget| (budget.money, budget.suffices, budget.stops_at_row)),
+        notes: plan.notes.clone(),
+    }
+}
+
+fn step_view(step: &PlannedStep) -> PlannedView {
+    PlannedView {
+        name: step.step.clone(),
+        model: step.model.clone(),
+        records: step.records,
+        passed: step.passed,
+        paid: step.paid + step.repeated,
+        calls: step.calls,
+        input_tokens: step.input_tokens,
+        output_tokens: step.output_tokens,
+        cost: step.cost,
+        seconds: step.seconds,
+        binding: step.binding.clone(),
+    }
+}
