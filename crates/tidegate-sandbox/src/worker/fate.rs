@@ -113,7 +113,11 @@ pub(super) fn broken(strike: Strike, (count, last): (u32, &Fault), options: &Wor
         Strike::Died => format!("{name} was lost over {count} records in a row"),
         Strike::Stray => format!("{name} writes more lines than it reads"),
     };
+    let hint = match strike {
+        Strike::Deaf => "raise start_timeout if it needs longer to start",
+        _ => "try it by hand: head -1 INPUT | PROGRAM must write one line",
+    };
     Fault::new(FaultKind::Config, what)
-        .hint("try it by hand: head -1 INPUT | PROGRAM must write one line")
+        .hint(last.hint_text().filter(|_| last.kind() == FaultKind::Config).unwrap_or(hint))
         .cause(io::Error::other(last.to_string()))
 }
