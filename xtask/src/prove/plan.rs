@@ -184,15 +184,15 @@ impl Billed {
 fn compare(report: &Value, (billed, seconds): (Billed, f64)) -> Result<String, String> {
     let predicted = |figure: &str| report["plan"]["predicted"][figure].as_f64().unwrap_or(f64::NAN);
     let mut told = Vec::new();
-    for (figure, predicted, actual, most) in [
-        ("calls", predicted("calls"), billed.calls, 0.0),
-        ("tokens in", predicted("input_tokens"), billed.input, TOKENS),
-        ("out", predicted("output_tokens"), billed.output, TOKENS),
-        ("cost", predicted("cost"), billed.cost(), COST),
-        ("seconds", predicted("seconds"), seconds, TIME),
+    for (figure, predicted, actual, most, digits) in [
+        ("calls", predicted("calls"), billed.calls, 0.0, 0),
+        ("tokens in", predicted("input_tokens"), billed.input, TOKENS, 0),
+        ("out", predicted("output_tokens"), billed.output, TOKENS, 0),
+        ("cost", predicted("cost"), billed.cost(), COST, 4),
+        ("seconds", predicted("seconds"), seconds, TIME, 2),
     ] {
         let off = predicted / actual - 1.0;
-        told.push(format!("{figure} {predicted:.6} {actual:.6} ({:+.1} %)", off * 1e2));
+        told.push(format!("{figure} {predicted:.digits$} {actual:.digits$} ({:+.1} %)", off * 1e2));
         // What is no number is off as well.
         if off.is_nan() || off.abs() > most + f64::EPSILON {
             return Err(format!("{} is off by more than {:.0} %: {}", figure, most * 1e2, told.join(", ")));

@@ -167,6 +167,8 @@ fn streams_end_where_the_script_says() {
     );
     assert!(chat(Act::LengthStop).text().contains(r#""finish_reason":"length""#));
     assert!(chat(Act::Filtered).text().contains(r#""finish_reason":"content_filter""#));
+    let refused = chat(Act::Refusal);
+    assert!(refused.text().contains(r#""delta":{"refusal":"I "}"#), "{}", refused.text());
     assert_eq!(chat(Act::NoContent).text().matches("data: ").count(), 3);
     for cut in [0, 1, 100, right.body.len() - 1] {
         let reply = chat(Act::Cut { after: Some(cut) });

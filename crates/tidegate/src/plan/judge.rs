@@ -166,6 +166,7 @@ impl Judge<'_> {
             latency: self.latency(&lane, asking.learned.output_tokens()),
             at_once: if ask.concurrency > 0 { ask.concurrency as f64 } else { most },
             in_flight: found.map_or(most, |found| f64::from(found.max(1)).min(most)),
+            adapts: reached.adapts(),
             limits: reached.lane.view().limits.iter().map(|view| view.limit).collect(),
             share: SHARE,
             lane,

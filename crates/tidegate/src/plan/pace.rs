@@ -27,6 +27,8 @@ pub(super) struct Load {
     pub(super) at_once: f64,
     /// Requests of the lane that may be in flight.
     pub(super) in_flight: f64,
+    /// Whether a run finds out how many, from few upwards.
+    pub(super) adapts: bool,
     pub(super) limits: Vec<Limit>,
     /// The share of a limit that is used.
     pub(super) share: f64,
@@ -41,6 +43,9 @@ pub(super) struct Pace {
 
 /// Limits over longer windows are counted but not paced.
 const PACED: Duration = Duration::from_secs(300);
+/// Requests in flight at first where their number is found out, and round trips before it is doubled.
+const AT_FIRST: f64 = 4.0;
+const EACH_LEVEL: f64 = 3.0;
 /// What a call takes of this machine beside its waiting, in seconds: templates, journal, output.
 const OVERHEAD: f64 = 0.000_2;
 
@@ -73,8 +78,7 @@ fn of_lane(loads: &[Load]) -> Pace {
     let busy: f64 = loads.iter().map(|load| load.calls * load.latency).sum();
     let chain: f64 = loads.iter().map(|load| load.latency).sum();
     let at_once = loads.iter().map(|load| load.at_once).sum::<f64>().min(first.in_flight).max(1.0);
-    // Whole rounds where they are few: 17 calls of which 16 are in flight take two.
-    let rounds = if calls / at_once < 20.0 { (calls / at_once).ceil() } else { calls / at_once };
+    let rounds = if first.adapts { found_out(calls, at_once) } else { rounds(calls, at_once) };
     let mut slowest = Pace {
         seconds: (rounds * busy / calls).max(chain),
         binding: format!("{at_once:.0} requests in flight, of {} each", short(busy / calls)),
@@ -90,6 +94,23 @@ fn of_lane(loads: &[Load]) -> Pace {
     }
     offer(calls * OVERHEAD, &|| "this machine".to_owned());
     slowest
+}
+
+/// Round trips that calls take of which so many are in flight. Whole ones where they are few: 17 calls of which 16 are
+/// in flight take two.
+fn rounds(calls: f64, at_once: f64) -> f64 {
+    if calls / at_once < 20.0 { (calls / at_once).ceil() } else { calls / at_once }
+}
+
+/// The same where a run begins with few in flight, and doubles them while that pays.
+fn found_out(calls: f64, at_once: f64) -> f64 {
+    let (mut level, mut left, mut took) = (AT_FIRST, calls, 0.0);
+    while level < at_once && left > EACH_LEVEL * level {
+        left -= EACH_LEVEL * level;
+        took += EACH_LEVEL;
+        level *= 2.0;
+    }
+    took + rounds(left, level.min(at_once))
 }
 
 /// Seconds until the last of the calls may go.
@@ -155,6 +176,7 @@ mod tests {
             latency: 0.1,
             at_once: 64.0,
             in_flight: 16.0,
+            adapts: false,
             limits: Vec::new(),
             share: 1.0,
         }
@@ -179,6 +201,10 @@ mod tests {
         near(&limited(QuotaUnit::Tokens, 600_000), 17.6 - 0.4, "600000 tokens a minute");
         near(&limited(QuotaUnit::InputTokens, 600_000), 16.0 - 0.4, "600000 input tokens");
         near(&limited(QuotaUnit::OutputTokens, 600_000), 10.0, "in flight");
+        // 12 round trips until there are 64 in flight, in which 180 are answered.
+        let adapting = Load { adapts: true, in_flight: 64.0, ..load(6_580.0) };
+        near(&of_step(&adapting), 11.2, "64 requests in flight");
+        near(&of_step(&Load { adapts: true, ..load(10.0) }), 0.3, "in flight");
         let day = Limit { per: Duration::from_secs(86_400), ..Limit::per_minute(QuotaUnit::Requests, 1_000) };
         let days = of_step(&Load { limits: vec![day], ..load(1_600.0) });
         near(&days, 86_400.0, "1000 requests a day");
