@@ -58,6 +58,21 @@ impl Counting {
     }
 }
 
+impl Counting {
+    /// Shows that `done` are done, of nobody knows how many.
+    pub fn so_far(&mut self, done: u64) {
+        let line = || format!("{} {}", count(done), self.what);
+        match &self.bar {
+            Some(bar) => bar.set_message(line()),
+            None if self.mode == ProgressMode::Lines && self.told.elapsed() >= LINE_EVERY => {
+                self.told = Instant::now();
+                self.stderr.write_lines(&format!("{}\n", line()));
+            }
+            None => {}
+        }
+    }
+}
+
 /// How long the rest will take at the pace so far, if that can be said yet.
 fn left(elapsed: Duration, (from, done, all): (usize, usize, usize)) -> String {
     let (made, rest) = (done.saturating_sub(from), all.saturating_sub(done));

@@ -1,7 +1,7 @@
 //! `tidegate map`.
 
 use tidegate::config::{Config, load_map};
-use tidegate::{PlanOptions, Preview, plan, preview};
+use tidegate::{PlanOptions, Preview, preview};
 use tidegate_core::report::Taken;
 use tidegate_core::{Fault, FaultKind};
 use tidegate_observe::clean_block;
@@ -35,7 +35,7 @@ fn planned(config: &Config, args: &MapArgs, terminal: &Terminal) -> Result<Taken
             .hint("put it into a file, or leave --plan out"));
     }
     let options = PlanOptions { launcher: Some(super::parser_child::program()?), ..PlanOptions::default() };
-    let plan = running::runtime()?.block_on(plan(config, &options))?;
+    let plan = super::plan::looked(config, &options, terminal)?;
     terminal.say(super::plan::text_of(&plan, terminal.columns, terminal.paint_err).trim_end());
     Ok(plan.total)
 }

@@ -1,9 +1,9 @@
 //! `tidegate plan`.
 
-use tidegate::config::load_map;
-use tidegate::{Plan, PlannedStep, plan};
+use tidegate::config::{Config, load_map};
+use tidegate::{Plan, PlanOptions, PlannedStep, plan};
 use tidegate_core::{Fault, FaultKind};
-use tidegate_observe::{PlanView, PlannedView};
+use tidegate_observe::{Counting, PlanView, PlannedView};
 
 use crate::args::Global;
 use crate::exit::Exit;
@@ -19,7 +19,7 @@ pub fn run(args: &PlanArgs, global: &Global, terminal: &Terminal) -> Result<Exit
             .hint("write [providers], [limits] and [store] into the job's own file"));
     }
     let config = load_map(&args.job, args.job(global.store.as_ref()))?;
-    let plan = running::runtime()?.block_on(plan(&config, &args.options()?))?;
+    let plan = looked(&config, &args.options()?, terminal)?;
     let mut out = Out::stdout();
     if global.json {
         out.json(&plan)?;
@@ -28,6 +28,12 @@ pub fn run(args: &PlanArgs, global: &Global, terminal: &Terminal) -> Result<Exit
     }
     out.finish()?;
     Ok(exit_of(&plan))
+}
+
+/// The plan, while it is shown how far it has come.
+pub fn looked(config: &Config, options: &PlanOptions, terminal: &Terminal) -> Result<Plan, Fault> {
+    let mut progress = Counting::start("rows looked at", terminal.progress, &terminal.stderr);
+    running::runtime()?.block_on(plan(config, options, &mut |rows| progress.so_far(rows)))
 }
 
 /// The plan for people.

@@ -146,14 +146,18 @@ pub struct Allowance {
 const TOGETHER: usize = 256;
 
 /// What the map job that `config` is will take. Nothing is sent, nothing is written, and no key is needed. Blocks the
-/// calling thread while records are read and counted.
+/// calling thread while records are read and counted; `seen` is told how many there were so far.
 ///
 /// # Errors
 /// [`FaultKind::Config`]: no map job, or one that could not be run either; inputs or a store that cannot be read.
 ///
 /// # Cancel safety
 /// Safe.
-pub async fn plan(config: &Config, options: &PlanOptions) -> Result<Plan, Fault> {
+pub async fn plan(
+    config: &Config,
+    options: &PlanOptions,
+    seen: &mut (dyn FnMut(u64) + Send),
+) -> Result<Plan, Fault> {
     let Some(map) = &config.map else { return Err(Fault::new(FaultKind::Config, "this is no map job")) };
     if matches!(config.source, Source::Files(_)) {
         return Err(Fault::new(FaultKind::Config, "documents are parsed by a run, not by a plan").hint(
@@ -169,30 +173,40 @@ pub async fn plan(config: &Config, options: &PlanOptions) -> Result<Plan, Fault>
         Walk::new((config, map), &services, (store, options.output_tokens), options.launcher.as_ref())?;
     let mut curve = Curve::default();
     let looked = match options.sample {
-        0 => all(&mut reading, (&mut walk, &mut curve)).await?,
-        want => some(&mut reading, (&mut walk, want)).await?,
+        0 => all(&mut reading, (&mut walk, &mut curve), seen).await?,
+        want => some(&mut reading, (&mut walk, want), seen).await?,
     };
     Judge { config, map, services: &services, past: &past, options, looked }.plan(&walk, &curve)
 }
 
 /// Takes all records through the steps.
-async fn all(reading: &mut Reading, (walk, curve): (&mut Walk, &mut Curve)) -> Result<Looked, Fault> {
+async fn all(
+    reading: &mut Reading,
+    (walk, curve): (&mut Walk, &mut Curve),
+    seen: &mut (dyn FnMut(u64) + Send),
+) -> Result<Looked, Fault> {
     while let Some(rows) = reading.next().await? {
         let rows = good(rows, &mut walk.faults)?;
         walk.through(rows).await?;
         curve.note(reading.seen, walk);
+        seen(reading.seen);
     }
     Ok(Looked { total: reading.seen, read: reading.seen, aside: 0 })
 }
 
 /// Reads all records, and takes a sample of at least `want` of them through the steps.
-async fn some(reading: &mut Reading, (walk, want): (&mut Walk, u64)) -> Result<Looked, Fault> {
+async fn some(
+    reading: &mut Reading,
+    (walk, want): (&mut Walk, u64),
+    seen: &mut (dyn FnMut(u64) + Send),
+) -> Result<Looked, Fault> {
     let (mut sample, mut number) = (Sample::new(want), 0);
     while let Some(rows) = reading.next().await? {
         for row in good(rows, &mut walk.faults)? {
             sample.offer(number, row);
             number += 1;
         }
+        seen(reading.seen);
     }
     let aside = walk.faults.count;
     let mut sample = sample.rows().into_iter();

@@ -38,9 +38,16 @@ fn row(n: usize) -> String {
     format!("{{\"text\":\"row {n}\",\"lang\":\"en\"}}\n")
 }
 
+async fn planned_of(config: &Config, options: &PlanOptions) -> Plan {
+    let mut told = 0;
+    let plan = plan(config, options, &mut |rows| told = rows).await.unwrap();
+    assert_eq!(told, plan.rows.total);
+    plan
+}
+
 async fn planned(job: &str, rows: &str, options: PlanOptions) -> Plan {
     let folder = tempfile::tempdir().unwrap();
-    let plan = plan(&config(folder.path(), (job, rows), 0.0), &options).await.unwrap();
+    let plan = planned_of(&config(folder.path(), (job, rows), 0.0), &options).await;
     assert!(!folder.path().join("t.db").exists(), "a plan writes nothing");
     plan
 }
@@ -91,16 +98,16 @@ async fn what_is_said_is_not_assumed() {
 async fn a_budget_ends_about_where_it_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let rows: String = (0..3_000).map(row).collect();
-    let whole = plan(&config(folder.path(), (JOB, &rows), 0.0), &PlanOptions::default()).await.unwrap();
+    let whole = planned_of(&config(folder.path(), (JOB, &rows), 0.0), &PlanOptions::default()).await;
     for (share, suffices) in [(1.01, true), (0.5, false), (0.1, false)] {
         let config = config(folder.path(), (JOB, &rows), whole.total.cost * share);
-        let allowance = plan(&config, &PlanOptions::default()).await.unwrap().budget.unwrap();
+        let allowance = planned_of(&config, &PlanOptions::default()).await.budget.unwrap();
         assert_eq!(allowance.suffices, Some(suffices));
         let row = allowance.stops_at_row.map(|row| row as f64 / 3_000.0);
         assert!(row.is_none_or(|row| (row - share).abs() < 0.02), "{share}: {row:?}");
     }
     let unpriced = JOB.replace("openai:gpt-4o-mini", "openai:house");
-    let plan = plan(&config(folder.path(), (&unpriced, &rows), 5.0), &PlanOptions::default()).await.unwrap();
+    let plan = planned_of(&config(folder.path(), (&unpriced, &rows), 5.0), &PlanOptions::default()).await;
     assert_eq!(plan.budget, Some(Allowance { money: 5.0, suffices: None, stops_at_row: None }));
 }
 
@@ -126,7 +133,7 @@ async fn answers_that_are_there_are_not_paid_again_and_teach() {
     let store = Store::open(&config.store.url, OpenMode::Write).unwrap();
     keep(&config, &store, 10).await;
     drop(store);
-    let plan = plan(&config, &PlanOptions::default()).await.unwrap();
+    let plan = planned_of(&config, &PlanOptions::default()).await;
     let topic = &plan.steps[0];
     assert_eq!((topic.records, topic.paid, topic.calls, topic.output_tokens), (40, 10, 30, 90));
     assert!(plan.notes[0].contains("answers of 3.0 tokens, as 10 in the journal"), "{:?}", plan.notes);
