@@ -164,7 +164,7 @@ impl Reader {
         let Some(path) = self.paths.get(self.next) else { return Ok(false) };
         let prefix = row_prefix(&encode_key(path));
         let (offset, line) = self.resume.as_ref().map_or((0, 0), |place| (place.offset, place.line));
-        match open_at(path, self.resume.as_ref()) {
+        match open_at(path, self.resume.as_ref(), b"\n") {
             Ok(Some(reader)) => {
                 let (index, buffers) = (self.next, self.buffers.clone());
                 let rest = buffers.take();

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 
+use crate::pack::Packing;
+
 /// Reads what `raw` holds: gzip (of one or many members), Zstandard, or plain bytes.
 ///
 /// Nothing guards against a small file that unpacks to a huge one, and nothing needs to: whoever reads holds one
@@ -27,14 +29,6 @@ pub(crate) fn decoded(mut raw: impl Read + Send + 'static) -> io::Result<(Box<dy
         Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(whole)?),
     };
     Ok((reader, packing))
-}
-
-/// How a file is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Packing {
-    Plain,
-    Gzip,
-    Zstd,
 }
 
 impl Packing {

@@ -13,14 +13,34 @@ use crate::open;
 pub enum InputFormat {
     /// JSON Lines: `.jsonl` and `.ndjson`.
     Jsonl,
+    /// Tables whose fields stand between commas: `.csv`.
+    Csv,
+    /// Tables whose fields stand between tabs: `.tsv`.
+    Tsv,
     /// Lines of text: `.txt`.
     Lines,
 }
 
 impl InputFormat {
+    /// Every format.
+    pub const ALL: [Self; 4] = [Self::Jsonl, Self::Csv, Self::Tsv, Self::Lines];
+
+    /// What it is called in a job.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Lines => "lines",
+        }
+    }
+
     fn ends(self) -> &'static [&'static str] {
         match self {
             Self::Jsonl => &[".jsonl", ".ndjson"],
+            Self::Csv => &[".csv"],
+            Self::Tsv => &[".tsv"],
             Self::Lines => &[".txt"],
         }
     }
@@ -31,12 +51,60 @@ impl InputFormat {
         let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
         self.ends().iter().any(|end| name.ends_with(end))
     }
+
+    /// The format that a name says.
+    fn of_name(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy();
+        Self::ALL.into_iter().find(|format| format.is_name(&name))
+    }
+
+    /// Whether folders are searched for such files where nobody says what is in them: texts lie in many for other
+    /// reasons.
+    fn is_sought(self) -> bool {
+        self != Self::Lines
+    }
 }
 
 /// Folders within folders deeper than this are no data set.
 const DEEPEST: usize = 64;
 /// More files than this are not listed in memory.
 const MOST: usize = 100_000;
+
+/// The format of `inputs`, as the names of files and globs say it, and those of the files in folders. JSON Lines, if
+/// nothing does.
+///
+/// # Errors
+/// [`FaultKind::Config`]: they say two.
+pub fn format_of(inputs: &[PathBuf]) -> Result<InputFormat, Fault> {
+    let mut found: Option<(InputFormat, PathBuf)> = None;
+    for input in inputs {
+        let mut files = Vec::new();
+        if input.is_dir() {
+            let sought = |path: &Path| InputFormat::of_name(path).is_some_and(InputFormat::is_sought);
+            walk(input, DEEPEST, &mut files, &sought)?;
+        } else if is_glob(input) && !input.exists() {
+            matched(input, &mut files)?;
+        } else {
+            files.push(input.clone());
+        }
+        files.sort();
+        for file in files {
+            let Some(format) = InputFormat::of_name(&file) else { continue };
+            match &found {
+                Some((other, first)) if *other != format => return Err(two_formats(first, &file)),
+                Some(_) => {}
+                None => found = Some((format, file)),
+            }
+        }
+    }
+    Ok(found.map_or(InputFormat::Jsonl, |(format, _)| format))
+}
+
+fn two_formats(one: &Path, other: &Path) -> Fault {
+    let what = format!("inputs of two formats: {} and {}", one.display(), other.display());
+    Fault::new(FaultKind::Config, what)
+        .hint("run one job for each, or say which is meant with format = \"…\" in [input]")
+}
 
 /// The files that `inputs` mean: each file as it is named, those of a folder and what is below it that hold rows, and
 /// those that a glob matches; the last two sorted by name. Names that begin with a dot are passed over.
@@ -52,17 +120,13 @@ pub fn rows_in(inputs: &[PathBuf], format: InputFormat) -> Result<Vec<PathBuf>, 
                 path.file_name().is_some_and(|name| format.is_name(&name.to_string_lossy()))
             })?,
             Ok(_) => files.push(input.clone()),
-            Err(_) if is_glob(input) => {
-                let matcher = compile(input)?;
-                walk(&fixed(input), DEEPEST, &mut files, &|path| {
-                    matcher.is_match(path.strip_prefix("./").unwrap_or(path))
-                })?;
-            }
+            Err(_) if is_glob(input) => matched(input, &mut files)?,
             Err(error) if open::is_gone(&error) => return Err(no_such_path(input)),
             Err(error) => return Err(open::read_fault(error).during(format!("reading {}", input.display()))),
         }
         if files.len() == before {
-            let ends = format.ends().join(", ");
+            let ends: Vec<&str> = InputFormat::ALL.iter().flat_map(|format| format.ends()).copied().collect();
+            let ends = ends.join(", ");
             return Err(Fault::new(FaultKind::Config, format!("no file of rows in {}", input.display()))
                 .hint(format!(
                     "files of rows end in {ends}, perhaps with .gz or .zst behind; name others one by one"
@@ -71,6 +135,13 @@ pub fn rows_in(inputs: &[PathBuf], format: InputFormat) -> Result<Vec<PathBuf>, 
         files[before..].sort();
     }
     Ok(files)
+}
+
+/// The files that a glob means.
+fn matched(glob: &Path, files: &mut Vec<PathBuf>) -> Result<(), Fault> {
+    let matcher = compile(glob)?;
+    let wanted = |path: &Path| matcher.is_match(path.strip_prefix("./").unwrap_or(path));
+    walk(&fixed(glob), DEEPEST, files, &wanted)
 }
 
 fn is_glob(path: &Path) -> bool {
@@ -145,6 +216,20 @@ mod tests {
         assert_eq!(names("*.jsonl*", InputFormat::Jsonl), ["a.jsonl.gz", "b.jsonl"]);
         assert_eq!(names("**/*.NDJSON", InputFormat::Jsonl), ["deep/c.NDJSON"]);
         assert_eq!(names("notes.md", InputFormat::Jsonl), ["notes.md"], "a file that is named is meant");
+        let format = |inputs: &[&str]| -> Result<InputFormat, FaultKind> {
+            let inputs: Vec<PathBuf> = inputs.iter().map(|input| folder.path().join(input)).collect();
+            format_of(&inputs).map_err(|fault| fault.kind())
+        };
+        assert_eq!(format(&[""]), Ok(InputFormat::Jsonl), "texts lie beside rows");
+        assert_eq!(format(&["x.txt"]), Ok(InputFormat::Lines));
+        assert_eq!(format(&["notes.md"]), Ok(InputFormat::Jsonl));
+        assert_eq!(format(&["more.CSV", "none/*.csv.gz"]), Ok(InputFormat::Csv));
+        assert_eq!(format(&["?.t*"]), Ok(InputFormat::Lines), "as the files say that are meant");
+        assert_eq!(format(&["a.tsv", "b.jsonl"]), Err(FaultKind::Config));
+        std::fs::create_dir(folder.path().join("tables")).unwrap();
+        std::fs::write(folder.path().join("tables/people.csv.zst"), "").unwrap();
+        assert_eq!(format(&["tables"]), Ok(InputFormat::Csv));
+        assert_eq!(format(&["", "tables"]), Err(FaultKind::Config));
         for input in ["none.jsonl", "*.csv", "[", "deep/none"] {
             let fault = rows_in(&[folder.path().join(input)], InputFormat::Jsonl).unwrap_err();
             assert_eq!(fault.kind(), FaultKind::Config, "{input}: {fault}");

@@ -11,14 +11,16 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::Stop;
 use tidegate_core::{Coverage, Cx, Fault, FaultKind, Fetch, Fetched, Listing, Position, Source, SourceItem};
 
-use crate::decode::{Packing, decoded};
+use crate::decode::decoded;
 use crate::files::FIRST;
 use crate::head::{Headed, Mark};
 use crate::key::{encode_key, row_prefix};
 use crate::lines::Lines;
 use crate::nearest::no_such_path;
 use crate::open;
+use crate::pack::Packing;
 use crate::rows::{Listed, MAX_LINE, RowFormat, Rows};
+use crate::table::Columns;
 
 /// Reads in one go on the compute pool, so that a stop is noticed while an endless line goes by.
 const READS: usize = 64;
@@ -107,6 +109,10 @@ impl Jsonl {
             );
         }
         let found = regular_files(paths)?;
+        if matches!(options.format, RowFormat::Table(_)) {
+            // What is wrong with a header is said before anything else is done.
+            found.iter().try_for_each(|path| columns_of(path, &options).map(drop))?;
+        }
         let reader = Reader {
             paths: found,
             options,
@@ -235,7 +241,7 @@ impl Reader {
             }
             let Some(file) = &mut self.open else { continue };
             let before = listed.items.len();
-            let done = file.take_lines((self.options.stream, self.rows), &mut listed);
+            let done = file.take_lines((self.options.stream, self.rows), &mut listed)?;
             self.rows += (listed.items.len() - before) as u64;
             if listed.is_full() {
                 break;
@@ -258,11 +264,16 @@ impl Reader {
         let Some(path) = self.paths.get(self.next) else { return Ok(false) };
         let index = self.next;
         let prefix = row_prefix(&self.options.prefix.clone().unwrap_or_else(|| encode_key(path)));
-        let rows = Rows::new(prefix, self.options.format.clone(), self.options.max_line);
-        let (offset, line) = self.resume.as_ref().map_or((0, 0), |place| (place.offset, place.line));
-        match open_at(path, self.resume.as_ref()) {
+        let mut rows = Rows::new(prefix, self.options.format.clone(), self.options.max_line);
+        let place = self.resume.as_ref().map_or((0, 0), |place| (place.offset, place.line));
+        if place.0 > 0
+            && let Some(columns) = columns_of(path, &self.options)?
+        {
+            rows.know(columns);
+        }
+        match open_at(path, self.resume.as_ref(), rows.feeds()) {
             Ok(Some(reader)) => {
-                let lines = Lines::at(self.options.max_line, offset, line);
+                let lines = rows.lines(place);
                 self.open = Some(OpenFile { index, rows, lines, reader });
             }
             Ok(None) => return Err(other_input().during(format!("resuming {}", path.display()))),
@@ -291,7 +302,7 @@ impl Reader {
 
 impl OpenFile {
     /// Takes lines, `so_far` rows having been listed before them.
-    fn take_lines(&mut self, (stream, mut so_far): (bool, u64), listed: &mut Listed) -> bool {
+    fn take_lines(&mut self, (stream, mut so_far): (bool, u64), listed: &mut Listed) -> Result<bool, Fault> {
         let Self { index, rows, lines, reader } = self;
         rows.take(lines, listed, |offset, line| {
             so_far += 1;
@@ -302,10 +313,28 @@ impl OpenFile {
     }
 }
 
-/// Opens a file and goes to `place`; `None` if it is not the file that the place was in.
+/// The columns of the table at `path`; `None` for other files, and for one without a row or that cannot be read, which
+/// listing it tells.
+fn columns_of(path: &Path, options: &RowOptions) -> Result<Option<Arc<Columns>>, Fault> {
+    if !matches!(options.format, RowFormat::Table(_)) {
+        return Ok(None);
+    }
+    let Ok((mut reader, _)) = open::regular(path).and_then(decoded) else { return Ok(None) };
+    let mut rows = Rows::new(path.display().to_string(), options.format.clone(), options.max_line);
+    let (mut lines, mut listed) = (rows.lines((0, 0)), Listed::new(1));
+    while rows.columns().is_none() {
+        if rows.take(&mut lines, &mut listed, |_, _| None)? || lines.fill(&mut reader).is_err() {
+            break;
+        }
+    }
+    Ok(rows.columns().cloned())
+}
+
+/// Opens a file and goes to `place`; `None` if it is not the file that the place was in. `feeds` can end a line.
 pub(crate) fn open_at(
     path: &Path,
     place: Option<&Place>,
+    feeds: &[u8],
 ) -> io::Result<Option<Headed<Box<dyn Read + Send>>>> {
     let file = open::regular(path)?;
     let raw = file.try_clone()?;
@@ -316,7 +345,7 @@ pub(crate) fn open_at(
         return Ok(reader.skip_to(*offset, mark)?.then_some(reader));
     }
     reader.read_head(*offset)?;
-    if !reader.carries(mark) || !begins_a_line(&raw, *offset)? {
+    if !reader.carries(mark) || !begins_a_line(&raw, *offset, feeds)? {
         return Ok(None);
     }
     let mut raw = raw;
@@ -325,15 +354,15 @@ pub(crate) fn open_at(
     Ok(Some(reader))
 }
 
-/// Whether a line can begin at `offset`: the file reaches there, and has a line feed before it or nothing after it.
-pub(crate) fn begins_a_line(file: &File, offset: u64) -> io::Result<bool> {
+/// Whether a line can begin at `offset`: the file reaches there, and has one of `feeds` before it or nothing after it.
+pub(crate) fn begins_a_line(file: &File, offset: u64, feeds: &[u8]) -> io::Result<bool> {
     let size = file.metadata()?.len();
     let mut before = [0];
     if size <= offset || offset == 0 {
         return Ok(size >= offset);
     }
     file.read_exact_at(&mut before, offset - 1)?;
-    Ok(before == *b"\n")
+    Ok(feeds.contains(&before[0]))
 }
 
 pub(crate) fn damaged(error: io::Error) -> Fault {

@@ -1,4 +1,4 @@
-//! Records as JSON Lines, in a file whose committed length is part of the ledger's own transaction, or on a stream.
+//! Records as JSON Lines or as a table, in a file whose committed length is part of the ledger's own transaction, or on a stream.
 //!
 //! A file is appended to and synced first; its new length then becomes true together with the outcomes. Whatever
 //! lies beyond the committed length at the next start is cut off, so that a line is there exactly once whenever the
@@ -7,21 +7,27 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate_core::{
-    Advice, Commit, Cx, Fault, FaultKind, Grouping, Ledger, Outcome, Record, Sink, Unit, UnitId, advise,
-    killpoint,
+    Advice, Commit, Cx, Fault, FaultKind, Grouping, Ledger, Outcome, Record, Sink, Stop, Unit, UnitId,
+    advise, killpoint,
 };
 
+use crate::cells::TableShape;
 use crate::files::FIRST;
+use crate::fit::{Fit, Fitted};
 use crate::open::write_fault;
-use crate::output::{self, Append, Committed, OUTPUT, OUTPUT_TAIL, Target};
+use crate::output::{
+    self, Append, Committed, OUTPUT, OUTPUT_NEXT, OUTPUT_NEXT_TAIL, OUTPUT_TAIL, OUTPUT_WHOLE, Target,
+};
+use crate::pack::Packing;
 use crate::select::{FieldSelection, VectorFormat, lines_of, render};
 use crate::spool::{Spool, Spools};
+use crate::whole;
 
 /// How records are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +36,10 @@ pub struct JsonlOptions {
     pub fields: FieldSelection,
     /// How vectors.
     pub vectors: VectorFormat,
+    /// Rows of a table instead of lines of JSON: of bodies that are objects, whatever `fields` says.
+    pub table: Option<TableShape>,
+    /// How they are compressed.
+    pub packing: Packing,
     /// Whether lines stand in listing order. Lines of records that were put aside are left out.
     pub ordered: bool,
     /// Whether a file is replaced that is there and not this pipeline's output.
@@ -43,6 +53,8 @@ impl Default for JsonlOptions {
         Self {
             fields: FieldSelection::All,
             vectors: VectorFormat::None,
+            table: None,
+            packing: Packing::Plain,
             ordered: false,
             overwrite: false,
             grouping: Grouping { items: 1024, bytes: 8 << 20, tokens: 0, linger: Duration::from_millis(200) },
@@ -50,11 +62,17 @@ impl Default for JsonlOptions {
     }
 }
 
-/// Writes records as lines of JSON.
+/// How long units wait for company where each commit is compressed by itself: rows that come one by one compress badly.
+/// A run that is killed makes them again, with the answers that are there.
+const PACKED_LINGER: Duration = Duration::from_secs(5);
+
+/// Writes records as lines of JSON, or as rows of a table.
 pub struct JsonlSink {
     target: Target,
     ledger: Arc<dyn Ledger>,
     options: JsonlOptions,
+    /// For tables.
+    fit: Option<Fit>,
     spools: Spools,
     /// The length that the ledger is known to know.
     committed: u64,
@@ -66,6 +84,10 @@ pub struct JsonlSink {
     unknown: bool,
     /// Units already on a stream whose commit failed: they are not written a second time.
     delivered: BTreeSet<u64>,
+    /// Whether the header of a table is on the stream.
+    headed: bool,
+    /// The file, where it is compressed, and the length up to which it is one member or frame.
+    packed: Option<(PathBuf, u64)>,
 }
 
 /// What is needed to write units, apart from the sink itself.
@@ -73,6 +95,8 @@ struct Writing {
     target: Target,
     options: JsonlOptions,
     units: Arc<Vec<Unit>>,
+    /// The rows of the units, for a table.
+    table: Option<Fitted>,
     spools: Vec<Vec<Spool>>,
     delivered: BTreeSet<u64>,
     committed: u64,
@@ -93,7 +117,7 @@ impl JsonlSink {
         ledger: Arc<dyn Ledger>,
         options: JsonlOptions,
     ) -> Result<Self, Fault> {
-        let target = output::open(path, committed, options.overwrite)?;
+        let target = output::open(path, (committed, options.packing), options.overwrite)?;
         let claimed = committed.is_some() || matches!(target, Target::Stream(_));
         let (spools, committed) = match &target {
             Target::File(file) => {
@@ -102,8 +126,44 @@ impl JsonlSink {
             }
             Target::Stream(_) => (Spools::elsewhere(), 0),
         };
+        let mut fit = options.table.clone().map(Fit::new);
+        if let Some(fit) = fit.as_mut().filter(|_| committed > 0) {
+            fit.resume(path)?;
+        }
         let delivered = BTreeSet::new();
-        Ok(Self { target, ledger, options, spools, committed, claimed, unknown: false, delivered })
+        let (unknown, headed) = (false, false);
+        let packed = match &target {
+            Target::File(_) if options.packing != Packing::Plain => {
+                // What is linked to is replaced, not the link.
+                let path = std::fs::canonicalize(path).map_err(write_fault)?;
+                whole::remove(&whole::scratch(&path)).map_err(write_fault)?;
+                Some((path, 0))
+            }
+            _ => None,
+        };
+        Ok(Self {
+            target,
+            ledger,
+            options,
+            fit,
+            spools,
+            committed,
+            claimed,
+            unknown,
+            delivered,
+            headed,
+            packed,
+        })
+    }
+
+    /// Tells of a compressed file up to which length it is one member or frame: what the ledger has under
+    /// [`OUTPUT_WHOLE`].
+    #[must_use]
+    pub fn whole_up_to(mut self, length: u64) -> Self {
+        if let Some((_, whole)) = &mut self.packed {
+            *whole = length;
+        }
+        self
     }
 
     /// Writes to a stream.
@@ -117,12 +177,15 @@ impl JsonlSink {
         Self {
             target,
             ledger,
+            fit: options.table.clone().map(Fit::new),
             options,
             spools: Spools::elsewhere(),
             committed: 0,
             claimed: true,
             unknown: false,
             delivered: BTreeSet::new(),
+            headed: false,
+            packed: None,
         }
     }
 
@@ -138,7 +201,14 @@ impl JsonlSink {
     }
 
     /// Writes units on the compute pool and gives them back; the length and tail reached.
-    async fn write(&self, cx: &Cx, commit: &mut Commit) -> Result<(u64, Option<u64>), Fault> {
+    async fn write(&mut self, cx: &Cx, commit: &mut Commit) -> Result<(u64, Option<u64>), Fault> {
+        let table = match &mut self.fit {
+            Some(fit) => Some(fit.rows(cx, &mut commit.units).await?),
+            None => None,
+        };
+        let header = self.committed == 0 && !self.headed;
+        let table = table.map(|fitted| if header { fitted } else { fitted.without_header() });
+        let heads = table.as_ref().is_some_and(Fitted::has_rows) && matches!(self.target, Target::Stream(_));
         let units = Arc::new(std::mem::take(&mut commit.units));
         let spools_of = |unit: &Unit| -> Vec<Spool> {
             unit.items.iter().filter_map(|item| self.spools.find(item.ordinal)).cloned().collect()
@@ -148,6 +218,7 @@ impl JsonlSink {
             options: self.options.clone(),
             spools: units.iter().map(spools_of).collect(),
             units: units.clone(),
+            table,
             delivered: self.delivered.clone(),
             committed: self.committed,
             unknown: self.unknown,
@@ -156,7 +227,31 @@ impl JsonlSink {
         commit.units = Arc::try_unwrap(units).map_err(|_| {
             Fault::new(FaultKind::Cancelled, "the compute pool was shut down while the output was written")
         })?;
-        written?
+        let written = written??;
+        self.headed |= heads;
+        Ok(written)
+    }
+
+    /// Up to which length a compressed file is one member or frame once it is `length` long.
+    fn whole_at(&self, length: u64) -> Option<u64> {
+        let (_, whole) = self.packed.as_ref()?;
+        Some(if self.committed == 0 { length } else { *whole })
+    }
+
+    /// Makes a compressed file one member or frame, if it is more.
+    async fn make_whole(&mut self, cx: &Cx) -> Result<(), Fault> {
+        let (length, packing) = (self.committed, self.options.packing);
+        let Some((path, _)) = self.packed.clone().filter(|(_, whole)| *whole != length) else {
+            return Ok(());
+        };
+        let output = path.clone();
+        let made = cx.compute(FIRST, move || whole::rewrite(&output, length, packing)).await?;
+        let made = made.map_err(|fault| fault.during("making the output one frame"))?;
+        let next = vec![(OUTPUT_NEXT.to_owned(), made.length), (OUTPUT_NEXT_TAIL.to_owned(), made.tail)];
+        self.ledger.commit(&Commit { lengths: next, ..Commit::default() }).await?;
+        whole::replace(&made, &path)?;
+        let lengths = lengths((made.length, made.tail), Some(made.length));
+        self.ledger.commit(&Commit { lengths, ..Commit::default() }).await
     }
 
     fn settled(&mut self, units: &[Unit]) {
@@ -169,7 +264,13 @@ impl JsonlSink {
 #[async_trait]
 impl Sink for JsonlSink {
     fn grouping(&self) -> Grouping {
-        self.options.grouping
+        let grouping = self.options.grouping;
+        match self.options.packing {
+            Packing::Plain => grouping,
+            Packing::Gzip | Packing::Zstd => {
+                Grouping { linger: PACKED_LINGER.max(grouping.linger), ..grouping }
+            }
+        }
     }
 
     fn ordered(&self) -> bool {
@@ -192,9 +293,10 @@ impl Sink for JsonlSink {
         let (length, tail) =
             self.write(cx, commit).await.map_err(|fault| fault.during("appending to the output"))?;
         killpoint::hit("jsonl.append.synced");
-        commit.lengths.retain(|(name, _)| name != OUTPUT && name != OUTPUT_TAIL);
+        let whole = self.whole_at(length);
+        commit.lengths.retain(|(name, _)| !name.starts_with(OUTPUT));
         if let Some(tail) = tail {
-            commit.lengths.extend([(OUTPUT.to_owned(), length), (OUTPUT_TAIL.to_owned(), tail)]);
+            commit.lengths.extend(lengths((length, tail), whole));
         } else {
             self.delivered.extend(commit.units.iter().filter_map(name_of));
         }
@@ -216,12 +318,15 @@ impl Sink for JsonlSink {
         killpoint::hit("jsonl.commit.after");
         self.unknown = false;
         self.committed = length;
+        if let (Some((_, up_to)), Some(whole)) = (&mut self.packed, whole) {
+            *up_to = whole;
+        }
         self.delivered.clear();
         self.settled(&commit.units);
         Ok(())
     }
 
-    async fn finish(&mut self, _cx: &Cx) -> Result<(), Fault> {
+    async fn finish(&mut self, cx: &Cx) -> Result<(), Fault> {
         self.spools.clear();
         if let (true, Target::File(file)) = (killpoint::planted("length-lazy"), &self.target) {
             let tail = output::tail_of(file, self.committed).map_err(write_fault)?;
@@ -229,10 +334,21 @@ impl Sink for JsonlSink {
             self.ledger.commit(&Commit { lengths, ..Commit::default() }).await?;
         }
         match &self.target {
-            Target::File(file) if !self.unknown => file.set_len(self.committed).map_err(write_fault),
-            _ => Ok(()),
+            Target::File(file) if !self.unknown => file.set_len(self.committed).map_err(write_fault)?,
+            _ => return Ok(()),
         }
+        // Whoever stops a run does not want to wait for it; the run that goes on does it.
+        if cx.stop() == Stop::Go { self.make_whole(cx).await } else { Ok(()) }
     }
+}
+
+/// What the ledger is told of an output; of a compressed one, also up to where it is one member or frame.
+fn lengths((length, tail): (u64, u64), whole: Option<u64>) -> Vec<(String, u64)> {
+    let mut lengths = vec![(OUTPUT.to_owned(), length), (OUTPUT_TAIL.to_owned(), tail)];
+    if let Some(whole) = whole {
+        lengths.extend([(OUTPUT_WHOLE.to_owned(), whole), (OUTPUT_NEXT.to_owned(), 0)]);
+    }
+    lengths
 }
 
 /// What a unit is known by on a stream: its first item.
@@ -274,9 +390,18 @@ impl Writing {
     /// Writes the units from the committed length on. After an unknown commit, the same units give the same bytes,
     /// so that writing over them changes nothing the ledger may count on.
     fn append(&self) -> std::io::Result<u64> {
-        let mut append = Append::new(&self.target, self.committed);
-        for (unit, spools) in self.units.iter().zip(&self.spools) {
+        let mut append = Append::new(&self.target, self.committed, self.options.packing);
+        let mut header = self.table.as_ref().map(|table| &table.header[..]);
+        for (at, (unit, spools)) in self.units.iter().zip(&self.spools).enumerate() {
             if !is_stored(unit) || name_of(unit).is_some_and(|name| self.delivered.contains(&name)) {
+                continue;
+            }
+            if let Some(row) = self.table.as_ref().and_then(|table| table.rows.get(at)) {
+                if !row.is_empty() {
+                    append.buffer.extend_from_slice(header.take().unwrap_or_default());
+                    append.buffer.extend_from_slice(row);
+                }
+                append.relieve()?;
                 continue;
             }
             for spool in spools {

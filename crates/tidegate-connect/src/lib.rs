@@ -1,5 +1,5 @@
-//! Where records come from and go to: files, rows of JSON Lines, standard input, growing files, URLs, objects in buckets; JSON
-//! Lines out.
+//! Where records come from and go to: files, rows of JSON Lines and of tables, standard input, growing files, URLs, objects in
+//! buckets; JSON Lines and tables out.
 //!
 //! This crate must not contain parsing of documents, SQL, retries or flow logic: a source lists and reads, a sink
 //! writes, and what happens when one of them fails is decided elsewhere.
@@ -8,10 +8,12 @@
 
 mod blocks;
 mod buffers;
+mod cells;
 mod changes;
 mod decode;
 mod fetch;
 mod files;
+mod fit;
 mod fuzz;
 pub mod guard;
 mod head;
@@ -25,8 +27,10 @@ mod nearest;
 mod objects;
 mod open;
 mod output;
+mod pack;
 mod plan;
 mod pump;
+mod record_ends;
 mod rotated;
 mod row;
 mod rows;
@@ -35,31 +39,37 @@ mod select;
 mod skip;
 mod spool;
 mod stdin;
+mod table;
 mod tail;
 #[cfg(test)]
 mod tests;
 mod walk;
 mod watch;
 mod webhook;
+mod whole;
 
 pub use blocks::Blocks;
 pub use buffers::Buffers;
+pub use cells::{TableShape, field_names};
 pub use files::Files;
 /// Lines of lists and of rows, for whoever wants to feed them with bytes of their own.
 pub use fuzz::fuzz_lines;
-pub use inputs::{InputFormat, rows_in};
+pub use inputs::{InputFormat, format_of, rows_in};
 pub use jsonl::{Jsonl, RowOptions};
 pub use jsonl_sink::{JsonlOptions, JsonlSink};
 pub use key::{decode_key, encode_key};
 pub use manifest::{LaneOf, Manifest, ManifestOptions};
 pub use objects::{Objects, ObjectsOptions, ObjectsSink, Place, Service, Storage};
-pub use output::{Committed, OUTPUT, OUTPUT_TAIL, holds};
+pub use output::{Committed, OUTPUT, OUTPUT_NEXT, OUTPUT_NEXT_TAIL, OUTPUT_TAIL, OUTPUT_WHOLE, holds};
+pub use pack::Packing;
 pub use plan::{FilesOptions, FilesStats};
 pub use row::{RowFields, content_hash_of};
 pub use rows::{MAX_LINE, RowFormat};
 pub use select::{FieldSelection, VectorFormat};
 pub use skip::holds_no_text;
 pub use stdin::{STDIN, StdinDocument, StdinRows, peek_rows};
+pub use table::{CellType, TableOptions};
 pub use tail::{Tail, TailOptions};
 pub use watch::{Watch, WatchOptions, WatchSource};
 pub use webhook::{Deliver, WebhookOptions, WebhookSink};
+pub use whole::settled;

@@ -1,6 +1,8 @@
-//! Splits a stream of bytes into lines without ever holding more of a line than is allowed.
+//! Splits a stream of bytes into lines, or into the rows of a table, without ever holding more of one than is allowed.
 
 use std::io::{self, Read};
+
+use crate::record_ends::{Found, RecordEnds};
 
 /// How much is asked of the reader at a time.
 const CHUNK: usize = 256 << 10;
@@ -37,14 +39,18 @@ pub(crate) struct Lines {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// Up to here the buffer is known to hold no line feed.
+    /// Up to here the buffer is known to hold no end of a line.
     searched: usize,
+    /// What ends a line, if that is not every line feed.
+    records: Option<RecordEnds>,
     /// The longest line that is handed out whole, in bytes.
     max_line: usize,
     /// Offset of `buffer[start]` in the stream.
     offset: u64,
-    /// Lines handed out.
+    /// Lines handed out, or lines that the rows handed out took.
     number: u64,
+    /// Line feeds in what was skipped of a row.
+    feeds: u64,
     /// The line being skipped because it is too long: its head, and how much of it has gone by.
     skipping: Option<(Vec<u8>, u64)>,
     /// Holds the head of a skipped line while the caller looks at it.
@@ -65,13 +71,21 @@ impl Lines {
             start: 0,
             end: 0,
             searched: 0,
+            records: None,
             max_line,
             offset,
             number,
+            feeds: 0,
             skipping: None,
             head: Vec::new(),
             ended: false,
         }
+    }
+
+    /// Splits into what `records` finds instead. A row's number is that of the line on which it begins.
+    pub(crate) fn of_records(mut self, records: RecordEnds) -> Self {
+        self.records = Some(records);
+        self
     }
 
     /// Offset of the next line, and how many came before it. Meaningful between lines.
@@ -132,13 +146,11 @@ impl Lines {
 
     /// The next line, if it is complete.
     pub(crate) fn next(&mut self) -> Next<'_> {
-        let found = memchr::memchr(b'\n', &self.buffer[self.searched..self.end]).map(|at| self.searched + at);
-        match found {
-            Some(at) => self.take(at, at + 1),
+        match self.find() {
+            Some((end, next)) => self.take(end, next),
             None if self.ended && self.start == self.end && self.skipping.is_none() => Next::End,
             None if self.ended => self.take(self.end, self.end),
             None => {
-                self.searched = self.end;
                 if self.skipping.is_some() || self.end - self.start > self.max_line {
                     self.skip();
                 }
@@ -147,10 +159,29 @@ impl Lines {
         }
     }
 
+    /// Where the next line ends, and where the one after it begins.
+    fn find(&mut self) -> Option<(usize, usize)> {
+        let (at, piece) = (self.searched, &self.buffer[self.searched..self.end]);
+        let found = match &mut self.records {
+            Some(records) => records.find(piece, self.ended),
+            None => {
+                memchr::memchr(b'\n', piece).map_or(Found::More(piece.len()), |end| Found::End(end, end + 1))
+            }
+        };
+        match found {
+            Found::End(end, next) => Some((at + end, at + next)),
+            Found::More(seen) => {
+                self.searched = at + seen;
+                None
+            }
+        }
+    }
+
     /// Hands out the line that ends at `end`; the next one begins at `next`.
     fn take(&mut self, end: usize, next: usize) -> Next<'_> {
         let (start, offset) = (self.start, self.offset);
-        self.number += 1;
+        let number = self.number + 1;
+        self.number += self.lines_to(next);
         self.start = next;
         self.searched = next;
         self.offset += (next - start) as u64;
@@ -165,18 +196,34 @@ impl Lines {
         };
         let too_long = (length > self.max_line as u64).then_some(length);
         let bytes = if too_long.is_some() { &bytes[..bytes.len().min(HEAD)] } else { bytes };
-        Next::Line(Line { bytes, too_long, offset: began, number: self.number })
+        Next::Line(Line { bytes, too_long, offset: began, number })
     }
 
-    /// Forgets what the buffer holds of a line that is too long, but for its head.
+    /// How many lines there are up to `next`. A row takes at least one, also where a carriage return ends it.
+    fn lines_to(&mut self, next: usize) -> u64 {
+        let feeds = std::mem::take(&mut self.feeds);
+        match self.records {
+            Some(_) => (feeds + feeds_in(&self.buffer[self.start..next])).max(1),
+            None => 1,
+        }
+    }
+
+    /// Forgets what was seen of a line that is too long, but for its head.
     fn skip(&mut self) {
-        let piece = &self.buffer[self.start..self.end];
+        let piece = &self.buffer[self.start..self.searched];
         let (head, gone) = self.skipping.get_or_insert_default();
         extend_head(head, piece);
         *gone += piece.len() as u64;
         self.offset += piece.len() as u64;
-        (self.start, self.end, self.searched) = (0, 0, 0);
+        if self.records.is_some() {
+            self.feeds += feeds_in(piece);
+        }
+        self.start = self.searched;
     }
+}
+
+fn feeds_in(piece: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', piece).count() as u64
 }
 
 fn extend_head(head: &mut Vec<u8>, piece: &[u8]) {

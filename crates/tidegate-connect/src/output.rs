@@ -10,6 +10,7 @@ use rustix::fs::FlockOperation;
 use tidegate_core::{ContentHash, Fault, FaultKind, killpoint};
 
 use crate::open::{is_gone, write_fault};
+use crate::pack::{Packer, Packing};
 
 /// Bytes gathered before they are written.
 const BUFFER: usize = 1 << 20;
@@ -34,6 +35,12 @@ pub struct Committed {
 pub const OUTPUT: &str = "output";
 /// The name under which a number that identifies the output's last bytes stands beside it.
 pub const OUTPUT_TAIL: &str = "output.tail";
+/// The same of a file that is about to take the output's place, and 0 when it has.
+pub const OUTPUT_NEXT: &str = "output.next";
+/// What identifies the last bytes of that file.
+pub const OUTPUT_NEXT_TAIL: &str = "output.next.tail";
+/// The length up to which a compressed output is one member or frame.
+pub const OUTPUT_WHOLE: &str = "output.whole";
 
 /// Where lines go.
 #[derive(Clone)]
@@ -45,7 +52,11 @@ pub(crate) enum Target {
 }
 
 /// Opens an output file, brings it back to its committed length, and locks it for as long as it is open.
-pub(crate) fn open(path: &Path, committed: Option<Committed>, overwrite: bool) -> Result<Target, Fault> {
+pub(crate) fn open(
+    path: &Path,
+    (committed, packing): (Option<Committed>, Packing),
+    overwrite: bool,
+) -> Result<Target, Fault> {
     let during = |fault: Fault| fault.during(format!("opening {}", path.display()));
     let found = std::fs::metadata(path);
     if let Ok(meta) = &found
@@ -72,7 +83,7 @@ pub(crate) fn open(path: &Path, committed: Option<Committed>, overwrite: bool) -
     if overwrite && committed.is_none() {
         file.set_len(0).map_err(|error| during(write_fault(error)))?;
     } else {
-        recover(&file, committed).map_err(during)?;
+        recover(&file, committed, packing).map_err(during)?;
     }
     file.sync_all().map_err(|error| during(write_fault(error)))?;
     if found.is_err() {
@@ -82,7 +93,7 @@ pub(crate) fn open(path: &Path, committed: Option<Committed>, overwrite: bool) -
 }
 
 /// Cuts off what was appended but never committed, if the rest is what was committed.
-fn recover(file: &File, committed: Option<Committed>) -> Result<(), Fault> {
+fn recover(file: &File, committed: Option<Committed>, packing: Packing) -> Result<(), Fault> {
     let length = file.metadata().map_err(write_fault)?.len();
     let Some(Committed { length: known, tail }) = committed else {
         return if length == 0 {
@@ -96,7 +107,7 @@ fn recover(file: &File, committed: Option<Committed>) -> Result<(), Fault> {
         return Err(refuse(&format!("it has {length} bytes, but {known} were committed to it"), HINT));
     }
     let mut last = [b'\n'];
-    if known > 0 {
+    if known > 0 && packing == Packing::Plain {
         file.read_exact_at(&mut last, known - 1).map_err(write_fault)?;
     }
     let same = match tail {
@@ -135,7 +146,7 @@ fn refuse(why: &str, hint: &str) -> Fault {
 }
 
 /// Makes the name of a new file durable.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
@@ -159,11 +170,17 @@ pub(crate) struct Append<'a> {
     target: &'a Target,
     offset: u64,
     pub(crate) buffer: Vec<u8>,
+    packing: Packing,
+    /// What compresses, once there is something.
+    packer: Option<Packer>,
 }
 
+/// Compressed bytes that are written at once: most commits take less, and then nobody sees half of one.
+const PACKED: usize = 8 << 20;
+
 impl<'a> Append<'a> {
-    pub(crate) fn new(target: &'a Target, offset: u64) -> Self {
-        Self { target, offset, buffer: Vec::with_capacity(BUFFER / 16) }
+    pub(crate) fn new(target: &'a Target, offset: u64, packing: Packing) -> Self {
+        Self { target, offset, buffer: Vec::with_capacity(BUFFER / 16), packing, packer: None }
     }
 
     /// Writes the buffer out if it is large.
@@ -191,18 +208,26 @@ impl<'a> Append<'a> {
         self.put(bytes)
     }
 
+    /// Writes bytes, or what they are compressed to.
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self.target {
-            Target::File(file) => {
-                let (first, second) = bytes.split_at(bytes.len() / 2);
-                file.write_all_at(first, self.offset)?;
-                killpoint::hit("jsonl.append.middle");
-                file.write_all_at(second, self.offset + first.len() as u64)?;
-            }
-            Target::Stream(stream) => {
-                stream.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes)?;
-            }
+        if self.packing == Packing::Plain {
+            return self.write(bytes, bytes.len() / 2);
         }
+        if self.packer.is_none() {
+            self.packer = Packer::new(self.packing)?;
+        }
+        let Some(packer) = &mut self.packer else { return Ok(()) };
+        packer.put(bytes)?;
+        if packer.ready().len() < PACKED {
+            return Ok(());
+        }
+        let packed = std::mem::take(packer.ready());
+        self.write(&packed, packed.len())
+    }
+
+    /// Writes bytes as they are, those up to `middle` first.
+    fn write(&mut self, bytes: &[u8], middle: usize) -> io::Result<()> {
+        self.target.put(bytes, self.offset, middle)?;
         self.offset += bytes.len() as u64;
         Ok(())
     }
@@ -224,10 +249,29 @@ impl<'a> Append<'a> {
         if !self.buffer.is_empty() {
             self.flush()?;
         }
+        if let Some(packer) = self.packer.take() {
+            let packed = packer.finish()?;
+            self.write(&packed, packed.len())?;
+        }
         match self.target {
             Target::File(file) => file.sync_data()?,
             Target::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).flush()?,
         }
         Ok(self.offset)
+    }
+}
+
+impl Target {
+    /// Writes bytes at `offset`, those up to `middle` first.
+    fn put(&self, bytes: &[u8], offset: u64, middle: usize) -> io::Result<()> {
+        match self {
+            Self::File(file) => {
+                let (first, second) = bytes.split_at(middle);
+                file.write_all_at(first, offset)?;
+                killpoint::hit("jsonl.append.middle");
+                file.write_all_at(second, offset + first.len() as u64)
+            }
+            Self::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes),
+        }
     }
 }

@@ -5,9 +5,10 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::decode::{Packing, decoded};
+use crate::decode::decoded;
 use crate::head::Headed;
 use crate::open;
+use crate::pack::Packing;
 use crate::tail::{Following, Place};
 
 /// A mark of fewer bytes is no proof that a file under another inode is the same: logs begin alike.

@@ -109,7 +109,7 @@ pub(crate) fn parse_text(line: &[u8]) -> Result<Row, Fault> {
     Ok(Row { text: utf8(line)?.into(), id: None, fields: Fields::new() })
 }
 
-fn utf8(line: &[u8]) -> Result<&str, Fault> {
+pub(crate) fn utf8(line: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(line).map_err(|error| {
         let column = error.valid_up_to() + 1;
         Fault::new(FaultKind::Encoding, format!("not UTF-8 at column {column}"))
@@ -197,7 +197,7 @@ impl<'de> Visitor<'de> for IdVisitor<'_> {
 }
 
 /// Borrows a name where it needs no unescaping.
-struct NameSeed;
+pub(crate) struct NameSeed;
 
 impl<'de> DeserializeSeed<'de> for NameSeed {
     type Value = Cow<'de, str>;

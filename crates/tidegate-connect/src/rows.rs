@@ -10,6 +10,7 @@ use tidegate_core::{Body, ContentHash, Fault, FaultKind, Fields, Position, Sourc
 use crate::key::encode_key;
 use crate::lines::{HEAD, Line, Lines, Next};
 use crate::row::{self, Row, RowFields, content_hash_of};
+use crate::table::{Columns, Table, TableOptions};
 
 /// The longest line by default, in bytes.
 pub const MAX_LINE: usize = 16 << 20;
@@ -29,6 +30,9 @@ pub enum RowFormat {
     },
     /// Text that becomes a JSON object with one field of this name, otherwise as [`RowFormat::Record`].
     Line(String),
+    /// A row of a table, which may take several lines and becomes a JSON object with a field for each column, otherwise
+    /// as [`RowFormat::Record`].
+    Table(TableOptions),
 }
 
 /// Makes items of the lines of one input.
@@ -38,6 +42,8 @@ pub(crate) struct Rows {
     format: RowFormat,
     max_line: usize,
     naming: Naming,
+    /// For tables.
+    table: Option<Table>,
 }
 
 /// What a line without an id of its own is known by.
@@ -82,7 +88,37 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 
 impl Rows {
     pub(crate) fn new(prefix: String, format: RowFormat, max_line: usize) -> Self {
-        Self { prefix, format, max_line, naming: Naming::Number }
+        let table = match &format {
+            RowFormat::Table(options) => Some(Table::new(options.clone())),
+            _ => None,
+        };
+        Self { prefix, format, max_line, naming: Naming::Number, table }
+    }
+
+    /// What splits the input into rows, from `offset` on, before which there were `number` lines.
+    pub(crate) fn lines(&self, (offset, number): (u64, u64)) -> Lines {
+        let lines = Lines::at(self.max_line, offset, number);
+        match &self.table {
+            Some(table) => lines.of_records(table.ends(offset == 0)),
+            None => lines,
+        }
+    }
+
+    /// The columns of a table, once its first row was taken.
+    pub(crate) fn columns(&self) -> Option<&Arc<Columns>> {
+        self.table.as_ref()?.columns()
+    }
+
+    /// Tells a table what its columns are, where reading does not begin at the first row.
+    pub(crate) fn know(&mut self, columns: Arc<Columns>) {
+        if let Some(table) = &mut self.table {
+            table.know(columns);
+        }
+    }
+
+    /// What can end a line.
+    pub(crate) fn feeds(&self) -> &'static [u8] {
+        if self.table.is_some() { b"\n\r" } else { b"\n" }
     }
 
     pub(crate) fn set_naming(&mut self, naming: Naming) {
@@ -91,17 +127,20 @@ impl Rows {
 
     /// Takes whole lines out of the buffer until there is enough; whether the stream is at its end. `position` is
     /// asked, after each line, for the position behind it.
+    ///
+    /// # Errors
+    /// [`FaultKind::Config`]: a table whose columns cannot be told.
     pub(crate) fn take(
-        &self,
+        &mut self,
         lines: &mut Lines,
         listed: &mut Listed,
         mut position: impl FnMut(u64, u64) -> Option<Position>,
-    ) -> bool {
+    ) -> Result<bool, Fault> {
         while !listed.is_full() {
             let item = match lines.next() {
-                Next::Line(line) => self.item(&line),
-                Next::More => return false,
-                Next::End => return true,
+                Next::Line(line) => self.item(&line)?,
+                Next::More => return Ok(false),
+                Next::End => return Ok(true),
             };
             let Some(mut item) = item else { continue };
             let (offset, number) = lines.position();
@@ -109,38 +148,72 @@ impl Rows {
             listed.bytes += item.size;
             listed.items.push(item);
         }
-        false
+        Ok(false)
     }
 
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The item of a line; `None` for a blank one.
-    fn item(&self, line: &Line<'_>) -> Option<SourceItem> {
-        if let Some(length) = line.too_long {
-            let fault = Fault::new(
-                FaultKind::TooLarge,
-                format!("a line of {length} bytes, more than the limit of {}", self.max_line),
-            );
-            return Some(self.faulty(line, fault.hint("raise --max-line")));
-        }
+    /// The item of a line; `None` for a blank one, and for the header of a table.
+    fn item(&mut self, line: &Line<'_>) -> Result<Option<SourceItem>, Fault> {
         let bytes =
             if line.offset == 0 { line.bytes.strip_prefix(BOM).unwrap_or(line.bytes) } else { line.bytes };
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return None;
-        }
-        let row = match &self.format {
-            RowFormat::Json(names) => row::parse(bytes, names),
-            RowFormat::Text => row::parse_text(bytes),
-            RowFormat::Record { id } => row::parse_record(bytes, id.as_deref()),
-            RowFormat::Line(field) => row::parse_line(bytes, field),
+        // Rows of tables come without their line ends, and spaces may be all that is in one.
+        let (bytes, blank) = match &self.table {
+            Some(_) => (bytes, bytes.is_empty()),
+            None => (bytes.strip_suffix(b"\r").unwrap_or(bytes), bytes.iter().all(u8::is_ascii_whitespace)),
         };
-        Some(match row {
+        if blank && line.too_long.is_none() {
+            return Ok(None);
+        }
+        if self.learn(bytes, line.too_long)? {
+            return Ok(None);
+        }
+        if let Some(length) = line.too_long {
+            return Ok(Some(self.faulty(line, self.too_long(length))));
+        }
+        let row = match (&self.format, &mut self.table) {
+            (_, Some(table)) => table.row(bytes, line.offset + (line.bytes.len() - bytes.len()) as u64),
+            (RowFormat::Json(names), _) => row::parse(bytes, names),
+            (RowFormat::Record { id }, _) => row::parse_record(bytes, id.as_deref()),
+            (RowFormat::Line(field), _) => row::parse_line(bytes, field),
+            (RowFormat::Text | RowFormat::Table(_), _) => row::parse_text(bytes),
+        };
+        Ok(Some(match row {
+            // An object holds the names of all columns, and so is larger than its row.
+            Ok(row) if self.table.is_some() => {
+                let size = row.text.len();
+                self.row(row, size, line)
+            }
             Ok(row) => self.row(row, bytes.len(), line),
             Err(fault) => self.faulty(line, fault),
-        })
+        }))
+    }
+
+    /// Learns the columns of a table from its first row; whether that is the header.
+    fn learn(&mut self, bytes: &[u8], too_long: Option<u64>) -> Result<bool, Fault> {
+        let file = self.prefix.trim_end_matches('#');
+        let Some(table) = self.table.as_mut().filter(|table| table.columns().is_none()) else {
+            return Ok(false);
+        };
+        if let Some(length) = too_long {
+            let most = self.max_line;
+            let what = format!("the first row of {file} takes {length} bytes, more than the limit of {most}");
+            let hint = "see whether its quotes are closed, or raise max_line in [input]";
+            return Err(Fault::new(FaultKind::Config, what).hint(hint));
+        }
+        table.learn(bytes, file)
+    }
+
+    fn too_long(&self, length: u64) -> Fault {
+        let most = self.max_line;
+        let (what, hint) = match &self.table {
+            Some(_) => ("row", "see whether its quotes are closed; else raise max_line in [input]"),
+            None => ("line", "raise --max-line"),
+        };
+        let what = format!("a {what} of {length} bytes, more than the limit of {most}");
+        Fault::new(FaultKind::TooLarge, what).hint(hint)
     }
 
     fn row(&self, row: Row, size: usize, line: &Line<'_>) -> SourceItem {
@@ -154,7 +227,7 @@ impl Rows {
         item.body = Some(Body::Text(row.text));
         item.fields = Arc::new(match &self.format {
             RowFormat::Json(_) | RowFormat::Text => row.fields,
-            RowFormat::Record { .. } | RowFormat::Line(_) => Fields::from_iter([
+            RowFormat::Record { .. } | RowFormat::Line(_) | RowFormat::Table(_) => Fields::from_iter([
                 ("line".to_owned(), json!(line.number)),
                 ("offset".to_owned(), json!(line.offset)),
             ]),
@@ -172,7 +245,7 @@ impl Rows {
         let named = matches!(
             &self.format,
             RowFormat::Json(RowFields { id: Some(_), .. }) | RowFormat::Record { id: Some(_) }
-        );
+        ) || self.table.as_ref().is_some_and(Table::has_ids);
         let colon = if named { ":" } else { "" };
         let mut item = SourceItem::new(format!("{}{colon}{name}", self.prefix), version(&hash), 0);
         item.size = head.len() as u64;

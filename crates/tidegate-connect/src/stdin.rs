@@ -125,23 +125,23 @@ impl StdinRows {
         }
         let prefix = row_prefix(options.prefix.as_deref().unwrap_or(STDIN));
         let left = if options.limit > 0 { options.limit } else { u64::MAX };
-        let lines = Lines::new(options.max_line);
         let rows = Rows::new(prefix, options.format, options.max_line);
+        let lines = rows.lines((0, 0));
         Ok(Self { pump: Pump::start(input, true)?, parsing: Some((rows, lines)), ended: false, left })
     }
 
     /// Parses what is in the buffer; whether the input is at its end.
     async fn parse(&mut self, cx: &Cx, max: usize) -> Result<(Vec<SourceItem>, bool), Fault> {
-        let (rows, mut lines) = self.take_parsing()?;
-        let (parsing, parsed) = cx
+        let (mut rows, mut lines) = self.take_parsing()?;
+        let (parsing, items, ended) = cx
             .compute(FIRST, move || {
                 let mut listed = Listed::new(max);
                 let ended = rows.take(&mut lines, &mut listed, |_, _| None);
-                ((rows, lines), (listed.items, ended))
+                ((rows, lines), listed.items, ended)
             })
             .await?;
         self.parsing = Some(parsing);
-        Ok(parsed)
+        Ok((items, ended?))
     }
 
     fn take_parsing(&mut self) -> Result<(Rows, Lines), Fault> {
@@ -205,9 +205,9 @@ impl Source for StdinRows {
 /// As reading them in a run.
 pub fn peek_rows(input: impl Read, options: RowOptions, max: usize) -> Result<Vec<SourceItem>, Fault> {
     let prefix = row_prefix(options.prefix.as_deref().unwrap_or(STDIN));
-    let rows = Rows::new(prefix, options.format, options.max_line);
-    let (mut lines, mut input, mut listed) = (Lines::new(options.max_line), input, Listed::new(max));
-    while !rows.take(&mut lines, &mut listed, |_, _| None) && !listed.is_full() {
+    let mut rows = Rows::new(prefix, options.format, options.max_line);
+    let (mut lines, mut input, mut listed) = (rows.lines((0, 0)), input, Listed::new(max));
+    while !rows.take(&mut lines, &mut listed, |_, _| None)? && !listed.is_full() {
         lines.fill(&mut input).map_err(input_fault)?;
     }
     Ok(listed.items)

@@ -23,7 +23,7 @@ use crate::lines::Lines;
 use crate::nearest::no_such_path;
 use crate::open;
 use crate::rotated::{self, Left};
-use crate::rows::{Listed, Naming, Rows};
+use crate::rows::{Listed, Naming, RowFormat, Rows};
 
 /// How a growing file is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +114,9 @@ impl Tail {
                 .hint("give the path of a file that grows"));
         }
         let RowOptions { format, max_line, prefix, .. } = options.rows;
+        if matches!(format, RowFormat::Table(_)) {
+            return Err(Fault::new(FaultKind::Config, "a table cannot be followed").hint("follow lines"));
+        }
         let mut rows = Rows::new(row_prefix(&prefix.unwrap_or_else(|| encode_key(&path))), format, max_line);
         rows.set_naming(Naming::Offset(0));
         let follower = Follower { path, rows, max_line, generation: 0, resume: None, open: None };
@@ -201,7 +204,7 @@ impl Follower {
             if self.open.is_none() && !self.open_file(listed)? {
                 return Ok(false);
             }
-            let ended = self.take_lines(listed);
+            let ended = self.take_lines(listed)?;
             if listed.is_full() {
                 return Ok(true);
             }
@@ -236,14 +239,16 @@ impl Follower {
     }
 
     /// Takes lines out of the buffer; whether the file is at its last end.
-    fn take_lines(&mut self, listed: &mut Listed) -> bool {
-        let Some(open) = &mut self.open else { return false };
+    fn take_lines(&mut self, listed: &mut Listed) -> io::Result<bool> {
+        let Some(open) = &mut self.open else { return Ok(false) };
         let (generation, inode) = (self.generation, open.id.1);
         let reader = &mut open.reader;
-        self.rows.take(&mut open.lines, listed, |offset, line| {
+        let taken = self.rows.take(&mut open.lines, listed, |offset, line| {
             let place = Place { generation, offset, line, inode, mark: reader.mark(offset) };
             serde_json::to_string(&place).ok().map(Position)
-        })
+        });
+        // Only headers of tables are at fault here, and no table is followed.
+        taken.map_err(io::Error::other)
     }
 
     /// Opens the file, or the one that was left when it was rotated away; `false` if there is none now.
@@ -289,7 +294,7 @@ impl Following {
     pub(crate) fn resumed(file: File, place: &Place, max_line: usize) -> io::Result<Option<Self>> {
         let mut open = Self::new(file, max_line)?;
         open.reader.read_head(place.offset)?;
-        if !open.reader.carries(&place.mark) || !begins_a_line(&open.reader.inner, place.offset)? {
+        if !open.reader.carries(&place.mark) || !begins_a_line(&open.reader.inner, place.offset, b"\n")? {
             return Ok(None);
         }
         open.reader.inner.seek(SeekFrom::Start(place.offset))?;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tidegate_connect::{
-    Committed, FieldSelection, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_TAIL, ObjectsSink, VectorFormat,
-    WebhookOptions, WebhookSink,
+    Committed, FieldSelection, JsonlOptions, JsonlSink, OUTPUT, OUTPUT_NEXT, OUTPUT_NEXT_TAIL, OUTPUT_TAIL,
+    OUTPUT_WHOLE, ObjectsSink, VectorFormat, WebhookOptions, WebhookSink, settled,
 };
 use tidegate_core::{Fault, Ledger, Sink};
 use tidegate_store::{PipelineLedger, StoreSink};
@@ -51,6 +51,8 @@ pub(crate) async fn open_sink(
             None => selection(&jsonl.fields, jsonl.vectors),
         },
         vectors: format_of(jsonl.vectors),
+        table: jsonl.format.shape(config.map.as_deref()),
+        packing: jsonl.format.packing(),
         // A stream is resumed from a position, before which everything must be written: so in order.
         ordered: jsonl.ordered || begin.in_order,
         overwrite: jsonl.overwrite || begin.over,
@@ -60,15 +62,25 @@ pub(crate) async fn open_sink(
     if jsonl.path == "-" {
         return Ok(Box::new(JsonlSink::stream(std::io::stdout(), shared, options)));
     }
-    let length = ledger.length(OUTPUT).await?;
-    let tail = ledger.length(OUTPUT_TAIL).await?;
-    let committed = length.map(|length| Committed { length, tail });
+    let committed = committed(ledger, (OUTPUT, OUTPUT_TAIL)).await?;
     if let Some(place) = jsonl.place() {
         let options = JsonlOptions { grouping: ObjectsSink::GROUPING, ..options };
         let sink = ObjectsSink::open((&place?, &services.output(jsonl)), committed, shared, options).await?;
         return Ok(Box::new(sink));
     }
-    Ok(Box::new(JsonlSink::open(Path::new(&jsonl.path), committed, shared, options)?))
+    let (path, next) =
+        (Path::new(&jsonl.path), self::committed(ledger, (OUTPUT_NEXT, OUTPUT_NEXT_TAIL)).await?);
+    let committed = settled(path, committed, next)?;
+    let whole = ledger.length(OUTPUT_WHOLE).await?.unwrap_or_default();
+    Ok(Box::new(JsonlSink::open(path, committed, shared, options)?.whole_up_to(whole)))
+}
+
+async fn committed(
+    ledger: &PipelineLedger,
+    (length, tail): (&str, &str),
+) -> Result<Option<Committed>, Fault> {
+    let tail = ledger.length(tail).await?;
+    Ok(ledger.length(length).await?.map(|length| Committed { length, tail }))
 }
 
 fn format_of(vectors: config::Vectors) -> VectorFormat {

@@ -218,10 +218,11 @@ fn row_options(
     (format, (text, id)): (ConfigRows, (&str, Option<&String>)),
     max_line: config::Size,
 ) -> RowOptions {
+    let table = config.source.table().map(|table| RowFormat::Table(table.options(id)));
     let (format, limit) = match (&config.map, format) {
         (None, format) => (rows(format, (text, id)), 0),
         (Some(map), ConfigRows::Lines) => (RowFormat::Line(text.to_owned()), map.limit),
-        (Some(map), ConfigRows::Jsonl) => (RowFormat::Record { id: id.cloned() }, map.limit),
+        (Some(map), ConfigRows::Jsonl) => (table.unwrap_or(RowFormat::Record { id: id.cloned() }), map.limit),
     };
     RowOptions { format, max_line: size(max_line), prefix: None, stream: false, limit }
 }

@@ -39,6 +39,8 @@ mod services;
 mod stopping;
 mod stores;
 mod sweeping;
+mod table_faults;
+mod tables;
 mod urls;
 mod usage;
 mod validating;

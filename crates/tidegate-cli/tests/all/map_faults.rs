@@ -251,7 +251,7 @@ fn mistakes_in_a_job_are_told_with_their_place_before_anything_is_sent() {
         ("[[step]]\nname = \"x\"\n".to_owned(), &["job.toml:1:1", "does nothing", "a model and a prompt"]),
         (format!("{LABEL}{LABEL}"), &["job.toml:6:1", "a second step called label"]),
         ("[[step]]\nmodel = \"minilm\"\nprompt = \"x\"\n".to_owned(), &["job.toml:2:1", "does not answer"]),
-        ("[input]\nformat = \"xml\"\n".to_owned(), &["job.toml:2:1", "\"jsonl\" or \"lines\""]),
+        ("[input]\nformat = \"xml\"\n".to_owned(), &["job.toml:2:1", "one of \"jsonl\", \"csv\""]),
         ("[source]\ntype = \"jsonl\"\n".to_owned(), &["job.toml:1:2", "command line"]),
         ("[imput]\n".to_owned(), &["job.toml:1:2", "did you mean `input`?"]),
         ("[limits]\nmemroy = \"1GB\"\n".to_owned(), &["job.toml:2:1", "did you mean `memory`?"]),

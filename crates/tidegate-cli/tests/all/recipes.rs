@@ -10,6 +10,13 @@ use crate::world::{Live, World};
 /// Runs a recipe against a model that answers `answer` of the prompt; the rows, and what was asked.
 fn recipe(job: &str, input: &str, answer: fn(&str) -> Value) -> (Vec<Value>, Vec<Value>) {
     let world = World::new();
+    let asked = run(&world, [job, input, "out.jsonl"], answer);
+    let rows = world.read("out.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (rows, asked)
+}
+
+/// Runs a recipe into a file; what was asked.
+fn run(world: &World, [job, input, output]: [&str; 3], answer: fn(&str) -> Value) -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/map");
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let model = Loopback::start(move |request| {
@@ -19,10 +26,9 @@ fn recipe(job: &str, input: &str, answer: fn(&str) -> Value) -> (Vec<Value>, Vec
         })
     });
     let (job, input, url) = (path(job), path(input), model.url());
-    let args = ["map", &job, &input, "-o", "out.jsonl", "--base-url", &url];
+    let args = ["map", &job, &input, "-o", output, "--base-url", &url];
     Live::of(world.command(&args).env("OPENAI_API_KEY", "sk-toy")).end().ended(0);
-    let rows = world.read("out.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    (rows, model.seen().iter().map(|request| request.json()).collect())
+    model.seen().iter().map(|request| request.json()).collect()
 }
 
 #[test]
@@ -149,4 +155,19 @@ fn recorded_recipes_run_without_a_network() {
         assert!(world.read("out.jsonl").contains(expected), "{}", world.read("out.jsonl"));
         assert!(!run(&["--replay", &cassette]).is_empty());
     }
+}
+
+#[test]
+fn people_who_want_to_buy_are_found_in_a_table() {
+    let world = World::new();
+    let asked = run(&world, ["people.toml", "people.csv", "buyers.csv.gz"], |prompt| {
+        json!(if prompt.contains("Wants it") || prompt.contains("can pay") { "yes" } else { "no" })
+    });
+    assert_eq!(asked.len(), 4, "nobody is asked about rows that are left out");
+    let table = "id;name;postcode;age;newsletter;remark;intent\n\
+        1;\"Larsen; Åsa\";01067;41;true;\"Called twice about the blue boat.\r\nWants it by June.\";yes\n\
+        2;Otto Brandt;00184;;false;Moved to the coast.;no\n\
+        3;\"Rosa \"\"Rosie\"\" Lind\";04103;67;true;=2+2 is what her mail says;no\n\
+        5;Nils Vik;05006;29;true;\"Asks whether the \"\"Möwe\"\" is still for sale, and\r\nfor how much; he can pay at once.\";yes\n";
+    assert_eq!(crate::tables::unpacked(&world, "buyers.csv.gz"), table);
 }

@@ -37,6 +37,10 @@ impl Account {
         let find = |name: &str| lengths.iter().find(|(known, _)| known == name).map(|(_, length)| *length);
         find(OUTPUT).map(|length| Committed { length, tail: find(OUTPUT_TAIL) })
     }
+
+    pub(crate) fn length(&self, name: &str) -> Option<u64> {
+        self.lengths.lock().unwrap().iter().find(|(known, _)| known == name).map(|(_, length)| *length)
+    }
 }
 
 #[async_trait]
@@ -53,7 +57,12 @@ impl Ledger for Account {
         if let Plan::Refuse(kind) = plan {
             return Err(Fault::new(kind, "refused"));
         }
-        *self.lengths.lock().unwrap() = commit.lengths.clone();
+        let mut lengths = self.lengths.lock().unwrap();
+        for (name, length) in &commit.lengths {
+            lengths.retain(|(known, _)| known != name);
+            lengths.push((name.clone(), *length));
+        }
+        drop(lengths);
         let mut units = self.units.lock().unwrap();
         for unit in &commit.units {
             let ordinal = unit.items[0].ordinal;

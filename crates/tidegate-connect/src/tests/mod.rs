@@ -5,6 +5,8 @@ mod jsonl;
 pub(crate) mod jsonl_sink;
 mod key;
 mod stdin;
+mod table;
+mod table_sink;
 mod tail;
 mod watch;
 mod webhook;

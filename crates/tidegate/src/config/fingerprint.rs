@@ -5,7 +5,7 @@ use tidegate_core::ContentHash;
 
 use super::enrich::Into;
 use super::http::Method;
-use super::map::Map;
+use super::map::{Map, OutputFormat, TableInput};
 use super::model::Config;
 use super::model_ref::ModelRef;
 use super::sandbox::{Format, Ocr, ParserApi};
@@ -46,6 +46,11 @@ struct Decisive<'a> {
     to: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     map: Option<Map>,
+    /// How tables are read and outputs written, in map jobs that have any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table: Option<&'a TableInput>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<&'a OutputFormat>,
 }
 
 /// What decides how files of a format are read, where that is not as usual.
@@ -181,6 +186,11 @@ impl Config {
                 Sink::Store | Sink::Jsonl(_) => None,
             },
             map: self.map.as_deref().map(Map::decisive),
+            table: self.source.table(),
+            format: match &self.sink {
+                Sink::Jsonl(sink) => Some(&sink.format).filter(|format| !format.is_plain()),
+                Sink::Store | Sink::Webhook(_) => None,
+            },
         };
         let json = serde_json::to_vec(&decisive).expect("plain structs of text and numbers are always JSON");
         ContentHash::of_parts(&[b"tidegate pipeline", &json]).to_hex()

@@ -51,7 +51,10 @@ pub use fingerprint::TEXT_VERSION;
 pub use headers::{HeaderText, Headers};
 pub use http::{Http, Method};
 pub use limits::{Durability, Limits, Store, Sweep};
-pub use map::{Example, Exec, ExecOutput, Map, MapOptions, Prompt, Setting, Step, load_map};
+pub use map::{
+    ColumnType, Example, Exec, ExecOutput, Map, MapOptions, OutputFormat, OutputPacking, Prompt, Setting, Step,
+    TableInput, load_map,
+};
 pub use model::{Config, Pipeline};
 pub use model_ref::ModelRef;
 pub use origin::{Origin, Origins};

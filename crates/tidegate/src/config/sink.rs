@@ -6,6 +6,7 @@ use tidegate_connect::Place;
 use tidegate_core::Fault;
 
 use super::headers::Headers;
+use super::map::OutputFormat;
 use super::period::Period;
 
 /// Where records go. `type` is one of `store`, `jsonl`, `webhook`; the other keys depend on it.
@@ -82,6 +83,10 @@ pub struct JsonlSink {
     pub ordered: bool,
     /// Replace a file that another pipeline or program wrote; one that this pipeline wrote is continued.
     pub overwrite: bool,
+    /// How rows are written, in a map job.
+    #[serde(skip_serializing_if = "OutputFormat::is_plain")]
+    #[schemars(skip)]
+    pub format: OutputFormat,
 }
 
 impl JsonlSink {
@@ -105,6 +110,7 @@ impl Default for JsonlSink {
             vectors: Vectors::None,
             ordered: false,
             overwrite: false,
+            format: OutputFormat::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::map::TableInput;
 use super::period::Period;
 use super::size::Size;
 
@@ -85,6 +86,15 @@ impl Source {
 }
 
 impl Source {
+    /// How rows are read that are those of a table.
+    pub(crate) fn table(&self) -> Option<&TableInput> {
+        match self {
+            Self::Jsonl(rows) => rows.table.as_ref(),
+            Self::Stdin(rows) => rows.table.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Makes every path absolute, as seen from the current folder. A path that is gone stays as it is.
     pub fn make_absolute(&mut self) {
         let paths = match self {
@@ -168,6 +178,10 @@ pub struct Jsonl {
     pub id_field: Option<String>,
     /// Put longer lines aside without holding them in memory.
     pub max_line: Size,
+    /// How rows are read that are those of a table, in a map job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub table: Option<TableInput>,
 }
 
 impl Default for Jsonl {
@@ -178,6 +192,7 @@ impl Default for Jsonl {
             text_field: "text".to_owned(),
             id_field: None,
             max_line: MAX_LINE,
+            table: None,
         }
     }
 }
@@ -213,11 +228,16 @@ pub struct Stdin {
     pub id_field: Option<String>,
     /// Put longer lines aside without holding them in memory.
     pub max_line: Size,
+    /// How rows are read that are those of a table, in a map job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub table: Option<TableInput>,
 }
 
 impl Default for Stdin {
     fn default() -> Self {
-        Self { format: RowFormat::Lines, text_field: "text".to_owned(), id_field: None, max_line: MAX_LINE }
+        let (format, text_field) = (RowFormat::Lines, "text".to_owned());
+        Self { format, text_field, id_field: None, max_line: MAX_LINE, table: None }
     }
 }
 
@@ -241,7 +261,7 @@ pub struct Tail {
 
 impl Default for Tail {
     fn default() -> Self {
-        let Stdin { format, text_field, id_field, max_line } = Stdin::default();
+        let Stdin { format, text_field, id_field, max_line, .. } = Stdin::default();
         Self { paths: Vec::new(), format, text_field, id_field, max_line }
     }
 }

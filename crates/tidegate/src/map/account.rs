@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tidegate_connect::{Committed, OUTPUT, OUTPUT_TAIL, holds};
+use tidegate_connect::{Committed, OUTPUT, OUTPUT_NEXT, OUTPUT_NEXT_TAIL, OUTPUT_TAIL, holds, settled};
 use tidegate_core::{Fault, FaultKind};
 use tidegate_store::{PipelineLedger, PipelineRun, Store};
 
@@ -35,7 +35,7 @@ pub(crate) async fn begin(
     let remembered = store.settings()?.into_iter().find(|one| one.pipeline == *name && one.name == SETTINGS);
     let earlier = Earlier {
         config: remembered.and_then(|settings| serde_json::from_str(&settings.value).ok()),
-        committed: committed(store, name)?,
+        committed: committed(store, name, output(config))?,
     };
     let decided = start(config, &earlier, retries)?;
     if decided == Start::Over {
@@ -48,7 +48,7 @@ pub(crate) async fn begin(
 async fn settle(config: &Config, (store, ledger): (&Store, &PipelineLedger)) -> Result<(), Fault> {
     let (Some(output), name) = (output(config), &config.pipeline.name) else { return Ok(()) };
     let other = format!("{name}{RETRY}");
-    if let Some(made) = committed(store, &other)?
+    if let Some(made) = committed(store, &other, Some(output))?
         && !scratch(output).exists()
         && holds(output, made)?
     {
@@ -64,9 +64,17 @@ fn output(config: &Config) -> Option<&Path> {
     }
 }
 
-fn committed(store: &Store, pipeline: &str) -> Result<Option<Committed>, Fault> {
-    let tail = store.output_length(pipeline, OUTPUT_TAIL)?;
-    Ok(store.output_length(pipeline, OUTPUT)?.map(|length| Committed { length, tail }))
+/// What the ledger of `pipeline` knows of the file at `output`.
+fn committed(store: &Store, pipeline: &str, output: Option<&Path>) -> Result<Option<Committed>, Fault> {
+    let known = |name: &str, tail: &str| -> Result<Option<Committed>, Fault> {
+        let tail = store.output_length(pipeline, tail)?;
+        Ok(store.output_length(pipeline, name)?.map(|length| Committed { length, tail }))
+    };
+    let now = known(OUTPUT, OUTPUT_TAIL)?;
+    match output {
+        Some(output) => settled(output, now, known(OUTPUT_NEXT, OUTPUT_NEXT_TAIL)?),
+        None => Ok(now),
+    }
 }
 
 /// Where a retry writes.
@@ -101,7 +109,7 @@ impl Merge {
             held.close().await?;
             return Ok(None);
         }
-        if let Some(known) = committed(store, &config.pipeline.name)?
+        if let Some(known) = committed(store, &config.pipeline.name, Some(output))?
             && !holds(output, known)?
         {
             let fault =
@@ -186,7 +194,7 @@ mod tests {
             fs::write(scratch(&output), [b'n'; 20]).unwrap();
         }
         assert_eq!(begin(&config, (&store, &ledger), false).await.unwrap(), Start::Resume);
-        let length = |name: &str| committed(&store, name).unwrap().map(|committed| committed.length);
+        let length = |name: &str| committed(&store, name, None).unwrap().map(|committed| committed.length);
         (length("map-out"), length("map-out.retry"))
     }
 

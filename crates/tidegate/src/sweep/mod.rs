@@ -19,7 +19,7 @@ pub(crate) use report::in_rows;
 use tally::Rows;
 pub(crate) use tally::{Tallied, Tally};
 
-use crate::config::{Config, Map, RowFormat, Source};
+use crate::config::{Config, Map, RowFormat, Sink, Source};
 use crate::map;
 
 /// Lines of one block that are put aside one by one; what is beyond them is put aside together.
@@ -55,6 +55,8 @@ impl Config {
         plain
             && self.resumes_rows()
             && jsonl.format == RowFormat::Jsonl
+            && jsonl.table.is_none()
+            && !matches!(&self.sink, Sink::Jsonl(sink) if sink.format.delimiter.is_some())
             && !self.validate.is_on()
             && map.steps.iter().all(|step| step.ask.is_none() && step.exec.is_none())
     }

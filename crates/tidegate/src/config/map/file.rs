@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use tidegate_connect::{InputFormat, rows_in};
+use tidegate_connect::{InputFormat, format_of, rows_in};
 use tidegate_core::{ContentHash, Fault, FaultKind};
 
 use super::section::Section;
+use super::table::{OutputFormat, TABLE_KEYS, TableKeys};
 use super::{Map, Step, steps};
 use crate::config::check::refuse;
 use crate::config::file::{Reader, load, read_beside};
@@ -39,7 +40,7 @@ pub struct MapOptions {
 }
 
 /// The sections of a job that are a job's alone.
-const OWN: [&str; 2] = ["input", "step"];
+const OWN: [&str; 3] = ["input", "step", "output"];
 /// Those that it shares with a pipeline.
 const SHARED: [&str; 6] = ["providers", "limits", "store", "validate", "formats", "sandbox"];
 
@@ -63,6 +64,7 @@ pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let steps = steps::read(&whole.tables("step", "step")?, folder)?;
     let input = Input::read(&whole)?;
+    let format = OutputFormat::read(&whole, &options.output)?;
     let mut config = settings(path, &text, &options)?;
     if let Some(base_url) = &options.base_url {
         redirect(&mut config, &steps, base_url);
@@ -74,7 +76,7 @@ pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
         unordered: options.unordered,
         limit: options.limit,
     }));
-    connect(&mut config, input, options)?;
+    connect(&mut config, (input, format), options)?;
     Ok(config)
 }
 
@@ -93,7 +95,9 @@ fn sections(whole: &Section<'_>) -> Result<(), Fault> {
             }
             ("stage", _) => fault.hint("a job has steps: write [[step]]"),
             (_, Some(meant)) => fault.hint(format!("did you mean `{meant}`?")),
-            (_, None) => fault.hint(format!("it has [input], [[step]], and [{}]", SHARED.join("], ["))),
+            (_, None) => {
+                fault.hint(format!("it has [input], [[step]], [output], and [{}]", SHARED.join("], [")))
+            }
         });
     }
     Ok(())
@@ -101,9 +105,10 @@ fn sections(whole: &Section<'_>) -> Result<(), Fault> {
 
 /// `[input]`.
 struct Input {
-    format: Option<RowFormat>,
+    format: Option<InputFormat>,
     /// Files as documents, if these are read.
     documents: Option<Files>,
+    tables: TableKeys,
     field: String,
     id: Option<String>,
     when: Option<String>,
@@ -116,6 +121,7 @@ impl Input {
         let mut input = Self {
             format: None,
             documents: None,
+            tables: TableKeys::none(),
             field: "text".to_owned(),
             id: None,
             when: None,
@@ -133,17 +139,21 @@ impl Input {
             input.context = section.texts("context")?;
             return Ok(input);
         }
-        section.only(&["format", "field", "id", "when", "context", "max_line"])?;
-        input.format = match section.text("format")?.as_deref() {
+        let known = ["format", "field", "id", "when", "context", "max_line"];
+        section.only(&known.into_iter().chain(TABLE_KEYS).collect::<Vec<_>>())?;
+        input.format = match section.text("format")? {
             None => None,
-            Some("jsonl") => Some(RowFormat::Jsonl),
-            Some("lines") => Some(RowFormat::Lines),
-            Some(other) => {
-                let fault =
-                    section.refuse("format", format!("there is no format \"{}\"", other.escape_debug()));
-                return Err(fault.hint("it is \"jsonl\", \"lines\" or \"documents\""));
+            Some(name) => {
+                let format = InputFormat::ALL.into_iter().find(|format| format.name() == name);
+                Some(format.ok_or_else(|| {
+                    let names = InputFormat::ALL.map(|format| format!("\"{}\", ", format.name()));
+                    section
+                        .refuse("format", format!("there is no format \"{}\"", name.escape_debug()))
+                        .hint(format!("it is one of {}\"documents\"", names.concat()))
+                })?)
             }
         };
+        input.tables = TableKeys::read(&section)?;
         input.field = section.text("field")?.unwrap_or(input.field);
         input.id = section.text("id")?;
         input.when = steps::expression(&section, "when")?;
@@ -179,52 +189,57 @@ fn redirect(config: &mut Config, steps: &[Step], base_url: &str) {
 }
 
 /// Source, sink and name.
-fn connect(config: &mut Config, input: Input, options: MapOptions) -> Result<(), Fault> {
+fn connect(
+    config: &mut Config,
+    (input, format): (Input, OutputFormat),
+    options: MapOptions,
+) -> Result<(), Fault> {
     config.stages = Vec::new();
     config.pipeline.name = name_of(&options.output);
     config.sink = Sink::Jsonl(JsonlSink {
         path: options.output,
         ordered: !options.unordered,
         overwrite: options.overwrite,
+        format,
         ..JsonlSink::default()
     });
+    config.source = source(input, &options.inputs)?;
+    Ok(())
+}
+
+/// What is read.
+fn source(input: Input, inputs: &[PathBuf]) -> Result<Source, Fault> {
     if let Some(files) = input.documents {
-        let paths = options.inputs.into_iter().map(text_of).collect::<Result<Vec<_>, _>>()?;
+        let paths = inputs.iter().cloned().map(text_of).collect::<Result<Vec<_>, _>>()?;
         if paths.iter().any(|path| path == "-") {
             let fault = Fault::new(FaultKind::Config, "documents are not read from standard input");
             return Err(fault.hint("name their folder"));
         }
-        config.source = Source::Files(Files { paths, ..files });
-        return Ok(());
+        return Ok(Source::Files(Files { paths, ..files }));
     }
-    if options.inputs == [PathBuf::from("-")] {
-        config.source = Source::Stdin(Stdin {
-            format: input.format.unwrap_or(RowFormat::Jsonl),
-            text_field: input.field,
-            id_field: input.id,
-            max_line: input.max_line,
-        });
-        return Ok(());
-    }
-    if options.inputs.iter().any(|path| path == Path::new("-")) {
+    let piped = inputs == [PathBuf::from("-")];
+    if !piped && inputs.iter().any(|path| path == Path::new("-")) {
         let fault = Fault::new(FaultKind::Config, "standard input (-) cannot be read together with files");
         return Err(fault.hint("put them together before, such as with cat"));
     }
-    let lines = options.inputs.iter().any(|path| path.extension().is_some_and(|end| end == "txt"));
-    let format = input.format.unwrap_or(if lines { RowFormat::Lines } else { RowFormat::Jsonl });
-    let wanted = match format {
-        RowFormat::Lines => InputFormat::Lines,
-        RowFormat::Jsonl => InputFormat::Jsonl,
+    let wanted = match input.format {
+        Some(format) => format,
+        None if piped => InputFormat::Jsonl,
+        None => format_of(inputs)?,
     };
-    let paths = rows_in(&options.inputs, wanted)?;
-    config.source = Source::Jsonl(Jsonl {
-        paths: paths.into_iter().map(text_of).collect::<Result<_, _>>()?,
-        format,
-        text_field: input.field,
-        id_field: input.id,
-        max_line: input.max_line,
-    });
-    Ok(())
+    let format = match wanted {
+        InputFormat::Lines => RowFormat::Lines,
+        // Rows of a table are objects as well, once they are read.
+        InputFormat::Jsonl | InputFormat::Csv | InputFormat::Tsv => RowFormat::Jsonl,
+    };
+    let (text_field, id_field, max_line) = (input.field, input.id, input.max_line);
+    let table = input.tables.of(wanted)?;
+    if piped {
+        return Ok(Source::Stdin(Stdin { format, text_field, id_field, max_line, table }));
+    }
+    let paths = rows_in(inputs, wanted)?;
+    let paths = paths.into_iter().map(text_of).collect::<Result<_, _>>()?;
+    Ok(Source::Jsonl(Jsonl { paths, format, text_field, id_field, max_line, table }))
 }
 
 fn text_of(path: PathBuf) -> Result<String, Fault> {

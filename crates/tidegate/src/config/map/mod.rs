@@ -10,6 +10,7 @@ mod includes;
 mod response;
 mod section;
 mod steps;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use exec::{Exec, ExecOutput};
 pub use file::{MapOptions, load_map};
+pub use table::{ColumnType, OutputFormat, OutputPacking, TableInput};
 
 use super::model_ref::ModelRef;
 

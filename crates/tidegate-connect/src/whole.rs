@@ -1,0 +1,101 @@
+//! A compressed output made one member or frame again, once a run comes to its end.
+//!
+//! Commits leave many: those of a slow run compress badly, and some readers of Zstandard stop behind the first frame and
+//! take what follows for nothing. So the file is written anew beside the old one and takes its place by rename. The ledger
+//! knows both lengths meanwhile, so that after a crash it is seen which of the two is there.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Read as _};
+use std::path::{Path, PathBuf};
+
+use tidegate_core::{Fault, FaultKind};
+
+use crate::decode::decoded;
+use crate::open::{is_gone, write_fault};
+use crate::output::{Committed, sync_folder, tail_of};
+use crate::pack::{Packing, pack};
+
+/// A file that can take the place of another.
+pub(crate) struct Made {
+    scratch: PathBuf,
+    pub(crate) length: u64,
+    pub(crate) tail: u64,
+}
+
+/// Where the new file is written.
+pub(crate) fn scratch(output: &Path) -> PathBuf {
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    output.with_file_name(format!(".{name}.whole"))
+}
+
+/// Writes the first `length` bytes of `output` anew beside it.
+///
+/// # Errors
+/// An output that does not unpack, or no room.
+pub(crate) fn rewrite(output: &Path, length: u64, packing: Packing) -> Result<Made, Fault> {
+    let scratch = scratch(output);
+    let made = write(output, (length, packing), &scratch).map_err(|error| {
+        let _ = fs::remove_file(&scratch); // gives the room back; the next run begins anew in any case
+        match error.raw_os_error() {
+            Some(_) => write_fault(error),
+            None => Fault::new(FaultKind::Guarded, "the output does not unpack: somebody else changed it")
+                .cause(error),
+        }
+    });
+    let (length, tail) = made?;
+    Ok(Made { scratch, length, tail })
+}
+
+fn write(output: &Path, (length, packing): (u64, Packing), scratch: &Path) -> io::Result<(u64, u64)> {
+    let old = File::open(output)?;
+    let permissions = old.metadata()?.permissions();
+    let (mut content, _) = decoded(old.take(length))?;
+    // It must not go into a file or through a link that somebody else put there.
+    remove(scratch)?;
+    let new = OpenOptions::new().read(true).write(true).create_new(true).open(scratch)?;
+    new.set_permissions(permissions)?;
+    let mut buffered = BufWriter::with_capacity(1 << 20, new);
+    pack(&mut content, &mut buffered, packing)?;
+    let new = buffered.into_inner()?;
+    new.sync_all()?;
+    let length = new.metadata()?.len();
+    Ok((length, tail_of(&new, length)?))
+}
+
+/// Takes away what a run left that was killed.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if !is_gone(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Puts the new file in the place of the old one.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub(crate) fn replace(made: &Made, output: &Path) -> Result<(), Fault> {
+    fs::rename(&made.scratch, output).and_then(|()| sync_folder(output)).map_err(write_fault)
+}
+
+/// What is committed to the output at `path`: `now`, unless the file is `next`, which was about to take its place.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn settled(
+    path: &Path,
+    now: Option<Committed>,
+    next: Option<Committed>,
+) -> Result<Option<Committed>, Fault> {
+    let Some(next) = next.filter(|next| next.length > 0) else { return Ok(now) };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if is_gone(&error) => return Ok(now),
+        Err(error) => return Err(write_fault(error).during(format!("reading {}", path.display()))),
+    };
+    let same = |file: &File| -> io::Result<bool> {
+        let length = file.metadata()?.len();
+        Ok(length == next.length && Some(tail_of(file, length)?) == next.tail)
+    };
+    Ok(if same(&file).map_err(write_fault)? { Some(next) } else { now })
+}
