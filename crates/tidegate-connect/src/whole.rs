@@ -1,7 +1,7 @@
 //! A compressed output made one member or frame again, once a run comes to its end.
 //!
-//! Commits leave many: those of a slow run compress badly, and some readers of Zstandard stop behind the first frame and
-//! take what follows for nothing. So the file is written anew beside the old one and takes its place by rename. The ledger
+//! Commits leave many: those of a slow run compress badly, they lie where the clock had them, and some readers stop behind
+//! the first. So the file is written anew beside the old one and takes its place by rename. The ledger
 //! knows both lengths meanwhile, so that after a crash it is seen which of the two is there.
 
 use std::fs::{self, File, OpenOptions};
