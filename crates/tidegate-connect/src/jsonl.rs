@@ -161,7 +161,7 @@ impl Jsonl {
 ///
 /// # Errors
 /// [`FaultKind::Config`] for a path that is not a regular file.
-pub(crate) fn regular_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
+pub fn regular_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
     let config = |message: String| Fault::new(FaultKind::Config, message);
     let mut found: Vec<PathBuf> = Vec::new();
     for path in paths {
@@ -179,7 +179,9 @@ pub(crate) fn regular_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
     Ok(found)
 }
 
-pub(crate) fn other_input() -> Fault {
+/// The fault of an input that is not the one that a run stopped in.
+#[must_use]
+pub fn other_input() -> Fault {
     Fault::new(
         FaultKind::Guarded,
         "the input is not the one that was read before: going on would mix the two",

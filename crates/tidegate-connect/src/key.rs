@@ -54,7 +54,7 @@ pub fn decode_key(key: &str) -> PathBuf {
 /// The start of every row's key of a file of rows. `#` ends the path, so one inside the path is encoded as well;
 /// otherwise row `b#L1` of `a` and row `L1` of `a#b` would be the same.
 #[must_use]
-pub(crate) fn row_prefix(path: &str) -> String {
+pub fn row_prefix(path: &str) -> String {
     format!("{}#", path.replace('#', "%23"))
 }
 

@@ -56,10 +56,14 @@ pub use files::Files;
 pub use fuzz::fuzz_lines;
 pub use inputs::{InputFormat, format_of, rows_in};
 pub use jsonl::{Jsonl, RowOptions};
+/// For sources of rows elsewhere: which files are meant, and what is said of those that cannot be gone on with.
+pub use jsonl::{other_input, regular_files};
 pub use jsonl_sink::{JsonlOptions, JsonlSink};
-pub use key::{decode_key, encode_key};
+pub use key::{decode_key, encode_key, row_prefix};
 pub use manifest::{LaneOf, Manifest, ManifestOptions};
 pub use objects::{Objects, ObjectsOptions, ObjectsSink, Place, Service, Storage};
+/// For sources and sinks elsewhere: opening nothing but regular files, and what goes wrong with them.
+pub use open::{read_fault, regular as open_regular, write_fault};
 pub use output::{Committed, OUTPUT, OUTPUT_NEXT, OUTPUT_NEXT_TAIL, OUTPUT_TAIL, OUTPUT_WHOLE, holds};
 pub use pack::Packing;
 pub use plan::{FilesOptions, FilesStats};

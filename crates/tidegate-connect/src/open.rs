@@ -19,7 +19,10 @@ const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::NOCTTY);
 
 /// Opens a regular file; the last component must not be a link.
-pub(crate) fn regular(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// What the system says; a pipe, a socket or a device is none.
+pub fn regular(path: &Path) -> io::Result<File> {
     checked(File::from(rustix::fs::open(path, FLAGS, Mode::empty())?))
 }
 
@@ -83,7 +86,8 @@ pub(crate) fn is_gone(error: &io::Error) -> bool {
 }
 
 /// The fault for an error while reading one file.
-pub(crate) fn read_fault(error: io::Error) -> Fault {
+#[must_use]
+pub fn read_fault(error: io::Error) -> Fault {
     use rustix::io::Errno;
     let errno = Errno::from_io_error(&error);
     let fault = match errno {
@@ -104,7 +108,8 @@ pub(crate) fn read_fault(error: io::Error) -> Fault {
 }
 
 /// The fault for an error while writing the output.
-pub(crate) fn write_fault(error: io::Error) -> Fault {
+#[must_use]
+pub fn write_fault(error: io::Error) -> Fault {
     use rustix::io::Errno;
     let fault = match Errno::from_io_error(&error) {
         Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {

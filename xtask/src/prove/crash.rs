@@ -26,9 +26,13 @@ const PASSAGES: &[u64] = &[1, 2, 5];
 /// After so many rounds a fresh world and store are begun: long histories and young stores are both wanted.
 const ROUNDS_PER_WORLD: u64 = 25;
 
-/// The points of this proof: those on the way of an answer that was paid for are passed with a provider only.
+/// The points of this proof: those on the way of an answer that was paid for are passed with a provider only, those of
+/// tables only where one is written.
 pub(super) fn points() -> impl Iterator<Item = &'static str> {
-    tidegate_core::killpoint::POINTS.iter().copied().filter(|point| !point.starts_with("call."))
+    tidegate_core::killpoint::POINTS
+        .iter()
+        .copied()
+        .filter(|point| !["call.", "table."].iter().any(|apart| point.starts_with(apart)))
 }
 
 /// So many rounds in a row may end before they are killed; more means that nothing is proved.

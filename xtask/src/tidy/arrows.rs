@@ -19,6 +19,7 @@ const FLOORS: &[&[&str]] = &[
     &["tidegate-model"],
     &["tidegate-bert"],
     &["tidegate-connect"],
+    &["tidegate-table"],
     &["tidegate-observe"],
     &["tidegate"],
     &["tidegate-cli", "tidegate-serve", "tidegate-python"],
@@ -35,6 +36,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("tidegate-call", &["tidegate-core"]),
     ("tidegate-model", &["tidegate-core"]),
     ("tidegate-bert", &["tidegate-core", "tidegate-model"]),
+    ("tidegate-table", &["tidegate-core", "tidegate-connect"]),
     ("xtask", &["tidegate-core"]),
 ];
 
@@ -61,6 +63,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("jaq-core", &["tidegate-expr"]),
     ("minijinja", &["tidegate-expr"]),
     ("ignore", &["tidegate-connect"]),
+    ("parquet", &["tidegate-table"]),
+    ("arrow-array", &["tidegate-table"]),
+    ("arrow-schema", &["tidegate-table"]),
     ("notify", &["tidegate-connect"]),
     ("pulldown-cmark", &["tidegate-text"]),
     ("chardetng", &["tidegate-text"]),

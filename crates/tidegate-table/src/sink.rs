@@ -1,0 +1,262 @@
+//! Records as the rows of a table: a folder of Parquet files, whose committed length is part of the ledger's own
+//! transaction.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tidegate_connect::{Committed, OUTPUT, OUTPUT_TAIL, write_fault};
+use tidegate_core::{
+    Advice, Commit, Cx, Fault, FaultKind, Grouping, Ledger, Outcome, Record, Sink, UnitId, advise, killpoint,
+};
+
+use crate::build::Misfit;
+use crate::manifest::{Places, part_number};
+use crate::output::{Output, refuse};
+use crate::plan::{Bounds, Plan};
+use crate::types::{NAMED, Type};
+
+/// Commits go before other work on the compute pool: everything waits for them.
+const FIRST: u64 = 0;
+/// Rows of the part that grows still are shown when they have doubled, from so many on.
+const SHOWN: u64 = 1_000;
+
+/// How a table is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableOptions {
+    /// Columns that are known before the first row, in this order; those without a type get the one that holds all
+    /// values of the first part. Further fields become columns behind them as they come.
+    pub columns: Vec<(String, Option<Type>)>,
+    /// Whether rows stand in listing order.
+    pub ordered: bool,
+    /// Whether a folder of Parquet files is replaced that is there and not this pipeline's output.
+    pub overwrite: bool,
+}
+
+/// Writes records, whose bodies are objects on one line, as rows.
+pub struct TableSink {
+    /// Away while a step runs on the compute pool.
+    output: Option<Output>,
+    plan: Plan,
+    ledger: Arc<dyn Ledger>,
+    ordered: bool,
+    /// Whether the ledger knows that the folder is this pipeline's.
+    claimed: bool,
+    /// A commit failed in a way that leaves open whether the ledger took it: what was appended stays until it is known.
+    unknown: bool,
+    /// Rows that readers see of the part that grows still.
+    shown: u64,
+}
+
+impl TableSink {
+    /// Writes to the folder at `path`, which is made, or continued where the ledger knows it to be committed: `committed`
+    /// is what the ledger has under [`OUTPUT`] and [`OUTPUT_TAIL`].
+    ///
+    /// # Errors
+    /// [`FaultKind::Guarded`] for a folder that holds something else or not what was committed, or is being written by
+    /// another process; [`FaultKind::Config`] for a path that cannot be written.
+    pub fn open(
+        path: &Path,
+        committed: Option<Committed>,
+        ledger: Arc<dyn Ledger>,
+        options: TableOptions,
+    ) -> Result<Self, Fault> {
+        Self::open_with(path, (committed, ledger), options, Bounds::default())
+    }
+
+    pub(crate) fn open_with(
+        path: &Path,
+        (committed, ledger): (Option<Committed>, Arc<dyn Ledger>),
+        options: TableOptions,
+        bounds: Bounds,
+    ) -> Result<Self, Fault> {
+        let during = |fault: Fault| fault.during(format!("opening {}", path.display()));
+        if committed.is_none() {
+            replaceable(path, options.overwrite).map_err(during)?;
+        }
+        let places = Places::of(path);
+        let (output, plan) = Output::open(places, committed, (options.columns, bounds)).map_err(during)?;
+        let (claimed, ordered) = (committed.is_some(), options.ordered);
+        Ok(Self { output: Some(output), plan, ledger, ordered, claimed, unknown: false, shown: 0 })
+    }
+
+    /// Tells the ledger that the empty folder is this pipeline's.
+    async fn claim(&mut self) -> Result<(), Fault> {
+        if !self.claimed {
+            let lengths = vec![(OUTPUT.to_owned(), 0), (OUTPUT_TAIL.to_owned(), self.plan.chain)];
+            self.ledger.commit(&Commit { lengths, ..Commit::default() }).await?;
+            self.claimed = true;
+        }
+        Ok(())
+    }
+
+    /// Runs `work` with the output on the compute pool.
+    async fn with<T: Send + 'static>(
+        &mut self,
+        cx: &Cx,
+        work: impl FnOnce(&mut Output) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let mut output = self.output.take().ok_or_else(|| {
+            Fault::new(FaultKind::Internal, "the output was lost when an earlier step failed")
+                .hint("run again")
+        })?;
+        let (output, worked) = cx
+            .compute(FIRST, move || {
+                let worked = work(&mut output);
+                (output, worked)
+            })
+            .await?;
+        self.output = Some(output);
+        worked
+    }
+
+    /// Makes a file of the rows that no full part holds, if they have doubled since.
+    async fn show(&mut self, cx: &Cx) -> Result<(), Fault> {
+        if self.plan.rows < SHOWN.max(2 * self.shown) {
+            return Ok(());
+        }
+        let plan = self.plan.clone();
+        self.shown = plan.rows;
+        self.with(cx, move |output| output.show(&plan)).await
+    }
+}
+
+/// Whether what is at `path` may be written over.
+fn replaceable(path: &Path, overwrite: bool) -> Result<(), Fault> {
+    let Ok(meta) = fs::metadata(path) else { return Ok(()) };
+    if !meta.is_dir() {
+        return if overwrite {
+            Ok(())
+        } else {
+            Err(refuse("a file stands there, and Parquet becomes a folder"))
+        };
+    }
+    for entry in fs::read_dir(path).map_err(write_fault)? {
+        let name = entry.map_err(write_fault)?.file_name();
+        if name.to_str().and_then(part_number).is_none() {
+            let name = name.to_string_lossy();
+            return Err(refuse(&format!("it holds {}, which is no part of a table", name.escape_debug()))
+                .hint("name another output with -o, or move that away"));
+        }
+        if !overwrite {
+            return Err(refuse("it exists and is not this pipeline's output"));
+        }
+    }
+    Ok(())
+}
+
+/// The fault of a row that is none of the table's.
+fn unfit(misfit: &Misfit) -> Fault {
+    let Misfit { column, what, known } = misfit;
+    if column.is_empty() {
+        return Fault::new(FaultKind::Validation, what.clone());
+    }
+    let fault = Fault::new(FaultKind::Validation, format!("column {column:?}: {what}"));
+    fault.hint(match known {
+        true => format!("name the type that its column should have in [output.types]: {NAMED}"),
+        false => format!(
+            "its columns follow from the first rows: name it in [output.types], such as {column:?} = \"text\""
+        ),
+    })
+}
+
+#[async_trait]
+impl Sink for TableSink {
+    fn grouping(&self) -> Grouping {
+        Grouping { items: 1024, bytes: 8 << 20, tokens: 0, linger: Duration::from_millis(200) }
+    }
+
+    fn ordered(&self) -> bool {
+        self.ordered
+    }
+
+    async fn stage(&mut self, _: &Cx, _: UnitId, _: &[Record]) -> Result<(), Fault> {
+        // Parts of a unit come only where one item becomes many records, which no step of a map job makes.
+        Err(Fault::new(FaultKind::TooLarge, "an item that becomes more rows than are held in memory")
+            .hint("write JSON Lines instead"))
+    }
+
+    async fn commit(&mut self, cx: &Cx, commit: &mut Commit) -> Result<(), Fault> {
+        self.claim().await?;
+        self.with(cx, Output::seal).await.map_err(|fault| fault.during("writing a part of the output"))?;
+        let (lines, plan, cuts) = self.take(cx, commit).await?;
+        let (unknown, length) = (self.unknown, lines.len() as u64);
+        let appended = self.with(cx, move |output| {
+            if !unknown {
+                output.cut_off().map_err(write_fault)?;
+            }
+            output.append(&lines).map_err(write_fault)?;
+            Ok(output.committed())
+        });
+        let before = appended.await.map_err(|fault| fault.during("appending to the output"))?;
+        commit.lengths.retain(|(name, _)| name != OUTPUT && name != OUTPUT_TAIL);
+        commit.lengths.extend([(OUTPUT.to_owned(), before + length), (OUTPUT_TAIL.to_owned(), plan.chain)]);
+        // Set before the call, so that a commit whose future is dropped counts as unknown.
+        let was_unknown = std::mem::replace(&mut self.unknown, true);
+        if let Err(fault) = self.ledger.commit(commit).await {
+            // A record's own fault says for certain that nothing was written, this time.
+            self.unknown = was_unknown || advise(&fault) != Advice::Quarantine;
+            return Err(fault);
+        }
+        killpoint::hit("table.commit.after");
+        self.unknown = false;
+        self.plan = plan;
+        if !cuts.is_empty() {
+            self.shown = 0;
+        }
+        let counted = self.with(cx, move |output| {
+            output.length += length;
+            output.cuts.extend(cuts);
+            Ok(())
+        });
+        counted.await?;
+        // The rows are committed whatever becomes of files for readers: what fails here is tried again, and told, by
+        // the next commit or at the end.
+        let _ = self.with(cx, Output::seal).await;
+        let _ = self.show(cx).await;
+        Ok(())
+    }
+
+    async fn finish(&mut self, cx: &Cx) -> Result<(), Fault> {
+        if self.unknown {
+            return Ok(()); // what counts is known at the next start
+        }
+        let plan = self.plan.clone();
+        self.with(cx, move |output| {
+            output.cut_off().map_err(write_fault)?;
+            output.seal()?;
+            output.show(&plan)
+        })
+        .await
+        .map_err(|fault| fault.during("writing the last part of the output"))
+    }
+}
+
+/// What units come to: their lines, the plan behind them, and the ends of parts among them.
+type Taken = (Vec<u8>, Plan, Vec<crate::plan::Cut>);
+
+impl TableSink {
+    /// Takes the rows of units.
+    async fn take(&self, cx: &Cx, commit: &Commit) -> Result<Taken, Fault> {
+        let stored =
+            commit.units.iter().filter(|unit| unit.items.iter().all(|item| item.outcome == Outcome::Stored));
+        let bodies: Vec<_> =
+            stored.flat_map(|unit| &unit.records).map(|record| record.body.clone()).collect();
+        let mut plan = self.plan.clone();
+        cx.compute(FIRST, move || {
+            let mut lines = Vec::new();
+            let mut taking = plan.taking();
+            for body in &bodies {
+                let object = body.as_text().unwrap_or("{}");
+                taking.row(object).map_err(|misfit| unfit(&misfit))?;
+                lines.extend_from_slice(object.as_bytes());
+                lines.push(b'\n');
+            }
+            let cuts = taking.cuts;
+            Ok((lines, plan, cuts))
+        })
+        .await?
+    }
+}

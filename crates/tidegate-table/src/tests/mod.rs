@@ -1,0 +1,5 @@
+mod damage;
+mod doubles;
+mod reading;
+mod trips;
+mod writing;
