@@ -22,7 +22,7 @@ mod memory;
 mod minilm;
 mod outage;
 mod parsers;
-mod peers;
+pub(crate) mod peers;
 mod poison;
 mod quality;
 mod quota;

@@ -26,6 +26,7 @@ mod rows;
 mod scene;
 pub(crate) mod sim;
 mod strike;
+mod tables;
 mod world;
 
 const SPEC: Spec = Spec {
@@ -39,6 +40,7 @@ usage: cargo xtask prove crash [--kills N] [--seed S] [--bin PATH] [--keep] [--m
        cargo xtask prove map [--kills N] [--rows N] [--seed S] [--bin PATH] [--keep]
        cargo xtask prove plan [--rows N] [--seed S] [--bin PATH] [--keep]
        cargo xtask prove real [--seed S]
+       cargo xtask prove tables [--bin PATH] [--keep]
        cargo xtask prove properties [--rounds N] [--seed S]
 
 crash   kills `tidegate` at every named point and at random moments while documents change between
@@ -64,6 +66,8 @@ plan    plans jobs that different limits bind, then runs them: what was predicte
         3 %, of time within 15 %, of what the provider's log and the clock say.
 real    indexes, searches and asks with a model server that was not written here (llama.cpp's own). The
         first time it installs that server into an environment below `target`.
+tables  labels tables that pandas, Polars and DuckDB wrote of a public data set, is killed at every point where it writes
+        a table and goes on, and has all three read the result: rows, types and labels.
 properties  runs all tests again and again, each round with other cases drawn by the property tests.
 
     --kills N   random kills beside those at named points (default 60; 20 of calls and map, 6 of manifest and
@@ -122,6 +126,13 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
                 "map" => map::prove(&tool, &plan, args.number("rows", map::ROWS)?)?,
                 _ => plan::prove(&tool, &plan, args.number("rows", plan::ROWS)?)?,
             }
+        }
+        Some("tables") => {
+            let tool = match args.text("bin") {
+                Some(path) => Tool::at(Path::new(path))?,
+                None => Tool::build(Build::Killpoints)?,
+            };
+            tables::prove(&tool, &crash::Plan { kills: 0, seed, keep: args.has("keep") })?
         }
         Some("hostile") => hostile_corpus(&args, seed)?,
         Some("sim") if args.has("mutants") => sim::mutants()?,

@@ -12,11 +12,12 @@ pub struct MapArgs {
     /// What is done to every record
     #[arg(value_name = "JOB")]
     pub job: PathBuf,
-    /// Files of JSON Lines, tables (.csv, .tsv) or lines of text (.txt), also .gz or .zst; folders of them, globs, or -
-    /// for standard input
+    /// Files of JSON Lines, tables (.csv, .tsv, .parquet) or lines of text (.txt), also .gz or .zst; folders of them,
+    /// globs, or - for standard input
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
-    /// Where the rows go: a table if it ends in .csv or .tsv, else lines of JSON, also .gz or .zst; - is standard output
+    /// Where the rows go: a table if it ends in .csv, .tsv or .parquet (a folder of parts), else lines of JSON, also .gz
+    /// or .zst; - is standard output
     #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run")]
     pub output: Option<String>,
     /// Replace the output if it is there

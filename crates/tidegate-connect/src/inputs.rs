@@ -19,11 +19,13 @@ pub enum InputFormat {
     Tsv,
     /// Lines of text: `.txt`.
     Lines,
+    /// Rows of tables: `.parquet`.
+    Parquet,
 }
 
 impl InputFormat {
     /// Every format.
-    pub const ALL: [Self; 4] = [Self::Jsonl, Self::Csv, Self::Tsv, Self::Lines];
+    pub const ALL: [Self; 5] = [Self::Jsonl, Self::Csv, Self::Tsv, Self::Lines, Self::Parquet];
 
     /// What it is called in a job.
     #[must_use]
@@ -33,6 +35,7 @@ impl InputFormat {
             Self::Csv => "csv",
             Self::Tsv => "tsv",
             Self::Lines => "lines",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -42,6 +45,7 @@ impl InputFormat {
             Self::Csv => &[".csv"],
             Self::Tsv => &[".tsv"],
             Self::Lines => &[".txt"],
+            Self::Parquet => &[".parquet"],
         }
     }
 
@@ -79,7 +83,8 @@ pub fn format_of(inputs: &[PathBuf]) -> Result<InputFormat, Fault> {
     let mut found: Option<(InputFormat, PathBuf)> = None;
     for input in inputs {
         let mut files = Vec::new();
-        if input.is_dir() {
+        // A folder that is called like a table is one: its parts, and what else it needs.
+        if input.is_dir() && InputFormat::of_name(input).is_none() {
             let sought = |path: &Path| InputFormat::of_name(path).is_some_and(InputFormat::is_sought);
             walk(input, DEEPEST, &mut files, &sought)?;
         } else if is_glob(input) && !input.exists() {

@@ -31,6 +31,7 @@ mod lazy;
 mod map;
 pub mod models;
 mod output;
+mod parquet;
 mod parser;
 mod pipeline;
 mod plan;

@@ -63,6 +63,10 @@ pub(crate) async fn open_sink(
         return Ok(Box::new(JsonlSink::stream(std::io::stdout(), shared, options)));
     }
     let committed = committed(ledger, (OUTPUT, OUTPUT_TAIL)).await?;
+    if config.table().is_some() {
+        let orders = (options.ordered, options.overwrite);
+        return crate::parquet::open_sink(config, jsonl, (committed, shared), orders);
+    }
     if let Some(place) = jsonl.place() {
         let options = JsonlOptions { grouping: ObjectsSink::GROUPING, ..options };
         let sink = ObjectsSink::open((&place?, &services.output(jsonl)), committed, shared, options).await?;

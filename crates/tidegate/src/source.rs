@@ -30,6 +30,7 @@ pub(crate) enum Kind {
     Plain(Box<dyn Source>),
     Rows(Jsonl),
     Blocks(Blocks),
+    Table(crate::parquet::Rows),
     Tail(Tail),
     Documents(map::Documents),
 }
@@ -54,6 +55,10 @@ impl Opened {
         match &config.source {
             config::Source::Files(files) => Self::files(files, config),
             config::Source::Jsonl(jsonl) => {
+                if jsonl.format == ConfigRows::Parquet {
+                    let source = Kind::Table(crate::parquet::open(jsonl, (config, stream))?);
+                    return Ok(Self { source, files: None, stream, relists: false });
+                }
                 let options = RowOptions { stream, ..jsonl_options(jsonl, config) };
                 if config.sweeps() {
                     let source = Kind::Blocks(Blocks::open(&paths(&jsonl.paths), &options)?);
@@ -130,6 +135,12 @@ impl Kind {
         Ok(match self {
             Self::Plain(source) => source,
             Self::Blocks(mut source) => {
+                if let Some(position) = &position {
+                    source.resume(position)?;
+                }
+                Box::new(source)
+            }
+            Self::Table(mut source) => {
                 if let Some(position) = &position {
                     source.resume(position)?;
                 }
@@ -222,7 +233,9 @@ fn row_options(
     let (format, limit) = match (&config.map, format) {
         (None, format) => (rows(format, (text, id)), 0),
         (Some(map), ConfigRows::Lines) => (RowFormat::Line(text.to_owned()), map.limit),
-        (Some(map), ConfigRows::Jsonl) => (table.unwrap_or(RowFormat::Record { id: id.cloned() }), map.limit),
+        (Some(map), ConfigRows::Jsonl | ConfigRows::Parquet) => {
+            (table.unwrap_or(RowFormat::Record { id: id.cloned() }), map.limit)
+        }
     };
     RowOptions { format, max_line: size(max_line), prefix: None, stream: false, limit }
 }
@@ -230,7 +243,9 @@ fn row_options(
 fn rows(format: ConfigRows, (text, id): (&str, Option<&String>)) -> RowFormat {
     match format {
         ConfigRows::Lines => RowFormat::Text,
-        ConfigRows::Jsonl => RowFormat::Json(RowFields { text: text.to_owned(), id: id.cloned() }),
+        ConfigRows::Jsonl | ConfigRows::Parquet => {
+            RowFormat::Json(RowFields { text: text.to_owned(), id: id.cloned() })
+        }
     }
 }
 

@@ -42,6 +42,13 @@ pub(super) fn script(name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
     run_script(&environment()?, name, words)
 }
 
+/// Runs the script that writes and reads tables; the line it prints.
+pub(crate) fn tables(words: &[&str]) -> Result<Value, String> {
+    let lines =
+        run_script(&environment_of("bench-venv-tables", "requirements-tables.txt")?, "tables.py", words)?;
+    lines.into_iter().next().ok_or_else(|| "the script printed nothing".to_owned())
+}
+
 /// Runs the script that reads documents with other tools: those are many, and wanted by it alone.
 pub(super) fn readers(words: &[&str]) -> Result<Vec<Value>, String> {
     run_script(&environment_of("bench-venv-formats", "requirements-formats.txt")?, "formats.py", words)

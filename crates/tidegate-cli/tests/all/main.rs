@@ -20,6 +20,7 @@ mod local_models;
 mod loopback;
 mod map_faults;
 mod map_forms;
+mod map_parquet;
 mod mapping;
 mod nothing_twice;
 mod objects;

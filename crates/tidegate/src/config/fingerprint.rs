@@ -159,7 +159,7 @@ impl Config {
             source: self.source.kind().name(),
             rows: format.map(|format| match format {
                 RowFormat::Lines => (format, "", None), // fields mean nothing to lines of text
-                RowFormat::Jsonl => (format, text, id),
+                RowFormat::Jsonl | RowFormat::Parquet => (format, text, id),
             }),
             stages: self.stages.iter().map(Stage::kind).collect(),
             parse: self.parse().map(|parse| (parse.boilerplate, parse.max_depth)),

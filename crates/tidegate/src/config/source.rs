@@ -212,6 +212,9 @@ pub enum RowFormat {
     Lines,
     /// A JSON object.
     Jsonl,
+    /// A row of a Parquet file; in a map job only.
+    #[schemars(skip)]
+    Parquet,
 }
 
 /// Standard input.

@@ -10,7 +10,7 @@ use super::model_ref::ModelRef;
 use super::origin::{Origin, Origins};
 use super::sandbox::{Format, Ocr};
 use super::sink::{Sink, Vectors};
-use super::source::{Objects, Source, Urls};
+use super::source::{Objects, RowFormat, Source, Urls};
 use super::stage::Precision;
 use crate::readers::{IMAGE, check_command};
 
@@ -95,6 +95,12 @@ impl Rules<'_> {
             Source::Stdin(rows) => (rows.max_line, &rows.text_field, &rows.id_field),
             Source::Tail(rows) => (rows.max_line, &rows.text_field, &rows.id_field),
         };
+        let tables = match source {
+            Source::Stdin(rows) => rows.format == RowFormat::Parquet,
+            Source::Tail(rows) => rows.format == RowFormat::Parquet,
+            _ => false,
+        };
+        self.need(!tables, "source.format", "is \"parquet\"", "Parquet files are read by tidegate map")?;
         let must = format!("({line}) must be at least {LEAST_LINE}B");
         self.need(line.bytes() >= LEAST_LINE, "source.max_line", &must, "")?;
         self.need(!text.is_empty(), "source.text_field", "is empty", "name the field that holds the text")?;

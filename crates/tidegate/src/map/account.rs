@@ -11,8 +11,9 @@ use tidegate_connect::{Committed, OUTPUT, OUTPUT_NEXT, OUTPUT_NEXT_TAIL, OUTPUT_
 use tidegate_core::{Fault, FaultKind};
 use tidegate_store::{PipelineLedger, PipelineRun, Store};
 
-use super::start::{Earlier, Start, hinted, start};
+use super::start::{Earlier, Start, hinted, is_held, start};
 use crate::config::{Config, Sink};
+use crate::parquet;
 
 /// The name under which the settings of a job are remembered.
 pub(crate) const SETTINGS: &str = "map";
@@ -49,12 +50,19 @@ async fn settle(config: &Config, (store, ledger): (&Store, &PipelineLedger)) -> 
     let (Some(output), name) = (output(config), &config.pipeline.name) else { return Ok(()) };
     let other = format!("{name}{RETRY}");
     if let Some(made) = committed(store, &other, Some(output))?
-        && !scratch(output).exists()
-        && holds(output, made)?
+        && took_place(config, output, made)?
     {
         return ledger.adopt(&other).await;
     }
     ledger.forget(&other).await
+}
+
+/// Whether what a retry made is the output now.
+fn took_place(config: &Config, output: &Path, made: Committed) -> Result<bool, Fault> {
+    if config.table().is_some() {
+        return parquet::settled(output, &scratch(output), made);
+    }
+    Ok(!scratch(output).exists() && holds(output, made)?)
 }
 
 fn output(config: &Config) -> Option<&Path> {
@@ -72,8 +80,9 @@ fn committed(store: &Store, pipeline: &str, output: Option<&Path>) -> Result<Opt
     };
     let now = known(OUTPUT, OUTPUT_TAIL)?;
     match output {
-        Some(output) => settled(output, now, known(OUTPUT_NEXT, OUTPUT_NEXT_TAIL)?),
-        None => Ok(now),
+        // Parts are never written anew.
+        Some(output) if !parquet::is_table(&output.to_string_lossy()) => settled(output, now, known(OUTPUT_NEXT, OUTPUT_NEXT_TAIL)?),
+        _ => Ok(now),
     }
 }
 
@@ -110,7 +119,7 @@ impl Merge {
             return Ok(None);
         }
         if let Some(known) = committed(store, &config.pipeline.name, Some(output))?
-            && !holds(output, known)?
+            && !is_held(config, output, known)?
         {
             let fault =
                 Fault::new(FaultKind::Guarded, "the output is left alone: it was changed by somebody else");
@@ -137,10 +146,17 @@ impl Merge {
                 .cause(error)
         };
         if whole {
-            replace(&self.scratch, &self.output).map_err(during)?;
+            if self.config.table().is_some() {
+                parquet::replace(&self.scratch, &self.output).map_err(during)?;
+            } else {
+                replace(&self.scratch, &self.output).map_err(during)?;
+            }
             self.held.adopt(&self.config.pipeline.name).await?;
         } else {
             let _ = fs::remove_file(&self.scratch); // the next retry begins anew in any case
+            if self.config.table().is_some() {
+                parquet::remove(&self.scratch);
+            }
             self.held.forget(&self.config.pipeline.name).await?;
         }
         self.held.close().await

@@ -91,8 +91,9 @@ fn object(record: &Record) -> Result<&str, Fault> {
 /// names.
 fn placed(fault: Fault, record: &Record, context: &[String]) -> Fault {
     let number = |name: &str| record.fields.get(name).and_then(serde_json::Value::as_u64);
-    let mut place = match (number("line"), number("offset")) {
-        (Some(line), Some(offset)) => format!("line {line} at byte {offset}"),
+    let mut place = match (number("line"), number("offset"), number("row")) {
+        (Some(line), Some(offset), _) => format!("line {line} at byte {offset}"),
+        (_, _, Some(row)) => format!("row {row}"),
         _ => "the record".to_owned(),
     };
     let belongs = belongs(record, context);

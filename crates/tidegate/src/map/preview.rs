@@ -11,7 +11,7 @@ use super::ask::Asks;
 use super::nothing::Nothing;
 use super::select::SelectStage;
 use super::set::SetStage;
-use crate::config::{Config, Map, Source};
+use crate::config::{Config, Map, RowFormat, Source};
 use crate::services::Services;
 use crate::source::{jsonl_options, stdin_options};
 
@@ -58,6 +58,9 @@ pub fn preview(config: &Config, count: usize) -> Result<Vec<Preview>, Fault> {
 
 fn first(config: &Config, count: usize) -> Result<Vec<SourceItem>, Fault> {
     match &config.source {
+        Source::Jsonl(jsonl) if jsonl.format == RowFormat::Parquet => {
+            crate::parquet::open(jsonl, (config, false))?.peek(count)
+        }
         Source::Jsonl(jsonl) => {
             let paths: Vec<PathBuf> = jsonl.paths.iter().map(PathBuf::from).collect();
             Jsonl::open(&paths, jsonl_options(jsonl, config))?.peek(count)

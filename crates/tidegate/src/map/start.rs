@@ -10,6 +10,7 @@ use tidegate_connect::{Committed, holds};
 use tidegate_core::{Fault, FaultKind};
 
 use crate::config::{Config, Sink, Source};
+use crate::parquet;
 
 /// How a job begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +40,12 @@ pub(crate) fn start(config: &Config, earlier: &Earlier, retries: bool) -> Result
     let Sink::Jsonl(sink) = &config.sink else { return Ok(Start::Resume) };
     let path = Path::new(&sink.path);
     let meta = fs::metadata(path).ok();
-    let streams = sink.path == "-" || meta.as_ref().is_some_and(|meta| !meta.is_file());
+    let table = config.table().is_some();
+    let streams = sink.path == "-" || meta.as_ref().is_some_and(|meta| !meta.is_file() && !table);
     if streams || sink.overwrite {
         return Ok(Start::Over);
     }
-    let empty = meta.is_none_or(|meta| meta.len() == 0);
+    let empty = if table { parquet::is_empty(path) } else { meta.is_none_or(|meta| meta.len() == 0) };
     let resumes = config.resumes_rows();
     match &earlier.config {
         _ if empty => Ok(Start::Over),
@@ -58,7 +60,7 @@ pub(crate) fn start(config: &Config, earlier: &Earlier, retries: bool) -> Result
         // What came on standard input cannot be told from what comes now, and rows that are written as they are done
         // leave no place to go on from: all of it is written again, with the answers that are there.
         Some(_) => match earlier.committed {
-            Some(committed) if holds(path, committed)? => Ok(Start::Over),
+            Some(committed) if is_held(config, path, committed)? => Ok(Start::Over),
             _ => Err(refuse("it was changed by somebody else")),
         },
     }
@@ -70,6 +72,14 @@ pub(crate) fn hinted(fault: Fault, maps: bool) -> Fault {
         FaultKind::Guarded if maps => fault.hint(HINT),
         _ => fault,
     }
+}
+
+/// Whether the output of `config` at `path` holds what was committed to it.
+///
+/// # Errors
+/// An output that cannot be read.
+pub(super) fn is_held(config: &Config, path: &Path, committed: Committed) -> Result<bool, Fault> {
+    if config.table().is_some() { parquet::holds(path, committed) } else { holds(path, committed) }
 }
 
 fn refuse(why: &str) -> Fault {

@@ -57,6 +57,7 @@ impl Config {
             && jsonl.format == RowFormat::Jsonl
             && jsonl.table.is_none()
             && !matches!(&self.sink, Sink::Jsonl(sink) if sink.format.delimiter.is_some())
+            && self.table().is_none()
             && !self.validate.is_on()
             && map.steps.iter().all(|step| step.ask.is_none() && step.exec.is_none())
     }

@@ -7,7 +7,7 @@ use tidegate_core::{ContentHash, Fault, FaultKind};
 
 use super::section::Section;
 use super::table::{OutputFormat, TABLE_KEYS, TableKeys};
-use super::{Map, Step, steps};
+use super::{Map, Step, output, steps};
 use crate::config::check::refuse;
 use crate::config::file::{Reader, load, read_beside};
 use crate::config::model::Config;
@@ -75,6 +75,7 @@ pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
         context: input.context.clone(),
         unordered: options.unordered,
         limit: options.limit,
+        types: output::types(&whole, &options.output)?,
     }));
     connect(&mut config, (input, format), options)?;
     Ok(config)
@@ -231,15 +232,26 @@ fn source(input: Input, inputs: &[PathBuf]) -> Result<Source, Fault> {
         InputFormat::Lines => RowFormat::Lines,
         // Rows of a table are objects as well, once they are read.
         InputFormat::Jsonl | InputFormat::Csv | InputFormat::Tsv => RowFormat::Jsonl,
+        InputFormat::Parquet => RowFormat::Parquet,
     };
     let (text_field, id_field, max_line) = (input.field, input.id, input.max_line);
     let table = input.tables.of(wanted)?;
     if piped {
+        not_on_standard_input(format)?;
         return Ok(Source::Stdin(Stdin { format, text_field, id_field, max_line, table }));
     }
     let paths = rows_in(inputs, wanted)?;
     let paths = paths.into_iter().map(text_of).collect::<Result<_, _>>()?;
     Ok(Source::Jsonl(Jsonl { paths, format, text_field, id_field, max_line, table }))
+}
+
+/// What a Parquet file holds stands at its end, which a stream has only when it is over.
+fn not_on_standard_input(format: RowFormat) -> Result<(), Fault> {
+    if format != RowFormat::Parquet {
+        return Ok(());
+    }
+    let fault = Fault::new(FaultKind::Config, "Parquet cannot be read from standard input (-)");
+    Err(fault.hint("save it as a file, and name that"))
 }
 
 fn text_of(path: PathBuf) -> Result<String, Fault> {

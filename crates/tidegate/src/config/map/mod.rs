@@ -7,6 +7,7 @@
 mod exec;
 mod file;
 mod includes;
+mod output;
 mod response;
 mod section;
 mod steps;
@@ -38,6 +39,9 @@ pub struct Map {
     pub unordered: bool,
     /// Only so many rows are read; 0 means all.
     pub limit: u64,
+    /// Types of columns, where rows become a table.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<(String, String)>,
 }
 
 /// One thing that happens to a record.

@@ -193,7 +193,8 @@ pub enum OutputPacking {
     Zstd,
 }
 
-const FORMATS: &str = "it is \"jsonl\", \"csv\" or \"tsv\", perhaps with .gz or .zst behind";
+const FORMATS: &str =
+    "it is \"jsonl\", \"csv\" or \"tsv\", perhaps with .gz or .zst behind; Parquet is what a name that ends in .parquet makes";
 
 impl OutputFormat {
     /// What `[output]` says, and the name of the output where it says nothing.
@@ -201,13 +202,19 @@ impl OutputFormat {
         let Some(section) = whole.table("output", "a section: write [output] above its keys")? else {
             return Self::of_path(path).in_its_place(path, &Origin::Default);
         };
-        section.only(&["format", "columns", "delimiter"])?;
+        section.only(&["format", "columns", "delimiter", "types"])?;
+        let parquet = crate::parquet::is_table(path);
         let (delimiter, columns) = (delimiter(&section)?, columns(&section)?);
         let tabular = delimiter.is_some() || !columns.is_empty();
         let format = match section.text("format")? {
             // Standard output has no name that could say it.
             None if path == "-" && tabular => Self { delimiter: Some(','), ..Self::default() },
             None => Self::of_path(path),
+            Some(name) if parquet && name == "parquet" => Self::of_path(path),
+            Some(_) if parquet => {
+                let fault = section.refuse("format", "an output whose name ends in .parquet is Parquet");
+                return Err(fault.hint("give it another name, or leave format out"));
+            }
             Some(name) => Self::named(&name).ok_or_else(|| {
                 let message = format!("there is no format \"{}\" for outputs", name.escape_debug());
                 section.refuse("format", message).hint(FORMATS)
@@ -217,6 +224,10 @@ impl OutputFormat {
         let format = match format.delimiter {
             Some(usual) => Self { delimiter: Some(delimiter.unwrap_or(usual)), columns, ..format },
             None if !tabular => format,
+            None if parquet => {
+                let fault = section.refuse(said, format!("{said} is for csv and tsv, and the output is Parquet"));
+                return Err(fault.hint("keep = [\"…\"] in a step chooses fields"));
+            }
             None => {
                 let fault =
                     section.refuse(said, format!("{said} is for tables, and the output is JSON Lines"));
