@@ -127,7 +127,7 @@ fn rows_become_a_table_with_the_types_they_had() {
     let world = World::new();
     let model = Loopback::start(|request| {
         let number: usize = request.prompt().rsplit(' ').next().unwrap().parse().unwrap();
-        said(&json!({ "score": number, "topic": "a", "urgent": number % 2 == 0 }).to_string())
+        said(&json!({ "score": number, "topic": "a", "urgent": number.is_multiple_of(2) }).to_string())
     });
     let schema = "response = { type = \"object\", properties = { topic = { enum = [\"a\", \"b\"] }, score = { type = \"number\" }, \
                   urgent = { type = \"boolean\" } }, required = [\"topic\", \"score\", \"urgent\"], additionalProperties = false }\nmerge = true\n";
