@@ -125,6 +125,7 @@ impl Kind {
             Self::Rows(source) => Box::new(source),
             Self::Blocks(source) => Box::new(source),
             Self::Documents(source) => Box::new(source),
+            Self::Table(source) => Box::new(source),
             Self::Tail(source) => Box::new(source),
         }
     }

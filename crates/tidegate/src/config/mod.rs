@@ -52,8 +52,8 @@ pub use headers::{HeaderText, Headers};
 pub use http::{Http, Method};
 pub use limits::{Durability, Limits, Store, Sweep};
 pub use map::{
-    ColumnType, Example, Exec, ExecOutput, Map, MapOptions, OutputFormat, OutputPacking, Prompt, Setting, Step,
-    TableInput, load_map,
+    ColumnType, Example, Exec, ExecOutput, Map, MapOptions, OutputFormat, OutputPacking, Prompt, Setting,
+    Step, TableInput, load_map,
 };
 pub use model::{Config, Pipeline};
 pub use model_ref::ModelRef;

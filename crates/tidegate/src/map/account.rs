@@ -81,7 +81,9 @@ fn committed(store: &Store, pipeline: &str, output: Option<&Path>) -> Result<Opt
     let now = known(OUTPUT, OUTPUT_TAIL)?;
     match output {
         // Parts are never written anew.
-        Some(output) if !parquet::is_table(&output.to_string_lossy()) => settled(output, now, known(OUTPUT_NEXT, OUTPUT_NEXT_TAIL)?),
+        Some(output) if !parquet::is_table(&output.to_string_lossy()) => {
+            settled(output, now, known(OUTPUT_NEXT, OUTPUT_NEXT_TAIL)?)
+        }
         _ => Ok(now),
     }
 }

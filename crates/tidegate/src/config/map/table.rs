@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use tidegate_connect::{CellType, InputFormat, Packing, Place, TableOptions, TableShape, field_names};
 use tidegate_core::Fault;
 
-use super::{ExecOutput, Map};
 use super::section::Section;
+use super::{ExecOutput, Map};
 use crate::config::check::refuse;
 use crate::config::origin::Origin;
 
@@ -193,8 +193,7 @@ pub enum OutputPacking {
     Zstd,
 }
 
-const FORMATS: &str =
-    "it is \"jsonl\", \"csv\" or \"tsv\", perhaps with .gz or .zst behind; Parquet is what a name that ends in .parquet makes";
+const FORMATS: &str = "it is \"jsonl\", \"csv\" or \"tsv\", perhaps with .gz or .zst behind; Parquet is what a name that ends in .parquet makes";
 
 impl OutputFormat {
     /// What `[output]` says, and the name of the output where it says nothing.
@@ -225,7 +224,8 @@ impl OutputFormat {
             Some(usual) => Self { delimiter: Some(delimiter.unwrap_or(usual)), columns, ..format },
             None if !tabular => format,
             None if parquet => {
-                let fault = section.refuse(said, format!("{said} is for csv and tsv, and the output is Parquet"));
+                let fault =
+                    section.refuse(said, format!("{said} is for csv and tsv, and the output is Parquet"));
                 return Err(fault.hint("keep = [\"…\"] in a step chooses fields"));
             }
             None => {
