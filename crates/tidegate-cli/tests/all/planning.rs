@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tidegate_testkit::provider::{Script, Server};
 
-use crate::world::World;
+use crate::world::{Live, World};
 
 /// Two steps, of which the second asks about what the first answered.
 const JOB: &str = r#"
@@ -143,7 +143,9 @@ fn programs_of_the_job_are_run_and_documents_are_not_parsed() {
     };
     world.write("job.toml", step(r#"["sed", "-u", "s/\"text\"/\"more\"/"]"#));
     world.write("in.jsonl", rows(300));
-    let plan = world.run(&["plan", "job.toml", "in.jsonl", "--json"]).ended(0).json();
+    let path = "/usr/local/bin:/usr/bin:/bin";
+    let args = ["plan", "job.toml", "in.jsonl", "--json"];
+    let plan = Live::of(world.command(&args).env("PATH", path)).end().ended(0).json();
     assert_eq!((number(&plan, "/steps/0/records"), number(&plan, "/faults/count")), (300.0, 0.0), "{plan}");
 
     world.write("job.toml", step(r#"["no-such-program"]"#));
