@@ -8,6 +8,9 @@ use super::MOST_IN_FLIGHT;
 /// Work that a process has before it at most: enough that it never waits for us, and not much to do again if it dies.
 const AHEAD: Duration = Duration::from_millis(8);
 
+/// How long answers of a fast program may be left to gather at most.
+const GATHER: Duration = Duration::from_micros(500);
+
 /// Records on their way, the oldest first.
 #[derive(Debug)]
 pub(super) struct Flight<J> {
@@ -53,6 +56,14 @@ impl<J> Flight<J> {
         let Some(each) = self.each else { return 1 };
         let fit = AHEAD.as_nanos() / each.as_nanos().max(1);
         usize::try_from(fit).unwrap_or(MOST_IN_FLIGHT).clamp(1, MOST_IN_FLIGHT)
+    }
+
+    /// How long its answers may be left to gather: while a fast program still has much before it, to be woken for each
+    /// line would cost more than the line.
+    pub(super) fn gather(&self) -> Option<Duration> {
+        let each = self.each.filter(|_| self.entries.len() > MOST_IN_FLIGHT / 4)?;
+        let half = each.saturating_mul(u32::try_from(self.entries.len() / 2).unwrap_or(u32::MAX));
+        Some(half.min(GATHER))
     }
 
     pub(super) fn push(&mut self, (number, place): (u64, u64), job: J, now: Instant) {

@@ -105,7 +105,7 @@ pub(crate) struct Shared<T: Talk> {
 }
 
 /// Records that may be on their way to one process at once.
-const MOST_IN_FLIGHT: usize = 64;
+const MOST_IN_FLIGHT: usize = 256;
 
 impl<T: Talk> Workers<T> {
     /// A pool as `options` say. `launcher` is a program that calls [`launch`](crate::launch) before all else.

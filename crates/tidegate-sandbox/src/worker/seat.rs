@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tidegate_core::{Fault, FaultKind};
 
 use super::fate::{self, Cause};
@@ -185,6 +185,9 @@ impl<T: Talk> Seat<T> {
         };
         let look = now + if began { LOOK } else { LOOK_SOON };
         let until = deadline.map(|deadline| deadline.min(look));
+        if let Some(pause) = self.flight.gather() {
+            let _ = poll(&mut [] as &mut [PollFd<'_>], Timespec::try_from(pause).ok().as_ref());
+        }
         let mut ended = process.wait(until, self.wake.as_fd());
         self.hush();
         if let Err(cause) = self.answers() {

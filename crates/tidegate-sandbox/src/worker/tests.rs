@@ -64,10 +64,30 @@ fn fast_programs_have_more_on_their_way_and_slow_ones_one() {
         }
         flight.window()
     };
-    assert_eq!(window_of(Duration::from_micros(20)), 64);
+    assert_eq!(window_of(Duration::from_micros(20)), 256);
     assert_eq!(window_of(MS), 8);
     assert_eq!(window_of(8 * MS), 1);
     assert_eq!(window_of(Duration::from_secs(5)), 1);
+}
+
+#[test]
+fn answers_are_left_to_gather_while_there_is_much_to_do() {
+    let mut now = Instant::now();
+    let mut flight = Flight::new(now);
+    for number in 1..=200 {
+        flight.push((number, 0), (), now);
+    }
+    assert_eq!(flight.gather(), None, "nothing is known");
+    let mut rest = 200;
+    for _ in 0..120 {
+        now += Duration::from_micros(2);
+        assert!(flight.take(None).is_some());
+        flight.moved(1, now);
+        rest -= 1;
+        let expect = Duration::from_micros(2) * (rest / 2);
+        assert_eq!(flight.gather().is_some(), rest > 64 && rest < 199, "{rest}");
+        assert!(flight.gather().is_none_or(|pause| pause == expect));
+    }
 }
 
 #[test]
