@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate_connect::{Committed, OUTPUT, OUTPUT_TAIL, write_fault};
+use tidegate_core::item::Failure;
 use tidegate_core::{
-    Advice, Commit, Cx, Fault, FaultKind, Grouping, Ledger, Outcome, Record, Sink, UnitId, advise, killpoint,
+    Advice, Body, Commit, Cx, Fault, FaultKind, Grouping, Ledger, Outcome, Record, Sink, Unit, UnitId,
+    advise, killpoint,
 };
 
 use crate::build::Misfit;
@@ -181,7 +183,8 @@ impl Sink for TableSink {
     async fn commit(&mut self, cx: &Cx, commit: &mut Commit) -> Result<(), Fault> {
         self.claim().await?;
         self.with(cx, Output::seal).await.map_err(|fault| fault.during("writing a part of the output"))?;
-        let (lines, plan, cuts) = self.take(cx, commit).await?;
+        let Taken { lines, plan, cuts, unfit } = self.take(cx, commit).await?;
+        unfit.into_iter().for_each(|(unit, fault)| put_aside(&mut commit.units[unit], &fault));
         let (unknown, length) = (self.unknown, lines.len() as u64);
         let appended = self.with(cx, move |output| {
             if !unknown {
@@ -234,29 +237,56 @@ impl Sink for TableSink {
     }
 }
 
-/// What units come to: their lines, the plan behind them, and the ends of parts among them.
-type Taken = (Vec<u8>, Plan, Vec<crate::plan::Cut>);
+/// What units come to.
+struct Taken {
+    lines: Vec<u8>,
+    /// The plan behind them, and the ends of parts among them.
+    plan: Plan,
+    cuts: Vec<crate::plan::Cut>,
+    /// Units whose row is none of the table's.
+    unfit: Vec<(usize, Fault)>,
+}
 
 impl TableSink {
-    /// Takes the rows of units.
+    /// Takes the rows of units. One that does not fit is told apart here: refused as a whole, a commit of a thousand rows
+    /// would be made again row by row, each waiting for the disk.
     async fn take(&self, cx: &Cx, commit: &Commit) -> Result<Taken, Fault> {
-        let stored =
-            commit.units.iter().filter(|unit| unit.items.iter().all(|item| item.outcome == Outcome::Stored));
-        let bodies: Vec<_> =
-            stored.flat_map(|unit| &unit.records).map(|record| record.body.clone()).collect();
+        let units = commit.units.iter().enumerate();
+        let stored = units.filter(|(_, unit)| unit.items.iter().all(|item| item.outcome == Outcome::Stored));
+        let bodies: Vec<(usize, bool, Body)> = stored
+            .flat_map(|(at, unit)| {
+                unit.records.iter().map(move |record| (at, unit.records.len() == 1, record.body.clone()))
+            })
+            .collect();
         let mut plan = self.plan.clone();
         cx.compute(FIRST, move || {
-            let mut lines = Vec::new();
+            let (mut lines, mut unfit) = (Vec::new(), Vec::new());
             let mut taking = plan.taking();
-            for body in &bodies {
+            for (at, alone, body) in &bodies {
                 let object = body.as_text().unwrap_or("{}");
-                taking.row(object).map_err(|misfit| unfit(&misfit))?;
-                lines.extend_from_slice(object.as_bytes());
-                lines.push(b'\n');
+                match taking.row(object) {
+                    Ok(()) => {
+                        lines.extend_from_slice(object.as_bytes());
+                        lines.push(b'\n');
+                    }
+                    Err(misfit) if *alone => unfit.push((*at, self::unfit(&misfit))),
+                    // Of a unit of several rows some may be taken already.
+                    Err(misfit) => return Err(self::unfit(&misfit)),
+                }
             }
             let cuts = taking.cuts;
-            Ok((lines, plan, cuts))
+            Ok(Taken { lines, plan, cuts, unfit })
         })
         .await?
+    }
+}
+
+/// Makes of a unit that cannot be stored one whose items are put aside.
+fn put_aside(unit: &mut Unit, fault: &Fault) {
+    unit.records.clear();
+    for item in &mut unit.items {
+        item.outcome = Outcome::Quarantined;
+        item.asides.clear();
+        item.failure = Some(Failure { stage: "store".into(), fault: fault.clone(), exhibit: Body::Empty });
     }
 }
