@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod arrays;
 mod build;
 mod cell;
 mod claims;
