@@ -157,9 +157,12 @@ fn unfit(misfit: &Misfit) -> Fault {
     }
     let fault = Fault::new(FaultKind::Validation, format!("column {column:?}: {what}"));
     fault.hint(match known {
-        true => format!("name the type that its column should have in [output.types]: {NAMED}"),
+        true => format!(
+            "mend the row, or name its column's type in [output.types] ({NAMED}) and write anew with --overwrite"
+        ),
         false => format!(
-            "its columns follow from the first rows: name it in [output.types], such as {column:?} = \"text\""
+            "columns follow from the first rows: name it in [output.types], such as {column:?} = \"text\", and write \
+             anew with --overwrite; answers that are there are not paid again"
         ),
     })
 }
