@@ -10,11 +10,11 @@ use tidegate_core::{Body, Cx, Fault, FaultKind, Outcome, Record, Unit};
 use crate::cells::{Cells, TableShape};
 use crate::decode::decoded;
 use crate::files::FIRST;
-use crate::jsonl_sink::is_stored;
 use crate::lines::{Lines, Next};
 use crate::record_ends::RecordEnds;
 use crate::rows::MAX_LINE;
 use crate::table::{names_of, reader_of};
+use crate::writing::is_stored;
 
 /// What the stage is called in the quarantine.
 const STAGE: &str = "output";

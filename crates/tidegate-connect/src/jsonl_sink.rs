@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate_core::{
-    Advice, Commit, Cx, Fault, FaultKind, Grouping, Ledger, Outcome, Record, Sink, Stop, Unit, UnitId,
-    advise, killpoint,
+    Advice, Commit, Cx, Fault, FaultKind, Grouping, Ledger, Record, Sink, Stop, Unit, UnitId, advise,
+    killpoint,
 };
 
 use crate::cells::TableShape;
@@ -22,12 +22,13 @@ use crate::files::FIRST;
 use crate::fit::{Fit, Fitted};
 use crate::open::write_fault;
 use crate::output::{
-    self, Append, Committed, OUTPUT, OUTPUT_NEXT, OUTPUT_NEXT_TAIL, OUTPUT_TAIL, OUTPUT_WHOLE, Target,
+    self, Committed, OUTPUT, OUTPUT_NEXT, OUTPUT_NEXT_TAIL, OUTPUT_TAIL, OUTPUT_WHOLE, Target,
 };
 use crate::pack::Packing;
-use crate::select::{FieldSelection, VectorFormat, lines_of, render};
+use crate::select::{FieldSelection, VectorFormat, render};
 use crate::spool::{Spool, Spools};
 use crate::whole;
+use crate::writing::{Writing, name_of};
 
 /// How records are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,19 +89,6 @@ pub struct JsonlSink {
     headed: bool,
     /// The file, where it is compressed, and the length up to which it is one member or frame.
     packed: Option<(PathBuf, u64)>,
-}
-
-/// What is needed to write units, apart from the sink itself.
-struct Writing {
-    target: Target,
-    options: JsonlOptions,
-    units: Arc<Vec<Unit>>,
-    /// The rows of the units, for a table.
-    table: Option<Fitted>,
-    spools: Vec<Vec<Spool>>,
-    delivered: BTreeSet<u64>,
-    committed: u64,
-    unknown: bool,
 }
 
 impl JsonlSink {
@@ -349,73 +337,4 @@ fn lengths((length, tail): (u64, u64), whole: Option<u64>) -> Vec<(String, u64)>
         lengths.extend([(OUTPUT_WHOLE.to_owned(), whole), (OUTPUT_NEXT.to_owned(), 0)]);
     }
     lengths
-}
-
-/// What a unit is known by on a stream: its first item.
-fn name_of(unit: &Unit) -> Option<u64> {
-    unit.items.first().map(|item| item.ordinal)
-}
-
-pub(crate) fn is_stored(unit: &Unit) -> bool {
-    unit.items.iter().all(|item| item.outcome == Outcome::Stored)
-}
-
-impl Writing {
-    fn run(self) -> Result<(u64, Option<u64>), Fault> {
-        for (unit, spools) in self.units.iter().zip(&self.spools) {
-            if is_stored(unit) && spools.iter().map(|spool| spool.lines).sum::<u64>() != unit.staged {
-                return Err(Fault::new(FaultKind::Internal, "lines kept for a large item are missing"));
-            }
-        }
-        let Target::File(file) = &self.target else {
-            return self.append().map(|length| (length, None)).map_err(write_fault);
-        };
-        let length = file.metadata().map_err(write_fault)?.len();
-        if length < self.committed {
-            return Err(Fault::new(FaultKind::Guarded, "somebody else cut the output short")
-                .hint("put it back, or give the pipeline another `name` to start over"));
-        }
-        if !self.unknown && length > self.committed {
-            file.set_len(self.committed).map_err(write_fault)?;
-        }
-        let appended = self.append().and_then(|length| Ok((length, Some(output::tail_of(file, length)?))));
-        appended.map_err(|error| {
-            if !self.unknown {
-                let _ = file.set_len(self.committed); // gives the room back on a full disk; else done next time
-            }
-            write_fault(error)
-        })
-    }
-
-    /// Writes the units from the committed length on. After an unknown commit, the same units give the same bytes,
-    /// so that writing over them changes nothing the ledger may count on.
-    fn append(&self) -> std::io::Result<u64> {
-        let mut append = Append::new(&self.target, self.committed, self.options.packing);
-        let mut header = self.table.as_ref().map(|table| &table.header[..]);
-        for (at, (unit, spools)) in self.units.iter().zip(&self.spools).enumerate() {
-            if !is_stored(unit) || name_of(unit).is_some_and(|name| self.delivered.contains(&name)) {
-                continue;
-            }
-            if let Some(row) = self.table.as_ref().and_then(|table| table.rows.get(at)) {
-                if !row.is_empty() {
-                    append.buffer.extend_from_slice(header.take().unwrap_or_default());
-                    append.buffer.extend_from_slice(row);
-                }
-                append.relieve()?;
-                continue;
-            }
-            for spool in spools {
-                append.copy(&spool.path, spool.length)?;
-            }
-            for record in &unit.records {
-                if let Some(lines) = lines_of(record, &self.options.fields) {
-                    append.large(lines)?;
-                    continue;
-                }
-                render(record, &self.options.fields, self.options.vectors, &mut append.buffer);
-                append.relieve()?;
-            }
-        }
-        append.finish()
-    }
 }

@@ -47,6 +47,7 @@ mod walk;
 mod watch;
 mod webhook;
 mod whole;
+mod writing;
 
 pub use blocks::Blocks;
 pub use buffers::Buffers;

@@ -85,6 +85,12 @@ fn a_table_is_labelled_and_read_back() {
     assert_eq!(unpacked(&world, "back.csv.zst"), table(51));
     back("back.csv.zst", "back.csv");
     assert_eq!(world.read("back.csv"), table(51));
+    // Through Parquet, where text stays text.
+    back("labelled.csv", "back.parquet");
+    back("back.parquet", "again.csv");
+    assert_eq!(world.read("again.csv"), table(51));
+    let planned = world.run(&["plan", "job.toml", "people.csv", "--json"]).ended(0).json();
+    assert_eq!(planned["rows"]["total"], 51, "{planned}");
     // Standard input and output.
     job(&world, &model.url(), &format!("[input]\nformat = \"csv\"\n[output]\nformat = \"csv\"\n{LABEL}"));
     let ran = world.run_with_input(&["map", "job.toml", "-", "-o", "-"], table(51).as_bytes()).ended(0);

@@ -15,11 +15,12 @@ use super::options::Storage;
 use super::parts::{Folder, Kept, Manifest, Next, PART, Part, changed, follow, lost, refuse};
 use super::place::Place;
 use crate::files::FIRST;
-use crate::jsonl_sink::{JsonlOptions, is_stored};
+use crate::jsonl_sink::JsonlOptions;
 use crate::open::write_fault;
 use crate::output::{Committed, OUTPUT, OUTPUT_TAIL, number_of};
 use crate::select::render;
 use crate::spool::{Spool, Spools};
+use crate::writing::is_stored;
 
 /// No part is much longer, in bytes.
 const LIMIT: usize = if cfg!(test) { 4_000 } else { 32 << 20 };
