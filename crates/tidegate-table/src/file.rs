@@ -113,9 +113,10 @@ fn metadata(file: &File) -> Result<(ArrowReaderMetadata, Columns), Fault> {
 
 /// Gives columns of moments the zones that Arrow wrote beside the file's own schema, which knows none but UTC.
 fn zones(found: &ArrowReaderMetadata, columns: &mut Columns) {
-    let Ok(told) = ArrowReaderMetadata::try_new(found.metadata().clone(), ArrowReaderOptions::new()) else {
-        return;
-    };
+    // What is written there may be damaged where the rows are not.
+    let told =
+        contained(|| ArrowReaderMetadata::try_new(found.metadata().clone(), ArrowReaderOptions::new()));
+    let Ok(Ok(told)) = told else { return };
     for ((_, of), field) in columns.iter_mut().zip(told.schema().fields()) {
         if let (Type::Timestamp { zone: Some(zone), .. }, DataType::Timestamp(_, Some(told))) =
             (of, field.data_type())
