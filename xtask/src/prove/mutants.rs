@@ -58,6 +58,8 @@ const MUTANTS: &[Mutant] = &[
     mutant("lease-shared", Act::Fenced, "journal.append.after", "lets a second run in beside a living one"),
     mutant("lease-unchecked", Act::Fenced, "journal.append.after",
         "commits without looking whether another run took over"),
+    mutant("generation-torn", Act::Regenerated, "generation.switch.middle",
+        "lets go of the old generation in a transaction before it takes the new one"),
 ];
 
 /// Passages and worlds tried before a mutant counts as missed.
@@ -128,7 +130,7 @@ mod tests {
         for act in Act::ALL.iter().filter(|act| !matches!(act, Act::Rows | Act::Retried)) {
             assert!(MUTANTS.iter().any(|mutant| mutant.act == *act), "{act:?}");
         }
-        for family in ["store.commit", "store.stage", "journal", "jsonl"] {
+        for family in ["store.commit", "store.stage", "journal", "jsonl", "generation"] {
             assert!(MUTANTS.iter().any(|mutant| mutant.point.starts_with(family)), "{family}");
         }
     }

@@ -10,6 +10,7 @@ use super::{GenerationState, Tables, active};
 use crate::error::Doing;
 use crate::lease;
 use crate::ledger::remove_source;
+use crate::planted::split;
 use crate::process::now_ms;
 use crate::store::{Store, announce_change};
 use crate::writer::Kind;
@@ -168,6 +169,7 @@ impl Store {
 fn activate(conn: &Connection, (from, to): (Tables, Tables)) -> Result<Switched, Fault> {
     let differing = differing(conn, (from, to))?;
     conn.execute("UPDATE generation SET state = 'previous' WHERE id = ?1", [from.0]).doing(DOING)?;
+    split(conn, "generation-torn")?;
     killpoint::hit("generation.switch.middle");
     conn.execute(
         "UPDATE generation SET state = 'active', switched = ?2 WHERE id = ?1",

@@ -51,6 +51,8 @@ pub use fingerprint::TEXT_VERSION;
 pub use headers::{HeaderText, Headers};
 pub use http::{Http, Method};
 pub use limits::{Durability, Limits, Store, Sweep};
+#[cfg(feature = "parquet")]
+pub(crate) use map::properties;
 pub use map::{
     ColumnType, Example, Exec, ExecOutput, Map, MapOptions, OutputFormat, OutputPacking, Prompt, Setting,
     Step, TableInput, load_map,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tidegate_core::Fault;
 use tidegate_table::Type;
 
-use crate::config::{Config, Map, Prompt, RowFormat, Setting, Source, Step};
+use crate::config::{Config, Map, Prompt, RowFormat, Setting, Source, Step, properties};
 
 /// Columns in their order; those without a type get it from their values.
 type Known = Vec<(String, Option<Type>)>;
@@ -56,12 +56,15 @@ fn apply(step: &Step, known: &mut Known) {
 
 /// What the answers of a step put into rows.
 fn answers(ask: &Prompt, known: &mut Known) {
-    let schema = ask.schema.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let text = ask.schema.as_deref().unwrap_or_default();
+    let schema = serde_json::from_str::<Value>(text).ok();
     match (schema, ask.output.is_empty()) {
         (None, false) => put(known, &ask.output, Some(Type::Text)),
         (Some(schema), false) => put(known, &ask.output, Some(Type::of_schema(&schema))),
         (Some(schema), true) => {
-            for (name, of) in Type::members(&schema) {
+            let (order, mut members) = (properties(text), Type::members(&schema));
+            members.sort_by_key(|(name, _)| order.iter().position(|known| known == name));
+            for (name, of) in members {
                 put(known, &name, Some(of));
             }
         }

@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 
 pub use exec::{Exec, ExecOutput};
 pub use file::{MapOptions, load_map};
+#[cfg(feature = "parquet")]
+pub(crate) use table::properties;
 pub use table::{ColumnType, OutputFormat, OutputPacking, TableInput};
 
 use super::model_ref::ModelRef;

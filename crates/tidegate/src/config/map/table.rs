@@ -330,7 +330,7 @@ fn added(map: &Map) -> Vec<String> {
 }
 
 /// The names of the properties of a schema, in their order.
-fn properties(schema: &str) -> Vec<String> {
+pub(crate) fn properties(schema: &str) -> Vec<String> {
     #[derive(Deserialize)]
     struct Properties<'a> {
         #[serde(borrow)]

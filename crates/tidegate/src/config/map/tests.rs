@@ -13,7 +13,9 @@ fn load(text: &str) -> Result<Config, Fault> {
     std::fs::write(&job, text).unwrap();
     std::fs::write(folder.path().join("in.jsonl"), "{}\n").unwrap();
     let inputs = vec![folder.path().join("in.jsonl")];
-    load_map(&job, MapOptions { inputs, output: "out.jsonl".to_owned(), ..MapOptions::default() })
+    // Types are said of Parquet alone.
+    let output = if text.contains("[output.types]") { "out.parquet" } else { "out.jsonl" };
+    load_map(&job, MapOptions { inputs, output: output.to_owned(), ..MapOptions::default() })
 }
 
 const STEP: &str = "[[step]]\nname = \"a\"\nmodel = \"toy:m\"\nprompt = \"{{ text }}\"\n";
