@@ -171,3 +171,13 @@ fn people_who_want_to_buy_are_found_in_a_table() {
         5;Nils Vik;05006;29;true;\"Asks whether the \"\"Möwe\"\" is still for sale, and\r\nfor how much; he can pay at once.\";yes\n";
     assert_eq!(crate::tables::unpacked(&world, "buyers.csv.gz"), table);
 }
+
+#[test]
+fn a_dump_is_cleaned_up_without_a_model() {
+    let (rows, asked) = recipe("clean.toml", "tickets.jsonl", |_| Value::Null);
+    assert_eq!((rows.len(), asked.len()), (3, 0), "{rows:?}");
+    let first = json!({
+        "id": "t1", "customer": "C17", "prompt": "Charged twice (2024)\n\nMy card was charged twice for the same order."
+    });
+    assert_eq!(rows[0], first);
+}
