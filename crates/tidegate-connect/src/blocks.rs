@@ -16,7 +16,7 @@ use tidegate_core::{
 };
 
 use crate::buffers::Buffers;
-use crate::files::FIRST;
+use crate::gathered::gathered;
 use crate::head::Headed;
 use crate::jsonl::{InHand, Place, RowOptions, damaged, open_at, other_input, regular_files};
 use crate::key::{encode_key, row_prefix};
@@ -115,18 +115,7 @@ impl Source for Blocks {
         if cx.stop() != Stop::Go {
             return Ok(Listing::Quiet);
         }
-        let mut reader = self.reader.take().ok_or_else(|| {
-            Fault::new(FaultKind::Internal, "the input was lost when an earlier step failed")
-                .hint("run again")
-        })?;
-        let (reader, gathered) = cx
-            .compute(FIRST, move || {
-                let gathered = reader.gather(max.clamp(1, LISTED));
-                (reader, gathered)
-            })
-            .await?;
-        self.reader = Some(reader);
-        let items = gathered?;
+        let items = gathered(&mut self.reader, cx, move |reader| reader.gather(max.clamp(1, LISTED))).await?;
         Ok(if items.is_empty() { Listing::End(None) } else { Listing::Items(items) })
     }
 

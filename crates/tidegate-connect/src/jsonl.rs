@@ -12,7 +12,7 @@ use tidegate_core::Stop;
 use tidegate_core::{Coverage, Cx, Fault, FaultKind, Fetch, Fetched, Listing, Position, Source, SourceItem};
 
 use crate::decode::decoded;
-use crate::files::FIRST;
+use crate::gathered::gathered;
 use crate::head::{Headed, Mark};
 use crate::key::{encode_key, row_prefix};
 use crate::lines::Lines;
@@ -193,22 +193,11 @@ pub fn other_input() -> Fault {
 impl Source for Jsonl {
     async fn list(&mut self, cx: &Cx, max: usize) -> Result<Listing, Fault> {
         while cx.stop() == Stop::Go {
-            let mut reader = self.reader.take().ok_or_else(|| {
-                Fault::new(FaultKind::Internal, "the input was lost when an earlier step failed")
-                    .hint("run again")
-            })?;
-            let (reader, gathered) = cx
-                .compute(FIRST, move || {
-                    let gathered = reader.gather(max);
-                    (reader, gathered)
-                })
-                .await?;
-            let reader = self.reader.insert(reader);
-            let items = gathered?;
+            let items = gathered(&mut self.reader, cx, move |reader| reader.gather(max)).await?;
             if !items.is_empty() {
                 return Ok(Listing::Items(items));
             }
-            if reader.is_over() {
+            if let Some(reader) = self.reader.as_mut().filter(|reader| reader.is_over()) {
                 return Ok(Listing::End(reader.coverage()));
             }
         }

@@ -15,6 +15,7 @@ mod fetch;
 mod files;
 mod fit;
 mod fuzz;
+mod gathered;
 pub mod guard;
 mod head;
 mod inputs;
@@ -55,6 +56,7 @@ pub use cells::{TableShape, field_names};
 pub use files::Files;
 /// Lines of lists and of rows, for whoever wants to feed them with bytes of their own.
 pub use fuzz::fuzz_lines;
+pub use gathered::gathered;
 pub use inputs::{InputFormat, format_of, rows_in};
 pub use jsonl::{Jsonl, RowOptions};
 /// For sources of rows elsewhere: which files are meant, and what is said of those that cannot be gone on with.

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tidegate_connect::{content_hash_of, encode_key, other_input, regular_files, row_prefix};
+use tidegate_connect::{content_hash_of, encode_key, gathered, other_input, regular_files, row_prefix};
 use tidegate_core::{
     Body, ContentHash, Cx, Fault, FaultKind, Fetch, Fetched, Fields, Listing, Position, Source, SourceItem,
     Stop, Version,
@@ -19,8 +19,6 @@ use crate::mark::Mark;
 
 /// Bytes of rows listed in one go at most: what is listed is in memory before the budget hears of it.
 const LISTED: usize = 4 << 20;
-/// Listing goes before other work: it is short, and everything waits for it.
-const FIRST: u64 = 0;
 
 /// How the rows of files are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,18 +129,7 @@ impl Source for TableRows {
         if cx.stop() != Stop::Go {
             return Ok(Listing::Quiet);
         }
-        let mut reader = self.reader.take().ok_or_else(|| {
-            Fault::new(FaultKind::Internal, "the input was lost when an earlier step failed")
-                .hint("run again")
-        })?;
-        let (reader, gathered) = cx
-            .compute(FIRST, move || {
-                let gathered = reader.gather(max.max(1));
-                (reader, gathered)
-            })
-            .await?;
-        self.reader = Some(reader);
-        let items = gathered?;
+        let items = gathered(&mut self.reader, cx, move |reader| reader.gather(max.max(1))).await?;
         Ok(if items.is_empty() { Listing::End(None) } else { Listing::Items(items) })
     }
 
