@@ -8,6 +8,7 @@ use crate::Done;
 use crate::args::{Args, Spec};
 use crate::steps::Steps;
 
+mod bare;
 mod calling;
 mod calls;
 mod chunk;

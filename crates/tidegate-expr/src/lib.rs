@@ -13,6 +13,7 @@ mod expr;
 mod jq;
 mod quick;
 mod record;
+mod split;
 mod template;
 mod text;
 mod value;

@@ -8,6 +8,8 @@ use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use tidegate_core::{Fault, FaultKind};
 
+use crate::split::split;
+
 /// A JSON object. The whole line has been checked; values are kept as they are written.
 #[derive(Debug, Clone)]
 pub struct Record<'a> {
@@ -43,11 +45,18 @@ impl<'a> Record<'a> {
     /// The record's own: [`FaultKind::Encoding`] for what is not UTF-8, [`FaultKind::Malformed`] for what is not one
     /// JSON object.
     pub fn parse(line: &'a [u8]) -> Result<Self, Fault> {
-        let line = simdutf8::compat::from_utf8(line).map_err(|error| {
+        Self::of_text(simdutf8::compat::from_utf8(line).map_err(|error| {
             let column = error.valid_up_to() + 1;
             Fault::new(FaultKind::Encoding, format!("not UTF-8 at column {column}"))
                 .hint("convert the file, for example with iconv")
-        })?;
+        })?)
+    }
+
+    /// Reads a line that is known to be UTF-8.
+    ///
+    /// # Errors
+    /// [`FaultKind::Malformed`], the record's own, for what is not one JSON object.
+    pub fn of_text(line: &'a str) -> Result<Self, Fault> {
         let line = line.trim_matches([' ', '\t', '\r', '\n']);
         let fields = fields_of(line).map_err(|error| malformed(&error))?;
         Ok(Self { line, original: fields.len(), fields, altered: false })
@@ -119,6 +128,11 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Room that a text made of the record's fields likely needs, in bytes: no more than the line, as a rule.
+    pub(crate) fn likely(&self) -> usize {
+        self.line.len().min(64 << 10)
+    }
+
     /// The record as JSON, without a line end.
     #[must_use]
     pub fn text(&self) -> String {
@@ -185,6 +199,11 @@ fn malformed(error: &serde_json::Error) -> Fault {
 
 /// The fields of an object, in their order.
 fn fields_of(object: &str) -> Result<Vec<Field<'_>>, serde_json::Error> {
+    let mut fields = Vec::with_capacity(16);
+    let each = |(name, value)| fields.push(Field { name: Cow::Borrowed(name), value: Cow::Borrowed(value) });
+    if split(object, each).is_some() {
+        return Ok(fields);
+    }
     let mut json = serde_json::Deserializer::from_str(object);
     let fields = json.deserialize_map(FieldsVisitor)?;
     json.end()?;

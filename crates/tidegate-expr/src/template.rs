@@ -7,7 +7,7 @@
 use std::io::Write;
 
 use minijinja::value::Serde;
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, escape_formatter};
 use serde::Serialize;
 use tidegate_core::{Fault, FaultKind, Fields};
 
@@ -15,6 +15,9 @@ use tidegate_core::{Fault, FaultKind, Fields};
 const FUEL: u64 = 1_000_000;
 /// Bytes of a rendered text; longer than what any model reads.
 const LONGEST: usize = 16 << 20;
+
+const UNREADABLE: &str = "the template does not read";
+const NULL: &str = "the value is null";
 
 /// A compiled template.
 ///
@@ -36,7 +39,9 @@ impl Template {
     /// # Errors
     /// [`FaultKind::Config`] with the line of what does not read.
     pub fn new(name: &str, source: &str) -> Result<Self, Fault> {
-        Self::compile(name, source, Environment::new())
+        let mut environment = Environment::new();
+        environment.set_formatter(|out, state, value| escape_formatter(out, state, something(value)?));
+        Self::compile(name, source, environment)
     }
 
     /// The same for a URL: whatever is filled in is escaped, so that it stays within the segment or the value of the
@@ -55,7 +60,7 @@ impl Template {
     pub fn url(name: &str, source: &str) -> Result<Self, Fault> {
         let mut environment = Environment::new();
         environment.set_formatter(|out, _, value| {
-            let text = value.to_string();
+            let text = something(value)?.to_string();
             for byte in text.bytes() {
                 match byte {
                     b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
@@ -76,7 +81,8 @@ impl Template {
         environment.set_fuel(Some(FUEL));
         environment
             .add_template_owned(name.to_owned(), source.to_owned())
-            .map_err(|error| fault(FaultKind::Config, "the template does not read", &error))?;
+            .map_err(|error| fault(FaultKind::Config, UNREADABLE, &error))?;
+        rehearse(&environment, name)?;
         Ok(Self { environment, name: name.to_owned() })
     }
 
@@ -134,6 +140,29 @@ impl Template {
     }
 }
 
+/// Filters, tests and functions are looked up only when they are reached. Filling the template in with nothing finds
+/// those that do not exist, but for those in branches that are not taken then.
+fn rehearse(environment: &Environment<'static>, name: &str) -> Result<(), Fault> {
+    let mut lenient = environment.clone();
+    lenient.set_undefined_behavior(UndefinedBehavior::Chainable);
+    let mut text = Bounded(Vec::new());
+    let rendered = lenient.get_template(name).and_then(|template| template.render_captured_to((), &mut text));
+    match rendered {
+        Err(error) if matches!(error.kind(), ErrorKind::UnknownFilter | ErrorKind::UnknownTest) => {
+            Err(fault(FaultKind::Config, UNREADABLE, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is to be printed, unless it is null: the word for nothing is in no prompt what its author meant.
+fn something(value: &Value) -> Result<&Value, minijinja::Error> {
+    if value.is_none() {
+        return Err(minijinja::Error::new(ErrorKind::UndefinedError, NULL));
+    }
+    Ok(value)
+}
+
 impl std::fmt::Debug for Template {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Template({})", self.name)
@@ -170,6 +199,9 @@ fn fault(kind: FaultKind, what: &str, error: &minijinja::Error) -> Fault {
     };
     let fault = Fault::new(kind, format!("{what}{place}: {detail}"));
     match error.kind() {
+        ErrorKind::UndefinedError if error.detail() == Some(NULL) => fault.hint(
+            "put something in its place with `{{ name or \"…\" }}`, or leave such records out with `when`",
+        ),
         ErrorKind::UndefinedError => {
             fault.hint("name a value that is there, or give it another with `| default(\"…\")`")
         }
@@ -202,6 +234,33 @@ mod tests {
         assert!(fault.to_string().contains("prompt, line 2"), "{fault}");
         assert_eq!(filled("{% if nothing %}a{% else %}b{% endif %}", &json!({})).unwrap(), "b");
         filled("{{ a.b }}", &json!({ "a": {} })).unwrap_err();
+    }
+
+    #[test]
+    fn what_is_null_is_never_printed() {
+        let null = json!({ "a": null, "b": ["x", null] });
+        let fault = filled("one\n{{ a }}", &null).unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Validation);
+        assert!(fault.to_string().contains("prompt, line 2): the value is null"), "{fault}");
+        filled("{% for x in b %}{{ x }}{% endfor %}", &null).unwrap_err();
+        assert_eq!(filled("{{ a or \"none\" }}{% if a %}!{% endif %}", &null).unwrap(), "none");
+        assert_eq!(filled("{{ a | tojson }}", &null).unwrap(), "null");
+        Template::url("t", "http://h/{{ a }}").unwrap().render(&null).unwrap_err();
+    }
+
+    #[test]
+    fn a_filter_that_does_not_exist_is_the_configurations_fault() {
+        for source in
+            ["{{ text | uppr }}", "a\n{% if text is nubmer %}{% endif %}", "{{ a.b.c | lower | uppr }}"]
+        {
+            let fault = Template::new("prompt", source).unwrap_err();
+            assert_eq!(fault.kind(), FaultKind::Config, "{source}: {fault}");
+        }
+        for source in
+            ["{{ text | upper }}", "{% for x in a %}{{ x.y[0] | join(b) }}{% endfor %}", "{{ a + 1 }}"]
+        {
+            Template::new("prompt", source).unwrap();
+        }
     }
 
     #[test]

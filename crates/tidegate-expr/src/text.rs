@@ -45,7 +45,7 @@ impl Text {
     /// # Errors
     /// [`tidegate_core::FaultKind::Validation`], the record's own: a field that is not there, or a text over 16 MiB.
     pub fn fill(&self, record: &Record<'_>) -> Result<String, Fault> {
-        let mut text = String::new();
+        let mut text = String::with_capacity(record.likely());
         match self.quick.as_ref().map(|parts| plain(parts, record, &mut text)) {
             Some(Ok(())) => Ok(text),
             _ => self.full_text(record),
@@ -57,7 +57,8 @@ impl Text {
     /// # Errors
     /// As [`Text::fill`].
     pub fn fill_json(&self, record: &Record<'_>) -> Result<String, Fault> {
-        let mut json = String::from('"');
+        let mut json = String::with_capacity(record.likely());
+        json.push('"');
         if let Some(Ok(())) = self.quick.as_ref().map(|parts| escaped(parts, record, &mut json)) {
             json.push('"');
             return Ok(json);

@@ -78,6 +78,11 @@ impl Round<'_> {
         Ok(Line { name: name.to_owned(), line })
     }
 
+    /// Where the provider is.
+    pub(super) fn url(&self) -> &str {
+        &self.provider.url
+    }
+
     /// Has a map job ask about so many rows, so many at once; its report. The rows must come out in their order.
     pub(super) fn maps(&self, rows: u64, at_once: u64) -> Result<Value, String> {
         let write = |name: &str, text: String| {
