@@ -117,10 +117,12 @@ Examples:
   tidegate plan label.toml 'reports/*.jsonl.gz' --sample 2000 --budget 5
   tidegate plan label.toml tickets.jsonl --latency 800ms --output-tokens 12 --json
 
-Nothing is sent, no key is needed, and the store is only read: answers that are in its journal are not paid
-again, and tell how long others will be. What had to be assumed stands below the figures. Exit code 3 if
-rows are at fault, 4 if the budget does not suffice. `tidegate map --plan` plans, runs, and puts both beside
-each other.";
+RECORDS reach a step; those PASSED by are not asked about (`when`); what is ALREADY PAID is in the
+journal of the store and not paid again; CALLS are made.
+
+Nothing is sent, no key is needed, and the store is only read. Answers in the journal also tell how
+long others will be. What had to be assumed stands below the figures. Exit code 3 if rows are at
+fault, 4 if the budget does not suffice. `tidegate map --plan` plans, runs, and compares the two.";
 
 /// `tidegate run --help`.
 pub const RUN: &str = "\

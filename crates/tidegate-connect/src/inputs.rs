@@ -50,7 +50,8 @@ impl InputFormat {
     }
 
     /// Whether a name is that of such a file, perhaps a compressed one.
-    fn is_name(self, name: &str) -> bool {
+    #[must_use]
+    pub fn is_name(self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
         self.ends().iter().any(|end| name.ends_with(end))

@@ -107,6 +107,9 @@ pub fn read_fault(error: io::Error) -> Fault {
     fault.cause(error)
 }
 
+/// How another output is named: by the command, or in a pipeline's file.
+pub(crate) const ANOTHER: &str = "make its folder, or name another output (-o, or `path` in [sink])";
+
 /// The fault for an error while writing the output.
 #[must_use]
 pub fn write_fault(error: io::Error) -> Fault {
@@ -117,7 +120,7 @@ pub fn write_fault(error: io::Error) -> Fault {
                 .hint("free some space; the run goes on by itself")
         }
         Some(Errno::ROFS | Errno::ACCESS | Errno::PERM | Errno::NOENT | Errno::NOTDIR | Errno::ISDIR) => {
-            Fault::new(FaultKind::Config, "the output cannot be written").hint("set another `path` in [sink]")
+            Fault::new(FaultKind::Config, "the output cannot be written").hint(ANOTHER)
         }
         _ if error.kind() == io::ErrorKind::BrokenPipe => {
             Fault::new(FaultKind::Cancelled, "the reader of the output has gone")

@@ -76,7 +76,10 @@ pub(crate) fn open(
     let file = file.map_err(|error| during(write_fault(error)))?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
         .map_err(|_| {
-            refuse("another process is writing to it", "wait for it, or set another `path` in [sink]")
+            refuse(
+                "another process is writing to it",
+                "wait for it, or name another output (-o, or `path` in [sink])",
+            )
         })
         .map_err(during)?;
     // What this pipeline wrote is never replaced: its ledger calls those items done and would not write them again.
@@ -99,7 +102,7 @@ fn recover(file: &File, committed: Option<Committed>, packing: Packing) -> Resul
         return if length == 0 {
             Ok(())
         } else {
-            let hint = "set another `path` in [sink], or `overwrite = true` there to replace it";
+            let hint = "name another output (-o, or `path` in [sink]), or replace it (--overwrite, or `overwrite = true`)";
             Err(refuse("it exists and is not this pipeline's output", hint))
         };
     };

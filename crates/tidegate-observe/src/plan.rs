@@ -89,7 +89,7 @@ const HEADER: [(&str, Column); 10] = [
     ("STEP", Column::Left),
     ("RECORDS", Column::Right),
     ("PASSED", Column::Right),
-    ("PAID", Column::Right),
+    ("ALREADY PAID", Column::Right),
     ("CALLS", Column::Right),
     ("TOKENS IN", Column::Right),
     ("OUT", Column::Right),
@@ -183,10 +183,10 @@ mod tests {
         assert_eq!(
             text,
             "1,234 rows, 4 left out\n\n\
-             STEP   RECORDS  PASSED  PAID  CALLS  TOKENS IN    OUT   COST              TIME  BOUND BY\n\
-             label    1,200      30   200  1,000    123,456  7,000  0.023  about 1 min 35 s  the limit of 600 requests a minute\n\
-             reply    1,200      30   200  1,000    123,456  7,000      ?  about 1 min 35 s  the limit of 600 requests a minute\n\
-             all      1,200      30   200  1,000    123,456  7,000  0.023  about 1 min 35 s\n\n\
+             STEP   RECORDS  PASSED  ALREADY PAID  CALLS  TOKENS IN    OUT   COST              TIME  BOUND BY\n\
+             label    1,200      30           200  1,000    123,456  7,000  0.023  about 1 min 35 s  the limit of 600 requests a minute\n\
+             reply    1,200      30           200  1,000    123,456  7,000      ?  about 1 min 35 s  the limit of 600 requests a minute\n\
+             all      1,200      30           200  1,000    123,456  7,000  0.023  about 1 min 35 s\n\n\
              the budget of 0.010 does not suffice: it is used up at about row 540\n\n\
              figures rest on\n  label: answers of 7 tokens\n\n\
              7 rows are at fault, and would be put aside\n  in.jsonl#L4: no json\n  and 6 more\n"

@@ -54,7 +54,7 @@ pub fn summary(summary: Summary<'_>, paint: Paint) -> String {
     row("memory", memory(report));
     row("predicted", report.plan.map(|plan| taken(&plan.predicted)).unwrap_or_default());
     row("actual", report.plan.map(|plan| taken(&plan.actual)).unwrap_or_default());
-    row("bound by", bound(report));
+    row("bound by", bound(summary));
     for hint in hints(summary) {
         let _ = writeln!(out, "{} {hint}", paint.warn("hint:"));
     }
@@ -66,11 +66,14 @@ fn head(report: &Report, paint: Paint) -> String {
         RunState::Done if report.records.seen == 0 => paint.bold("nothing to do: the source is empty"),
         RunState::Done => paint.bold("done"),
         RunState::Stopped => paint.warn("stopped; run it again to go on"),
-        RunState::Budget => paint.warn("stopped at the budget; run it again with a higher one to go on"),
+        RunState::Budget => paint.warn("stopped at the budget; run it again to go on"),
         RunState::Aborted => paint.warn("aborted; run it again to go on"),
-        RunState::Failed => paint.error("failed; run it again to go on once the cause is gone"),
+        RunState::Failed => paint.error("failed"),
     };
-    let reason = report.reason.as_deref().map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
+    // Why a run failed, or met its budget, is told as its error, with what to do about it.
+    let told = matches!(report.state, RunState::Failed | RunState::Budget);
+    let reason = report.reason.as_deref().filter(|_| !told);
+    let reason = reason.map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
     format!(
         "{state}{reason} {}\n",
         paint.dim(format!("({}, run {})", seconds(report.seconds), clean(&report.run)))
@@ -85,7 +88,11 @@ fn documents(summary: Summary<'_>, paint: Paint) -> String {
             parts.push(format!("{} {what}", count(n)));
         }
     };
-    part(records.stored, "stored");
+    match summary.rows {
+        // A row that a filter leaves out is dealt with, but not in the output.
+        true => part(records.stored.saturating_sub(left(summary.report)), "written"),
+        false => part(records.stored, "stored"),
+    }
     part(records.unchanged, "unchanged");
     match summary.sweep.moved {
         0 => part(records.deleted, "deleted"),
@@ -100,6 +107,11 @@ fn documents(summary: Summary<'_>, paint: Paint) -> String {
         (seen, true) => format!("{} seen", count(seen)),
         (seen, false) => format!("{} seen: {}", count(seen), parts.join(", ")),
     }
+}
+
+/// How many rows filters left out.
+fn left(report: &Report) -> u64 {
+    report.stages.iter().map(|stage| stage.dropped).sum()
 }
 
 /// What stages left out on purpose: "12 by validate".
@@ -170,7 +182,7 @@ fn calls(report: &Report) -> String {
         }
     }
     if calls.cost > 0.0 {
-        let _ = write!(text, ", cost {:.4}", calls.cost);
+        let _ = write!(text, ", cost {}", money(calls.cost));
     }
     text
 }
@@ -202,14 +214,16 @@ fn memory(report: &Report) -> String {
     }
 }
 
-fn bound(report: &Report) -> String {
+fn bound(summary: Summary<'_>) -> String {
+    let Summary { report, rows, .. } = summary;
     if report.records.stored == 0 {
         return String::new(); // nothing was worked on, so nothing bound the run
     }
     match report.bottleneck.as_str() {
         "" => String::new(),
+        "source" if rows => "reading the input: every step mostly waited for rows".to_owned(),
         "source" => "listing: every stage mostly waited for documents".to_owned(),
-        "fetch" => "fetch: reading documents took most of the time".to_owned(),
+        "fetch" => format!("fetch: reading {}s took most of the time", summary.noun()),
         "store" => "store: writing took most of the time".to_owned(),
         name => match report.stages.iter().find(|stage| stage.name == name) {
             Some(stage) if stage.wait_limit_s > stage.work_s || 2.0 * stage.wait_limit_s > report.seconds => {

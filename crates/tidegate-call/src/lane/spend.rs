@@ -96,7 +96,7 @@ impl Spend {
         let money = self.most_cost.filter(|most| sums.cost >= *most || sums.cost + wanted.cost > *most);
         let message = match (money, self.most_tokens) {
             (Some(most), _) => format!(
-                "the budget of {most} is used up: {:.4} spent, the next call costs about {:.4}",
+                "the budget of {most} is used up: {:.6} spent, the next call costs about {:.6}",
                 sums.cost, wanted.cost
             ),
             (None, most) => format!(
@@ -107,7 +107,7 @@ impl Spend {
             ),
         };
         Fault::new(FaultKind::Budget, message)
-            .hint("what is done is kept; run again with a larger --budget or --max-tokens to go on")
+            .hint("what is done is kept; run it again to spend as much again, or with a larger --budget or --max-tokens")
     }
 
     fn sums(&self) -> std::sync::MutexGuard<'_, Sums> {

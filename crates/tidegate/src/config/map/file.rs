@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tidegate_connect::{InputFormat, format_of, rows_in};
 use tidegate_core::{ContentHash, Fault, FaultKind};
+use tidegate_model::Profiles;
 
 use super::section::Section;
 use super::table::{OutputFormat, TABLE_KEYS, TableKeys};
@@ -50,9 +51,9 @@ const SHARED: [&str; 6] = ["providers", "limits", "store", "validate", "formats"
 /// # Errors
 /// [`FaultKind::Config`]: what is wrong, with file, line and column where it stands in the file.
 pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
-    let text = load(path)?;
+    let text = load(path).map_err(|fault| unread(fault, path))?;
     let reader = Reader::new(path, &text);
-    let (spans, values) = reader.parse()?;
+    let (spans, values) = reader.parse().map_err(|fault| unread(fault, path))?;
     let whole = Section {
         reader: &reader,
         title: "the job".to_owned(),
@@ -62,10 +63,12 @@ pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
     };
     sections(&whole)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let steps = steps::read(&whole.tables("step", "step")?, folder)?;
+    let tables = whole.tables("step", "step")?;
+    let steps = steps::read(&tables, folder)?;
     let input = Input::read(&whole)?;
     let format = OutputFormat::read(&whole, &options.output)?;
     let mut config = settings(path, &text, &options)?;
+    known(&tables, &steps, &config)?;
     if let Some(base_url) = &options.base_url {
         redirect(&mut config, &steps, base_url);
     }
@@ -79,6 +82,43 @@ pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
     }));
     connect(&mut config, (input, format), options)?;
     Ok(config)
+}
+
+const A_JOB: &str = "a job is a file of TOML with steps, [[step]]; `tidegate map --help` shows one";
+
+/// What does not read as TOML, with what was probably meant.
+fn unread(fault: Fault, path: &Path) -> Fault {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if InputFormat::ALL.into_iter().any(|format| format.is_name(&name)) {
+        return fault.hint("the job comes first: tidegate map JOB.toml INPUT -o OUTPUT");
+    }
+    let bare = ["invalid boolean", "string values must be quoted"];
+    match bare.iter().any(|what| fault.message().contains(what)) {
+        true => fault.hint("text stands in quotes: key = \"value\""),
+        false => fault.hint(A_JOB),
+    }
+}
+
+/// Refuses models of providers that nobody knows, before anything is opened.
+fn known(tables: &[Section<'_>], steps: &[Step], config: &Config) -> Result<(), Fault> {
+    let profiles = Profiles::builtin();
+    for (table, step) in tables.iter().zip(steps) {
+        let Some(provider) = step.ask.as_ref().and_then(|ask| ask.model.provider()) else { continue };
+        if config.providers.contains_key(provider) || profiles.get(provider).is_ok() {
+            continue;
+        }
+        let message = format!("model: there is no provider named {provider}");
+        let fault = table.refuse("model", message);
+        let ours = config.providers.keys().map(String::as_str);
+        return Err(match nearest(provider, profiles.names().chain(ours)) {
+            Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
+            None => fault.hint(format!(
+                "known are {}; any other that speaks OpenAI's format needs [providers.{provider}] with base_url",
+                profiles.names().collect::<Vec<_>>().join(", ")
+            )),
+        });
+    }
+    Ok(())
 }
 
 /// Refuses sections that a job has not.

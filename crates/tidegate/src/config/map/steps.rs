@@ -165,7 +165,13 @@ fn model(section: &Section<'_>) -> Result<ModelRef, Fault> {
     let Some(text) = section.text("model")? else {
         return Err(section.refuse("", format!("{} has no model", section.title)).hint(A_MODEL));
     };
+    let bare = !text.contains(':') && !text.contains('/');
     match text.parse::<ModelRef>() {
+        Err(_) if bare => {
+            let shown = text.escape_debug();
+            let fault = section.refuse("model", format!("model: `{shown}` names no provider"));
+            Err(fault.hint(format!("write the provider before it, as in \"openai:{shown}\"")))
+        }
         Ok(model @ ModelRef::Remote { .. }) => Ok(model),
         Ok(other) => Err(section.refuse("model", format!("model: {other} does not answer")).hint(A_MODEL)),
         Err(what) => Err(section.refuse("model", format!("model: {what}"))),
