@@ -62,6 +62,8 @@ struct OpenFile {
     offset: u64,
     line: u64,
     ended: bool,
+    /// Why there is no more; told behind the whole lines that came before.
+    failed: Option<io::Error>,
     buffers: Buffers,
 }
 
@@ -157,8 +159,9 @@ impl Reader {
             Ok(Some(reader)) => {
                 let (index, buffers) = (self.next, self.buffers.clone());
                 let rest = buffers.take();
+                let (ended, failed) = (false, None);
                 self.open =
-                    Some(OpenFile { index, prefix, reader, rest, offset, line, ended: false, buffers });
+                    Some(OpenFile { index, prefix, reader, rest, offset, line, ended, failed, buffers });
             }
             Ok(None) => return Err(other_input().during(format!("resuming {}", path.display()))),
             Err(error) if self.resume.is_some() => {
@@ -175,18 +178,22 @@ impl Reader {
 impl OpenFile {
     fn next(&mut self, block: usize, max_line: usize) -> io::Result<Piece> {
         loop {
-            if !self.ended {
-                self.fill(block.max(self.rest.len() + block / 2 + 1))?;
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+            if !self.ended
+                && let Err(error) = self.fill(block.max(self.rest.len() + block / 2 + 1))
+            {
+                let Some(end) = memchr::memrchr(b'\n', &self.rest) else { return Err(error) };
+                self.failed = Some(error);
+                return Ok(Piece::Lines(self.whole(end)));
             }
             if self.ended {
                 let lines = std::mem::take(&mut self.rest);
                 return Ok(if lines.is_empty() { Piece::End } else { Piece::Lines(lines) });
             }
             if let Some(end) = memchr::memrchr(b'\n', &self.rest) {
-                let mut lines = std::mem::replace(&mut self.rest, self.buffers.take());
-                self.rest.extend_from_slice(&lines[end + 1..]);
-                lines.truncate(end + 1);
-                return Ok(Piece::Lines(lines));
+                return Ok(Piece::Lines(self.whole(end)));
             }
             if self.rest.len() > max_line {
                 return self.skip(block);
@@ -194,7 +201,15 @@ impl OpenFile {
         }
     }
 
-    /// Reads until there are `enough` bytes, or no more.
+    /// Takes the lines up to the line feed at `end`.
+    fn whole(&mut self, end: usize) -> Vec<u8> {
+        let mut lines = std::mem::replace(&mut self.rest, self.buffers.take());
+        self.rest.extend_from_slice(&lines[end + 1..]);
+        lines.truncate(end + 1);
+        lines
+    }
+
+    /// Reads until there are `enough` bytes, or no more; what came before an error is kept.
     fn fill(&mut self, enough: usize) -> io::Result<()> {
         let missing = enough.saturating_sub(self.rest.len());
         self.rest.reserve(missing);

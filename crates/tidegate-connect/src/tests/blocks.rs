@@ -62,6 +62,24 @@ async fn files_follow_each_other_and_one_that_is_damaged_ends_alone() {
 }
 
 #[tokio::test]
+async fn whole_lines_before_damage_are_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.jsonl.gz");
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(b"{\"a\":1}\n{\"a\":2}\n").unwrap();
+    let whole = encoder.finish().unwrap();
+    let cut = whole.len() - 5;
+    for (damaged, before) in [([&whole[..], b"garbage"].concat(), 2), (whole[..cut].to_vec(), 2)] {
+        fs::write(&path, damaged).unwrap();
+        let items = read(Blocks::open(std::slice::from_ref(&path), &options(100)).unwrap()).await;
+        assert_eq!((items.len(), bytes(&items[0])), (2, &b"{\"a\":1}\n{\"a\":2}\n"[..]));
+        let fault = items[1].fault.as_ref().unwrap();
+        assert_eq!((fault.kind(), number(&items[1], "line")), (FaultKind::Malformed, before + 1));
+        assert!(items[0].position.is_some() && items[1].position.is_none());
+    }
+}
+
+#[tokio::test]
 async fn another_file_in_the_place_of_the_one_that_was_read_is_not_gone_on_with() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("in.jsonl");
