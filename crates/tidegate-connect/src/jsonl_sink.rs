@@ -232,9 +232,12 @@ impl JsonlSink {
         let Some((path, _)) = self.packed.clone().filter(|(_, whole)| *whole != length) else {
             return Ok(());
         };
-        let output = path.clone();
-        let made = cx.compute(FIRST, move || whole::rewrite(&output, length, packing)).await?;
-        let made = made.map_err(|fault| fault.during("making the output one frame"))?;
+        let (output, stopping) = (path.clone(), cx.clone());
+        let go = move || stopping.stop() == Stop::Go;
+        let made = cx.compute(FIRST, move || whole::rewrite(&output, (length, packing), &go)).await?;
+        let Some(made) = made.map_err(|fault| fault.during("making the output one frame"))? else {
+            return Ok(());
+        };
         let next = vec![(OUTPUT_NEXT.to_owned(), made.length), (OUTPUT_NEXT_TAIL.to_owned(), made.tail)];
         self.ledger.commit(&Commit { lengths: next, ..Commit::default() }).await?;
         whole::replace(&made, &path)?;

@@ -91,13 +91,18 @@ impl Encoder {
     }
 }
 
-/// Compresses all of `from` into one member or frame.
-pub(crate) fn pack(from: &mut impl Read, into: &mut impl Write, packing: Packing) -> io::Result<()> {
-    let Some(mut packer) = Packer::new(packing)? else { return io::copy(from, into).map(drop) };
+/// Compresses all of `from` into one member or frame; `false` if it was left off because `go` said so.
+pub(crate) fn pack(
+    from: &mut impl Read,
+    into: &mut impl Write,
+    packing: Packing,
+    go: &dyn Fn() -> bool,
+) -> io::Result<bool> {
+    let Some(mut packer) = Packer::new(packing)? else { return io::copy(from, into).map(|_| true) };
     let mut piece = vec![0; PIECE];
-    loop {
+    while go() {
         match from.read(&mut piece) {
-            Ok(0) => return into.write_all(&packer.finish()?),
+            Ok(0) => return into.write_all(&packer.finish()?).map(|()| true),
             Ok(got) => packer.put(&piece[..got])?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -105,4 +110,5 @@ pub(crate) fn pack(from: &mut impl Read, into: &mut impl Write, packing: Packing
         into.write_all(packer.ready())?;
         packer.ready().clear();
     }
+    Ok(false)
 }

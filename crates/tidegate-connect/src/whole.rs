@@ -28,25 +28,34 @@ pub(crate) fn scratch(output: &Path) -> PathBuf {
     output.with_file_name(format!(".{name}.whole"))
 }
 
-/// Writes the first `length` bytes of `output` anew beside it.
+/// Writes the first `length` bytes of `output` anew beside it; nothing, if `go` says to leave off.
 ///
 /// # Errors
 /// An output that does not unpack, or no room.
-pub(crate) fn rewrite(output: &Path, length: u64, packing: Packing) -> Result<Made, Fault> {
+pub(crate) fn rewrite(
+    output: &Path,
+    (length, packing): (u64, Packing),
+    go: &dyn Fn() -> bool,
+) -> Result<Option<Made>, Fault> {
     let scratch = scratch(output);
-    let made = write(output, (length, packing), &scratch).map_err(|error| {
+    let made = write(output, (length, packing), (&scratch, go));
+    if !matches!(made, Ok(Some(_))) {
         let _ = fs::remove_file(&scratch); // gives the room back; the next run begins anew in any case
-        match error.raw_os_error() {
-            Some(_) => write_fault(error),
-            None => Fault::new(FaultKind::Guarded, "the output does not unpack: somebody else changed it")
-                .cause(error),
-        }
+    }
+    let made = made.map_err(|error| match error.raw_os_error() {
+        Some(_) => write_fault(error),
+        None => Fault::new(FaultKind::Guarded, "the output does not unpack: somebody else changed it")
+            .cause(error),
     });
-    let (length, tail) = made?;
-    Ok(Made { scratch, length, tail })
+    Ok(made?.map(|(length, tail)| Made { scratch, length, tail }))
 }
 
-fn write(output: &Path, (length, packing): (u64, Packing), scratch: &Path) -> io::Result<(u64, u64)> {
+/// The length and tail of what was made.
+fn write(
+    output: &Path,
+    (length, packing): (u64, Packing),
+    (scratch, go): (&Path, &dyn Fn() -> bool),
+) -> io::Result<Option<(u64, u64)>> {
     let old = File::open(output)?;
     let permissions = old.metadata()?.permissions();
     let (mut content, _) = decoded(old.take(length))?;
@@ -55,11 +64,13 @@ fn write(output: &Path, (length, packing): (u64, Packing), scratch: &Path) -> io
     let new = OpenOptions::new().read(true).write(true).create_new(true).open(scratch)?;
     new.set_permissions(permissions)?;
     let mut buffered = BufWriter::with_capacity(1 << 20, new);
-    pack(&mut content, &mut buffered, packing)?;
+    if !pack(&mut content, &mut buffered, packing, go)? {
+        return Ok(None);
+    }
     let new = buffered.into_inner()?;
     new.sync_all()?;
     let length = new.metadata()?.len();
-    Ok((length, tail_of(&new, length)?))
+    Ok(Some((length, tail_of(&new, length)?)))
 }
 
 /// Takes away what a run left that was killed.
@@ -78,7 +89,8 @@ pub(crate) fn replace(made: &Made, output: &Path) -> Result<(), Fault> {
     fs::rename(&made.scratch, output).and_then(|()| sync_folder(output)).map_err(write_fault)
 }
 
-/// What is committed to the output at `path`: `now`, unless the file is `next`, which was about to take its place.
+/// What is committed to the output at `path`: `now`, unless the file is `next`, which was about to take its place. More
+/// may lie behind that: what a later run appended and did not commit.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -94,8 +106,7 @@ pub fn settled(
         Err(error) => return Err(write_fault(error).during(format!("reading {}", path.display()))),
     };
     let same = |file: &File| -> io::Result<bool> {
-        let length = file.metadata()?.len();
-        Ok(length == next.length && Some(tail_of(file, length)?) == next.tail)
+        Ok(file.metadata()?.len() >= next.length && Some(tail_of(file, next.length)?) == next.tail)
     };
     Ok(if same(&file).map_err(write_fault)? { Some(next) } else { now })
 }

@@ -13,6 +13,7 @@ use super::jsonl_sink::{Account, Plan, commit, unit};
 use crate::cells::Cells;
 use crate::decode::decoded;
 use crate::pack::{Packer, pack};
+use crate::whole;
 use crate::{
     Committed, FieldSelection, JsonlOptions, JsonlSink, OUTPUT_NEXT, OUTPUT_WHOLE, Packing, TableShape,
     settled,
@@ -165,7 +166,7 @@ fn a_field_without_a_column_leaves_nothing_behind() {
 /// The file written in one go.
 fn in_one(text: &str, packing: Packing) -> Vec<u8> {
     let mut packed = Vec::new();
-    pack(&mut text.as_bytes(), &mut packed, packing).unwrap();
+    pack(&mut text.as_bytes(), &mut packed, packing, &|| true).unwrap();
     packed
 }
 
@@ -194,6 +195,9 @@ async fn a_compressed_output_is_one_member_or_frame_in_the_end() {
         // Killed between the two: whichever file is there is known.
         let next = Some(after);
         assert_eq!(settled(&fixture.path(), before, next).unwrap(), next);
+        // So it is where the run that went on was killed as well, behind the first rows that it appended.
+        fs::write(fixture.path(), [&one[..], b"half a member"].concat()).unwrap();
+        assert_eq!(settled(&fixture.path(), before, next).unwrap(), next);
         fs::write(fixture.path(), &many).unwrap();
         assert_eq!(settled(&fixture.path(), before, next).unwrap(), before);
         assert_eq!(
@@ -218,9 +222,15 @@ async fn a_run_that_is_stopped_does_not_write_everything_anew() {
     sink.finish(&cx).await.unwrap();
     assert_eq!(fs::read(fixture.path()).unwrap(), many);
     drop(sink);
+    // Nor does one that is stopped in the middle of it.
+    let pieces = std::cell::Cell::new(0);
+    let go = || pieces.replace(pieces.get() + 1) < 1;
+    let length = many.len() as u64;
+    assert!(whole::rewrite(&fixture.path(), (length, Packing::Gzip), &go).unwrap().is_none());
+    assert_eq!(fs::read_dir(fixture.dir.path()).unwrap().count(), 1);
     // The run that goes on does, though it has no row to write.
-    let whole = fixture.ledger.length(OUTPUT_WHOLE).unwrap();
-    let mut sink = fixture.open().unwrap().whole_up_to(whole);
+    let up_to = fixture.ledger.length(OUTPUT_WHOLE).unwrap();
+    let mut sink = fixture.open().unwrap().whole_up_to(up_to);
     sink.finish(&super::doubles::cx()).await.unwrap();
     assert_eq!(fs::read(fixture.path()).unwrap(), in_one("{}\n{}\n", Packing::Gzip));
 }
@@ -243,7 +253,7 @@ proptest! {
                 rest = after;
             }
             let mut packed = Vec::new();
-            pack(&mut &text[..], &mut packed, packing).unwrap();
+            pack(&mut &text[..], &mut packed, packing, &|| true).unwrap();
             prop_assert!(packer.finish().unwrap() == packed, "{packing:?}");
         }
     }
