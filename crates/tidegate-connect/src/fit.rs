@@ -1,6 +1,7 @@
 //! Rows on their way into a table: fitted to its columns, or put aside where they have fields without one.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,8 +12,10 @@ use crate::cells::{Cells, TableShape};
 use crate::decode::decoded;
 use crate::files::FIRST;
 use crate::lines::{Lines, Next};
+use crate::open::read_fault;
 use crate::record_ends::RecordEnds;
 use crate::rows::MAX_LINE;
+use crate::spool::Spool;
 use crate::table::{names_of, reader_of};
 use crate::writing::is_stored;
 
@@ -32,6 +35,10 @@ pub(crate) struct Fitted {
     /// What stands above the first row.
     pub(crate) header: Vec<u8>,
     pub(crate) rows: Vec<Vec<u8>>,
+    /// What makes rows of the lines that were kept aside for large units: those stay there until they are written.
+    pub(crate) cells: Option<Arc<Cells>>,
+    /// Whether there are such lines.
+    aside: bool,
 }
 
 impl Fitted {
@@ -42,7 +49,7 @@ impl Fitted {
 
     /// Whether anything is to be written.
     pub(crate) fn has_rows(&self) -> bool {
-        self.rows.iter().any(|row| !row.is_empty())
+        self.aside || self.rows.iter().any(|row| !row.is_empty())
     }
 }
 
@@ -68,56 +75,99 @@ impl Fit {
         Ok(())
     }
 
-    /// The rows of `units`, made on the compute pool. A unit whose row cannot be one is put aside.
+    /// The rows of `units`, made on the compute pool; `spools` are the lines that were kept aside for each. A unit whose
+    /// row cannot be one is put aside.
     ///
     /// # Errors
-    /// The compute pool was shut down.
-    pub(crate) async fn rows(&mut self, cx: &Cx, units: &mut Vec<Unit>) -> Result<Fitted, Fault> {
+    /// The compute pool was shut down; lines that were kept cannot be read.
+    pub(crate) async fn rows(
+        &mut self,
+        cx: &Cx,
+        (units, spools): (&mut Vec<Unit>, &[Vec<Spool>]),
+    ) -> Result<Fitted, Fault> {
         let (taken, shape, cells) = (std::mem::take(units), self.shape.clone(), self.cells.clone());
-        let (fitted, cells, taken) = cx.compute(FIRST, move || fit(taken, &shape, cells)).await?;
-        (self.cells, *units) = (cells, taken);
+        let spools = spools.to_vec();
+        let (fitted, taken) = cx.compute(FIRST, move || fit((taken, &spools), &shape, cells)).await?;
+        *units = taken;
+        let fitted = fitted.map_err(read_fault)?;
+        self.cells.clone_from(&fitted.cells);
         Ok(fitted)
     }
 }
 
+/// Why a unit has no rows.
+enum Unfit {
+    /// A record at fault, by its place among those that are not kept aside.
+    Record(Fault, Option<usize>),
+    /// What was kept aside cannot be read.
+    Lost(io::Error),
+}
+
+impl From<io::Error> for Unfit {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(error)
+    }
+}
+
+/// The rows of units, and the units again.
 fn fit(
-    mut units: Vec<Unit>,
+    (mut units, spools): (Vec<Unit>, &[Vec<Spool>]),
     shape: &TableShape,
-    mut cells: Option<Arc<Cells>>,
-) -> (Fitted, Option<Arc<Cells>>, Vec<Unit>) {
-    let mut fitted = Fitted::default();
-    for unit in &mut units {
+    cells: Option<Arc<Cells>>,
+) -> (io::Result<Fitted>, Vec<Unit>) {
+    let mut fitted = Fitted { cells, ..Fitted::default() };
+    for (unit, spools) in units.iter_mut().zip(spools) {
         let mut row = Vec::new();
-        if is_stored(unit)
-            && let Err((fault, record)) = fit_unit(unit, shape, (&mut cells, &mut row))
-        {
-            put_aside(unit, &fault, record);
-            row.clear();
+        if is_stored(unit) {
+            match fit_unit((unit, spools), shape, (&mut fitted.cells, &mut row)) {
+                Ok(()) => fitted.aside |= spools.iter().any(|spool| spool.lines > 0),
+                Err(Unfit::Lost(error)) => return (Err(error), units),
+                Err(Unfit::Record(fault, record)) => {
+                    put_aside(unit, &fault, record);
+                    row.clear();
+                }
+            }
         }
         fitted.rows.push(row);
     }
-    if let Some(cells) = &cells {
+    if let Some(cells) = &fitted.cells {
         cells.header(&mut fitted.header);
     }
-    (fitted, cells, units)
+    (Ok(fitted), units)
 }
 
-/// Appends the rows of a unit; else why not, and which record is at fault.
+/// Appends the rows of a unit, and looks whether what was kept aside for it fits as well; else why not.
 fn fit_unit(
-    unit: &Unit,
+    (unit, spools): (&Unit, &[Spool]),
     shape: &TableShape,
     (cells, row): (&mut Option<Arc<Cells>>, &mut Vec<u8>),
-) -> Result<(), (Fault, usize)> {
+) -> Result<(), Unfit> {
+    let mut tried = Vec::new();
+    for spool in spools {
+        spool.each(|line| {
+            tried.clear();
+            put(line, shape, (cells, &mut tried)).map_err(|fault| Unfit::Record(fault, None))
+        })?;
+    }
     for (at, record) in unit.records.iter().enumerate() {
         let object = record.body.as_text().unwrap_or_default();
-        let known = match cells {
-            Some(known) => Ok(known),
-            None => Cells::beginning_with(object, shape).map(|begun| cells.insert(Arc::new(begun))),
-        };
-        let put = known.and_then(|known| known.put(object, row));
-        put.map_err(|fault| (fault.during(place_of(record)), at))?;
+        put(object, shape, (cells, row))
+            .map_err(|fault| Unfit::Record(fault.during(place_of(record)), Some(at)))?;
     }
     Ok(())
+}
+
+/// Appends the row of an object. The first says what the columns are.
+fn put(
+    object: &str,
+    shape: &TableShape,
+    (cells, row): (&mut Option<Arc<Cells>>, &mut Vec<u8>),
+) -> Result<(), Fault> {
+    let known = match cells {
+        Some(known) => known,
+        None => cells.insert(Arc::new(Cells::beginning_with(object, shape)?)),
+    };
+    known.put(object, row)
 }
 
 fn place_of(record: &Record) -> String {
@@ -130,8 +180,11 @@ fn place_of(record: &Record) -> String {
 
 /// Puts a unit aside, which the engine then counts as such: to refuse the whole commit would have the engine commit all
 /// others one by one.
-fn put_aside(unit: &mut Unit, fault: &Fault, record: usize) {
-    let exhibit = unit.records.get(record).map(|record| record.body.clone()).unwrap_or(Body::Empty);
+fn put_aside(unit: &mut Unit, fault: &Fault, record: Option<usize>) {
+    let exhibit = record
+        .and_then(|record| unit.records.get(record))
+        .map(|record| record.body.clone())
+        .unwrap_or(Body::Empty);
     unit.records.clear();
     for item in &mut unit.items {
         item.outcome = Outcome::Quarantined;

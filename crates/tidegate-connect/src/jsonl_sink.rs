@@ -190,21 +190,22 @@ impl JsonlSink {
 
     /// Writes units on the compute pool and gives them back; the length and tail reached.
     async fn write(&mut self, cx: &Cx, commit: &mut Commit) -> Result<(u64, Option<u64>), Fault> {
+        let spools_of = |unit: &Unit| -> Vec<Spool> {
+            unit.items.iter().filter_map(|item| self.spools.find(item.ordinal)).cloned().collect()
+        };
+        let spools: Vec<Vec<Spool>> = commit.units.iter().map(spools_of).collect();
         let table = match &mut self.fit {
-            Some(fit) => Some(fit.rows(cx, &mut commit.units).await?),
+            Some(fit) => Some(fit.rows(cx, (&mut commit.units, &spools)).await?),
             None => None,
         };
         let header = self.committed == 0 && !self.headed;
         let table = table.map(|fitted| if header { fitted } else { fitted.without_header() });
         let heads = table.as_ref().is_some_and(Fitted::has_rows) && matches!(self.target, Target::Stream(_));
         let units = Arc::new(std::mem::take(&mut commit.units));
-        let spools_of = |unit: &Unit| -> Vec<Spool> {
-            unit.items.iter().filter_map(|item| self.spools.find(item.ordinal)).cloned().collect()
-        };
         let writing = Writing {
             target: self.target.clone(),
             options: self.options.clone(),
-            spools: units.iter().map(spools_of).collect(),
+            spools,
             units: units.clone(),
             table,
             delivered: self.delivered.clone(),
@@ -270,8 +271,11 @@ impl Sink for JsonlSink {
 
     async fn stage(&mut self, cx: &Cx, unit: UnitId, records: &[Record]) -> Result<(), Fault> {
         let mut lines = Vec::new();
+        // Rows of a table are made of objects.
+        let body = FieldSelection::Body;
+        let fields = if self.fit.is_some() { &body } else { &self.options.fields };
         for record in records {
-            render(record, &self.options.fields, self.options.vectors, &mut lines);
+            render(record, fields, self.options.vectors, &mut lines);
         }
         self.spools.keep(cx, unit, (lines, records.len() as u64)).await
     }

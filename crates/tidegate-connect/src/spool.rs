@@ -1,8 +1,8 @@
 //! Keeps the lines of units that are too large for memory until they commit: in a file beside the output, each.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -91,6 +91,20 @@ impl Spools {
 }
 
 impl Spool {
+    /// Hands out its lines, one after another, without their ends.
+    pub(crate) fn each<E: From<io::Error>>(
+        &self,
+        mut take: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut lines = BufReader::new(File::open(&self.path)?.take(self.length));
+        let mut line = String::new();
+        while lines.read_line(&mut line)? > 0 {
+            take(line.trim_end_matches('\n'))?;
+            line.clear();
+        }
+        Ok(())
+    }
+
     /// Appends lines.
     fn append(&mut self, bytes: &[u8], lines: u64) -> io::Result<()> {
         let mut options = OpenOptions::new();

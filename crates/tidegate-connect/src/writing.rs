@@ -1,6 +1,7 @@
 //! One commit on its way into an output, apart from the sink that makes it.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 
 use tidegate_core::{Fault, FaultKind, Outcome, Unit};
@@ -64,16 +65,18 @@ impl Writing {
 
     /// Writes the units from the committed length on. After an unknown commit, the same units give the same bytes,
     /// so that writing over them changes nothing the ledger may count on.
-    fn append(&self) -> std::io::Result<u64> {
+    fn append(&self) -> io::Result<u64> {
         let mut append = Append::new(&self.target, self.committed, self.options.packing);
         let mut header = self.table.as_ref().map(|table| &table.header[..]);
         for (at, (unit, spools)) in self.units.iter().zip(&self.spools).enumerate() {
             if !is_stored(unit) || name_of(unit).is_some_and(|name| self.delivered.contains(&name)) {
                 continue;
             }
-            if let Some(row) = self.table.as_ref().and_then(|table| table.rows.get(at)) {
-                if !row.is_empty() {
+            if let Some(table) = &self.table {
+                let row = table.rows.get(at).map(Vec::as_slice).unwrap_or_default();
+                if !row.is_empty() || !spools.is_empty() {
                     append.buffer.extend_from_slice(header.take().unwrap_or_default());
+                    append_rows(&mut append, (table, spools))?;
                     append.buffer.extend_from_slice(row);
                 }
                 append.relieve()?;
@@ -93,4 +96,16 @@ impl Writing {
         }
         append.finish()
     }
+}
+
+/// Appends the rows of what was kept aside.
+fn append_rows(append: &mut Append<'_>, (table, spools): (&Fitted, &[Spool])) -> io::Result<()> {
+    let Some(cells) = &table.cells else { return Ok(()) };
+    spools.iter().try_for_each(|spool| {
+        spool.each(|line| {
+            // That it fits was seen before.
+            cells.put(line, &mut append.buffer).map_err(|fault| io::Error::other(fault.to_string()))?;
+            append.relieve()
+        })
+    })
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tidegate_core::{Fault, FaultKind, Outcome, Sink as _, Unit};
 
 use super::doubles::{cx, stoppable};
-use super::jsonl_sink::{Account, Plan, commit, unit};
+use super::jsonl_sink::{Account, Plan, commit, record, unit};
 use crate::cells::Cells;
 use crate::decode::decoded;
 use crate::pack::{Packer, pack};
@@ -60,6 +60,32 @@ fn content(path: &Path) -> String {
 
 fn rows(units: &[(u64, &str)]) -> Vec<Unit> {
     units.iter().map(|(ordinal, object)| unit(*ordinal, &[object])).collect()
+}
+
+#[tokio::test]
+async fn rows_that_were_kept_aside_are_rows_of_the_table() {
+    for packing in [Packing::Plain, Packing::Gzip] {
+        let fixture = Fixture::new(Some(shape(&[], &[])), packing);
+        let mut sink = fixture.open().unwrap();
+        for part in [[r#"{"a":1}"#, r#"{"a":"x,\ny"}"#], [r#"{"a":null}"#, r#"{"a":4}"#]] {
+            let records: Vec<_> = part.iter().map(|object| record(1, object)).collect();
+            sink.stage(&cx(), 1, &records).await.unwrap();
+        }
+        sink.stage(&cx(), 2, &[record(2, r#"{"a":5}"#), record(2, r#"{"b":5}"#)]).await.unwrap();
+        let mut first = commit(vec![
+            Unit { staged: 4, ..unit(1, &[r#"{"a":7}"#]) },
+            Unit { staged: 2, ..unit(2, &[r#"{"a":8}"#]) },
+            unit(3, &[r#"{"a":9}"#]),
+        ]);
+        *fixture.ledger.plan.lock().unwrap() = Some(Plan::TakeSilently);
+        sink.commit(&cx(), &mut first).await.unwrap_err();
+        sink.commit(&cx(), &mut first).await.unwrap();
+        assert_eq!(content(&fixture.path()), "a\n1\n\"x,\ny\"\n\"\"\n4\n7\n9\n");
+        let outcomes: Vec<Outcome> = first.units.iter().map(|unit| unit.items[0].outcome).collect();
+        assert_eq!(outcomes, [Outcome::Stored, Outcome::Quarantined, Outcome::Stored], "whole or not at all");
+        sink.finish(&cx()).await.unwrap();
+        assert_eq!(fs::read_dir(fixture.dir.path()).unwrap().count(), 1);
+    }
 }
 
 #[tokio::test]
