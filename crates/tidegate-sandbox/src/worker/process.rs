@@ -42,6 +42,8 @@ pub(super) struct Process {
     pub(super) deaf: bool,
     began: bool,
     ended: bool,
+    /// Whether it was waited for, and all that it started was ended.
+    gone: bool,
 }
 
 impl Process {
@@ -87,6 +89,7 @@ impl Process {
             deaf: false,
             began: false,
             ended: false,
+            gone: false,
         };
         prepared.map_err(|error| no_room(error.into()))?;
         Ok(process)
@@ -210,11 +213,18 @@ impl Process {
     pub(super) fn end(&mut self, dies: bool) -> Option<ExitStatus> {
         let patience = Instant::now() + if dies { DYING } else { Duration::ZERO };
         let over = self.over_by(patience);
-        group::end(self.leader);
-        let _ = self.child.kill(); // where it had not come to a group of its own
-        let status = self.child.wait().ok();
+        let status = self.sweep();
         self.listen();
         status.filter(|_| over)
+    }
+
+    /// Ends what is left of it: itself, and what it started, which may have outlived it. Its number is its own until it is
+    /// waited for, so that comes last.
+    fn sweep(&mut self) -> Option<ExitStatus> {
+        self.gone = true;
+        group::end(self.leader);
+        let _ = self.child.kill(); // where it had not come to a group of its own
+        self.child.wait().ok()
     }
 
     /// Tells it that nothing more comes, and lets it go by itself if it does so soon.
@@ -248,10 +258,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
-            group::end(self.leader);
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+        if !self.gone {
+            self.sweep();
         }
     }
 }

@@ -140,6 +140,16 @@ async fn a_crash_costs_the_record_that_it_came_of() {
 }
 
 #[tokio::test]
+async fn what_a_program_leaves_running_ends_with_the_pool() {
+    for script in ["sleep 7402 & while read -r line; do echo \"$line\"; done", "sleep 7402 & exec cat"] {
+        let pool = pool(sh(script));
+        assert!(ask(&pool, &["a", "b"]).await.iter().all(Result::is_ok));
+        drop(pool);
+        gone("sleep 7402");
+    }
+}
+
+#[tokio::test]
 async fn a_hang_costs_the_record_that_it_came_of() {
     let hurried = WorkerOptions { timeout: Duration::from_millis(400), ..each("bad) sleep 7401;;") };
     for fault in costs(hurried, "bad", 20).await {
