@@ -73,23 +73,27 @@ pub(super) fn fault(cause: &Cause, said: &Tail, options: &WorkerOptions) -> Faul
     with_words(fault, said)
 }
 
-fn gone(name: &str, status: ExitStatus) -> Fault {
+/// The signal that ended a process.
+fn signal(status: ExitStatus) -> Option<Signal> {
     // A shell says by a number of its own that a program it started was ended by a signal.
     let by_shell = status.code().filter(|code| *code > 128).map(|code| code - 128);
-    match status.signal().or(by_shell).and_then(Signal::from_named_raw) {
-        // A service manager asks every process of a service to end. That judges no record: it is left for later.
-        Some(Signal::TERM | Signal::INT | Signal::HUP | Signal::QUIT) => {
-            Fault::new(FaultKind::Changing, format!("{name} was asked to end from outside"))
-        }
-        Some(Signal::KILL) => {
-            let what = "was killed from outside, as a system does that runs out of memory";
-            Fault::new(FaultKind::Panic, format!("{name} {what}"))
-        }
-        Some(signal) => {
-            Fault::new(FaultKind::Panic, format!("{name} was ended by signal {}", signal.as_raw()))
-        }
-        None => Fault::new(FaultKind::Panic, format!("{name} ended before it answered ({status})")),
-    }
+    status.signal().or(by_shell).and_then(Signal::from_named_raw)
+}
+
+/// Whether somebody asked the process to end, as a service manager asks every process of a service. That judges no
+/// record, unless it comes again with the record.
+pub(super) fn is_asked(cause: &Cause) -> bool {
+    let Cause::Gone(Some(status)) = cause else { return false };
+    matches!(signal(*status), Some(Signal::TERM | Signal::INT | Signal::HUP | Signal::QUIT))
+}
+
+fn gone(name: &str, status: ExitStatus) -> Fault {
+    let what = match signal(status) {
+        Some(Signal::KILL) => "was killed from outside, as a system does that runs out of memory".to_owned(),
+        Some(signal) => format!("was ended by signal {}", signal.as_raw()),
+        None => format!("ended before it answered ({status})"),
+    };
+    Fault::new(FaultKind::Panic, format!("{name} {what}"))
 }
 
 /// With the last lines that the program wrote to standard error.

@@ -132,7 +132,7 @@ impl<T: Talk> Workers<T> {
     /// Dropping the future does not take the record back from a program that has it; what it says of it is dropped.
     pub async fn ask(&self, record: Arc<str>) -> Result<T::Answer, Fault> {
         let (tell, told) = oneshot::channel();
-        if let Some(number) = self.shared.queue.submit(Job { record, tell, lone: false })? {
+        if let Some(number) = self.shared.queue.submit(Job { record, tell, lone: false, spared: false })? {
             self.grow(number)?;
         }
         let over = || Fault::new(FaultKind::Cancelled, "the programs were ended");

@@ -25,6 +25,8 @@ pub(super) struct Job<A> {
     pub(super) tell: oneshot::Sender<Result<A, Fault>>,
     /// Whether a process died that had it among others.
     pub(super) lone: bool,
+    /// Whether a process that had it alone was asked to end from outside.
+    pub(super) spared: bool,
 }
 
 /// What went wrong with a process, as it counts against the program as a whole.

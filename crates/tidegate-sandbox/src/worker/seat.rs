@@ -300,9 +300,14 @@ impl<T: Talk> Seat<T> {
             }
             0 => {} // it had done all that it was given
             1 => {
-                strike(Strike::Died);
-                let job = flying.remove(0);
-                let _ = job.tell.send(Err(fault));
+                let mut job = flying.remove(0);
+                if fate::is_asked(&cause) && !job.spared {
+                    job.spared = true;
+                    again.push((vec![job], true));
+                } else {
+                    strike(Strike::Died);
+                    let _ = job.tell.send(Err(fault));
+                }
             }
             _ => again.push((flying, true)),
         }

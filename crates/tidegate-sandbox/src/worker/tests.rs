@@ -15,7 +15,7 @@ type Told = oneshot::Receiver<Result<(), Fault>>;
 
 fn job() -> (Job<()>, Told) {
     let (tell, told) = oneshot::channel();
-    (Job { record: Arc::from("{}"), tell, lone: false }, told)
+    (Job { record: Arc::from("{}"), tell, lone: false, spared: false }, told)
 }
 
 const MS: Duration = Duration::from_millis(1);

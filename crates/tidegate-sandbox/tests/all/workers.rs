@@ -135,8 +135,17 @@ async fn a_crash_costs_the_record_that_it_came_of() {
             assert_eq!(fault.kind(), FaultKind::Panic, "{fault}");
         }
     }
-    let asked = ask(&pool(each("bad) kill -TERM $$;;")), &["bad"]).await.remove(0).unwrap_err();
-    assert_eq!(asked.kind(), FaultKind::Changing, "a record is not judged by that: {asked}");
+}
+
+#[tokio::test]
+async fn a_record_is_not_judged_by_a_signal_from_outside_unless_it_comes_again() {
+    for fault in costs(each("bad) kill -TERM $$;;"), "bad", 40).await {
+        assert_eq!(fault.kind(), FaultKind::Panic);
+        assert!(fault.to_string().contains("signal 15"), "{fault}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let once = format!("bad) mkdir {}/once 2>/dev/null && kill -TERM $$;;", folder.path().display());
+    assert!(ask(&pool(each(&once)), &["bad"]).await.remove(0).unwrap().starts_with("bad -> bad "));
 }
 
 #[tokio::test]
