@@ -7,6 +7,7 @@ use tidegate_core::{Fault, FaultKind};
 
 use crate::nearest::no_such_path;
 use crate::open;
+use crate::written::Written;
 
 /// What rows are sought in folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,20 +77,20 @@ const DEEPEST: usize = 64;
 const MOST: usize = 100_000;
 
 /// The format of `inputs`, as the names of files and globs say it, and those of the files in folders. JSON Lines, if
-/// nothing does.
+/// nothing does. What is `written` in folders and among what globs match says nothing.
 ///
 /// # Errors
 /// [`FaultKind::Config`]: they say two.
-pub fn format_of(inputs: &[PathBuf]) -> Result<InputFormat, Fault> {
+pub fn format_of(inputs: &[PathBuf], written: Option<&Written>) -> Result<InputFormat, Fault> {
     let mut found: Option<(InputFormat, PathBuf)> = None;
     for input in inputs {
         let mut files = Vec::new();
         // A folder that is called like a table is one: its parts, and what else it needs.
         if input.is_dir() && InputFormat::of_name(input).is_none() {
             let sought = |path: &Path| InputFormat::of_name(path).is_some_and(InputFormat::is_sought);
-            walk(input, DEEPEST, &mut files, &sought)?;
+            walk(input, DEEPEST, &mut files, &Wanted { sought: &sought, written })?;
         } else if is_glob(input) && !input.exists() {
-            matched(input, &mut files)?;
+            matched(input, &mut files, written)?;
         } else {
             files.push(input.clone());
         }
@@ -113,20 +114,28 @@ fn two_formats(one: &Path, other: &Path) -> Fault {
 }
 
 /// The files that `inputs` mean: each file as it is named, those of a folder and what is below it that hold rows, and
-/// those that a glob matches; the last two sorted by name. Names that begin with a dot are passed over.
+/// those that a glob matches; the last two sorted by name. Names that begin with a dot are passed over, and so is what is
+/// `written`, unless it is named itself.
 ///
 /// # Errors
 /// [`FaultKind::Config`]: a path that is not there, a glob that does not read, no file at all.
-pub fn rows_in(inputs: &[PathBuf], format: InputFormat) -> Result<Vec<PathBuf>, Fault> {
+pub fn rows_in(
+    inputs: &[PathBuf],
+    format: InputFormat,
+    written: Option<&Written>,
+) -> Result<Vec<PathBuf>, Fault> {
     let mut files = Vec::new();
     for input in inputs {
         let before = files.len();
         match std::fs::metadata(input) {
-            Ok(meta) if meta.is_dir() => walk(input, DEEPEST, &mut files, &|path| {
-                path.file_name().is_some_and(|name| format.is_name(&name.to_string_lossy()))
-            })?,
+            Ok(meta) if meta.is_dir() => {
+                let sought = |path: &Path| {
+                    path.file_name().is_some_and(|name| format.is_name(&name.to_string_lossy()))
+                };
+                walk(input, DEEPEST, &mut files, &Wanted { sought: &sought, written })?;
+            }
             Ok(_) => files.push(input.clone()),
-            Err(_) if is_glob(input) => matched(input, &mut files)?,
+            Err(_) if is_glob(input) => matched(input, &mut files, written)?,
             Err(error) if open::is_gone(&error) => return Err(no_such_path(input)),
             Err(error) => return Err(open::read_fault(error).during(format!("reading {}", input.display()))),
         }
@@ -144,10 +153,10 @@ pub fn rows_in(inputs: &[PathBuf], format: InputFormat) -> Result<Vec<PathBuf>, 
 }
 
 /// The files that a glob means.
-fn matched(glob: &Path, files: &mut Vec<PathBuf>) -> Result<(), Fault> {
+fn matched(glob: &Path, files: &mut Vec<PathBuf>, written: Option<&Written>) -> Result<(), Fault> {
     let matcher = compile(glob)?;
-    let wanted = |path: &Path| matcher.is_match(path.strip_prefix("./").unwrap_or(path));
-    walk(&fixed(glob), DEEPEST, files, &wanted)
+    let sought = |path: &Path| matcher.is_match(path.strip_prefix("./").unwrap_or(path));
+    walk(&fixed(glob), DEEPEST, files, &Wanted { sought: &sought, written })
 }
 
 fn is_glob(path: &Path) -> bool {
@@ -169,12 +178,14 @@ fn fixed(glob: &Path) -> PathBuf {
     if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder }
 }
 
-fn walk(
-    folder: &Path,
-    deep: usize,
-    files: &mut Vec<PathBuf>,
-    wanted: &dyn Fn(&Path) -> bool,
-) -> Result<(), Fault> {
+/// Which files of a folder are meant.
+struct Wanted<'a> {
+    sought: &'a dyn Fn(&Path) -> bool,
+    /// Passed over.
+    written: Option<&'a Written>,
+}
+
+fn walk(folder: &Path, deep: usize, files: &mut Vec<PathBuf>, wanted: &Wanted<'_>) -> Result<(), Fault> {
     let during = |error| open::read_fault(error).during(format!("listing {}", folder.display()));
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -183,14 +194,21 @@ fn walk(
     };
     for entry in entries {
         let entry = entry.map_err(during)?;
-        let (path, hidden) = (entry.path(), entry.file_name().to_string_lossy().starts_with('.'));
-        let kind = std::fs::metadata(&path).map_err(during)?;
-        if hidden {
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let kind = match std::fs::metadata(&path) {
+            Ok(kind) => kind,
+            Err(error) if open::is_gone(&error) => continue, // a link that leads nowhere
+            Err(error) => return Err(during(error)),
+        };
+        if wanted.written.is_some_and(|written| written.is(&kind)) {
             continue;
         }
         if kind.is_dir() && deep > 0 {
             walk(&path, deep - 1, files, wanted)?;
-        } else if kind.is_file() && wanted(&path) {
+        } else if kind.is_file() && (wanted.sought)(&path) {
             files.push(path);
         }
         if files.len() > MOST {
@@ -214,7 +232,7 @@ mod tests {
             std::fs::write(path, "{}\n").unwrap();
         }
         let names = |input: &str, format| -> Vec<String> {
-            let files = rows_in(&[folder.path().join(input)], format).unwrap();
+            let files = rows_in(&[folder.path().join(input)], format, None).unwrap();
             files.iter().map(|path| path.strip_prefix(folder.path()).unwrap().display().to_string()).collect()
         };
         assert_eq!(names("", InputFormat::Jsonl), ["a.jsonl.gz", "b.jsonl", "deep/c.NDJSON"]);
@@ -224,7 +242,7 @@ mod tests {
         assert_eq!(names("notes.md", InputFormat::Jsonl), ["notes.md"], "a file that is named is meant");
         let format = |inputs: &[&str]| -> Result<InputFormat, FaultKind> {
             let inputs: Vec<PathBuf> = inputs.iter().map(|input| folder.path().join(input)).collect();
-            format_of(&inputs).map_err(|fault| fault.kind())
+            format_of(&inputs, None).map_err(|fault| fault.kind())
         };
         assert_eq!(format(&[""]), Ok(InputFormat::Jsonl), "texts lie beside rows");
         assert_eq!(format(&["x.txt"]), Ok(InputFormat::Lines));
@@ -237,8 +255,28 @@ mod tests {
         assert_eq!(format(&["tables"]), Ok(InputFormat::Csv));
         assert_eq!(format(&["", "tables"]), Err(FaultKind::Config));
         for input in ["none.jsonl", "*.csv", "[", "deep/none"] {
-            let fault = rows_in(&[folder.path().join(input)], InputFormat::Jsonl).unwrap_err();
+            let fault = rows_in(&[folder.path().join(input)], InputFormat::Jsonl, None).unwrap_err();
             assert_eq!(fault.kind(), FaultKind::Config, "{input}: {fault}");
         }
+    }
+    #[test]
+    fn what_is_written_is_not_read_in_folders_and_by_globs() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["a.jsonl", "out.jsonl", "t/part-00000.parquet"] {
+            std::fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+            std::fs::write(at(name), "{}\n").unwrap();
+        }
+        std::os::unix::fs::symlink(at("out.jsonl"), at("z.jsonl")).unwrap();
+        std::os::unix::fs::symlink(at("nowhere"), at("y.jsonl")).unwrap();
+        for input in [folder.path().to_owned(), at("*.jsonl")] {
+            let written = Written::at(&at("z.jsonl"));
+            assert!(format_of(std::slice::from_ref(&input), None).is_ok() == (input != folder.path()));
+            let files = rows_in(&[input], InputFormat::Jsonl, written.as_ref()).unwrap();
+            assert_eq!(files, [at("a.jsonl")]);
+        }
+        let table = Written::at(&at("t"));
+        assert_eq!(format_of(&[folder.path().to_owned()], table.as_ref()).unwrap(), InputFormat::Jsonl);
+        assert!(rows_in(&[folder.path().to_owned()], InputFormat::Parquet, table.as_ref()).is_err());
     }
 }

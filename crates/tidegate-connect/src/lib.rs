@@ -49,6 +49,7 @@ mod watch;
 mod webhook;
 mod whole;
 mod writing;
+mod written;
 
 pub use blocks::Blocks;
 pub use buffers::Buffers;
@@ -80,3 +81,4 @@ pub use tail::{Tail, TailOptions};
 pub use watch::{Watch, WatchOptions, WatchSource};
 pub use webhook::{Deliver, WebhookOptions, WebhookSink};
 pub use whole::settled;
+pub use written::Written;

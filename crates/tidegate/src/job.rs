@@ -10,6 +10,7 @@ use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
 use tidegate_sandbox::Program;
 use tidegate_store::{Durability, OpenMode, OpenOptions, PipelineLedger, PipelineRun, RetrySelection, Store};
 
+use crate::apart;
 use crate::config::{self, Config};
 use crate::embedding::{Embedding, Local, unmixed};
 use crate::map::{self, Merge, Start};
@@ -127,6 +128,7 @@ impl Job {
         target: Target,
     ) -> Result<Self, Fault> {
         // Sources and models first: a mistyped path must not leave an empty store behind.
+        apart::check(config)?;
         map::check(config)?;
         let services = Arc::new(Services::taped(config, &options.tape)?);
         let opened = match &target.takeover {

@@ -17,6 +17,7 @@
 
 pub mod adapt;
 mod address;
+mod apart;
 mod ask;
 pub mod bench;
 pub mod config;

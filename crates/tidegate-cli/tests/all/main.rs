@@ -4,6 +4,7 @@
 
 mod adapting;
 mod any_service;
+mod apart;
 mod aside;
 mod asking;
 mod bad_input;

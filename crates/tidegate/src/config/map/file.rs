@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tidegate_connect::{InputFormat, format_of, rows_in};
+use tidegate_connect::{InputFormat, Written, format_of, rows_in};
 use tidegate_core::{ContentHash, Fault, FaultKind};
 use tidegate_model::Profiles;
 
@@ -236,6 +236,7 @@ fn connect(
     options: MapOptions,
 ) -> Result<(), Fault> {
     config.stages = Vec::new();
+    config.source = source(input, (&options.inputs, &options.output))?;
     config.pipeline.name = name_of(&options.output);
     config.sink = Sink::Jsonl(JsonlSink {
         path: options.output,
@@ -244,12 +245,11 @@ fn connect(
         format,
         ..JsonlSink::default()
     });
-    config.source = source(input, &options.inputs)?;
     Ok(())
 }
 
-/// What is read.
-fn source(input: Input, inputs: &[PathBuf]) -> Result<Source, Fault> {
+/// What is read. An output that lies among the inputs is none of them: a run that goes on would read what it wrote.
+fn source(input: Input, (inputs, output): (&[PathBuf], &str)) -> Result<Source, Fault> {
     if let Some(files) = input.documents {
         let paths = inputs.iter().cloned().map(text_of).collect::<Result<Vec<_>, _>>()?;
         if paths.iter().any(|path| path == "-") {
@@ -258,6 +258,7 @@ fn source(input: Input, inputs: &[PathBuf]) -> Result<Source, Fault> {
         }
         return Ok(Source::Files(Files { paths, ..files }));
     }
+    let written = Written::at(Path::new(output));
     let piped = inputs == [PathBuf::from("-")];
     if !piped && inputs.iter().any(|path| path == Path::new("-")) {
         let fault = Fault::new(FaultKind::Config, "standard input (-) cannot be read together with files");
@@ -266,7 +267,7 @@ fn source(input: Input, inputs: &[PathBuf]) -> Result<Source, Fault> {
     let wanted = match input.format {
         Some(format) => format,
         None if piped => InputFormat::Jsonl,
-        None => format_of(inputs)?,
+        None => format_of(inputs, written.as_ref())?,
     };
     let format = match wanted {
         InputFormat::Lines => RowFormat::Lines,
@@ -280,7 +281,7 @@ fn source(input: Input, inputs: &[PathBuf]) -> Result<Source, Fault> {
         not_on_standard_input(format)?;
         return Ok(Source::Stdin(Stdin { format, text_field, id_field, max_line, table }));
     }
-    let paths = rows_in(inputs, wanted)?;
+    let paths = rows_in(inputs, wanted, written.as_ref())?;
     let paths = paths.into_iter().map(text_of).collect::<Result<_, _>>()?;
     Ok(Source::Jsonl(Jsonl { paths, format, text_field, id_field, max_line, table }))
 }
