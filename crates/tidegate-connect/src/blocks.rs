@@ -154,9 +154,9 @@ impl Reader {
     fn open_next(&mut self, items: &mut Vec<SourceItem>) -> Result<bool, Fault> {
         let Some(path) = self.paths.get(self.next) else { return Ok(false) };
         let prefix = row_prefix(&encode_key(path));
-        let (offset, line) = self.resume.as_ref().map_or((0, 0), |place| (place.offset, place.line));
+        let line = self.resume.as_ref().map_or(0, |place| place.line);
         match open_at(path, self.resume.as_ref(), b"\n") {
-            Ok(Some(reader)) => {
+            Ok(Some((reader, offset))) => {
                 let (index, buffers) = (self.next, self.buffers.clone());
                 let rest = buffers.take();
                 let (ended, failed) = (false, None);

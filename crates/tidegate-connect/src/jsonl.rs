@@ -263,8 +263,8 @@ impl Reader {
             rows.know(columns);
         }
         match open_at(path, self.resume.as_ref(), rows.feeds()) {
-            Ok(Some(reader)) => {
-                let lines = rows.lines(place);
+            Ok(Some((reader, offset))) => {
+                let lines = rows.lines((offset, place.1));
                 self.open = Some(OpenFile { index, rows, lines, reader });
             }
             Ok(None) => return Err(other_input().during(format!("resuming {}", path.display()))),
@@ -321,39 +321,47 @@ fn columns_of(path: &Path, options: &RowOptions) -> Result<Option<Arc<Columns>>,
     Ok(rows.columns().cloned())
 }
 
-/// Opens a file and goes to `place`; `None` if it is not the file that the place was in. `feeds` can end a line.
+/// Opens a file and goes to `place`, or behind the end of the line that was the last there; and says at which offset
+/// that is. `None` if it is not the file that the place was in. `feeds` can end a line.
 pub(crate) fn open_at(
     path: &Path,
     place: Option<&Place>,
     feeds: &[u8],
-) -> io::Result<Option<Headed<Box<dyn Read + Send>>>> {
+) -> io::Result<Option<(Headed<Box<dyn Read + Send>>, u64)>> {
     let file = open::regular(path)?;
     let raw = file.try_clone()?;
     let (reader, packing) = decoded(file)?;
     let mut reader = Headed::new(reader);
-    let Some(Place { offset, mark, .. }) = place else { return Ok(Some(reader)) };
+    let Some(Place { offset, mark, .. }) = place else { return Ok(Some((reader, 0))) };
     if packing != Packing::Plain {
-        return Ok(reader.skip_to(*offset, mark)?.then_some(reader));
+        return Ok(reader.skip_to(*offset, mark)?.then_some((reader, *offset)));
     }
     reader.read_head(*offset)?;
-    if !reader.carries(mark) || !begins_a_line(&raw, *offset, feeds)? {
-        return Ok(None);
-    }
+    let begins = begins_a_line(&raw, *offset, feeds)?;
+    let Some(begins) = begins.filter(|_| reader.carries(mark)) else { return Ok(None) };
     let mut raw = raw;
-    raw.seek(SeekFrom::Start(*offset))?;
+    raw.seek(SeekFrom::Start(begins))?;
     reader.inner = Box::new(raw);
-    Ok(Some(reader))
+    Ok(Some((reader, begins)))
 }
 
-/// Whether a line can begin at `offset`: the file reaches there, and has one of `feeds` before it or nothing after it.
-pub(crate) fn begins_a_line(file: &File, offset: u64, feeds: &[u8]) -> io::Result<bool> {
+/// Where a line can begin at `offset`: there, if the file reaches there and has one of `feeds` before it or nothing after
+/// it; or behind the line feed that stands there, because the last line of a file may have got its end only when another
+/// was appended. A row of a table may not: within quotes such an end is part of it.
+pub(crate) fn begins_a_line(file: &File, offset: u64, feeds: &[u8]) -> io::Result<Option<u64>> {
     let size = file.metadata()?.len();
-    let mut before = [0];
     if size <= offset || offset == 0 {
-        return Ok(size >= offset);
+        return Ok((size >= offset).then_some(offset));
     }
-    file.read_exact_at(&mut before, offset - 1)?;
-    Ok(feeds.contains(&before[0]))
+    let mut around = [0; 3];
+    let around = &mut around[..usize::try_from(size - offset).unwrap_or(2).min(2) + 1];
+    file.read_exact_at(around, offset - 1)?;
+    Ok(match around {
+        [before, ..] if feeds.contains(before) => Some(offset),
+        [_, b'\n', ..] if feeds == b"\n" => Some(offset + 1),
+        [_, b'\r', b'\n'] if feeds == b"\n" => Some(offset + 2),
+        _ => None,
+    })
 }
 
 pub(crate) fn damaged(error: io::Error) -> Fault {

@@ -294,11 +294,10 @@ impl Following {
     pub(crate) fn resumed(file: File, place: &Place, max_line: usize) -> io::Result<Option<Self>> {
         let mut open = Self::new(file, max_line)?;
         open.reader.read_head(place.offset)?;
-        if !open.reader.carries(&place.mark) || !begins_a_line(&open.reader.inner, place.offset, b"\n")? {
-            return Ok(None);
-        }
-        open.reader.inner.seek(SeekFrom::Start(place.offset))?;
-        open.lines = Lines::at(max_line, place.offset, place.line);
+        let begins = begins_a_line(&open.reader.inner, place.offset, b"\n")?;
+        let Some(begins) = begins.filter(|_| open.reader.carries(&place.mark)) else { return Ok(None) };
+        open.reader.inner.seek(SeekFrom::Start(begins))?;
+        open.lines = Lines::at(max_line, begins, place.line);
         Ok(Some(open))
     }
 

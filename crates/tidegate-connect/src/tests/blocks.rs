@@ -80,6 +80,32 @@ async fn whole_lines_before_damage_are_taken() {
 }
 
 #[tokio::test]
+async fn a_last_line_may_get_its_end_from_what_is_appended() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.jsonl");
+    let open = || Blocks::open(std::slice::from_ref(&path), &options(100)).unwrap();
+    for (end, rest) in [("\n{}\n", &b"{}\n"[..]), ("\r\n{}", b"{}"), ("\n\n{}", b"\n{}")] {
+        fs::write(&path, "{}\n{\"a\":1}").unwrap();
+        let position = read(open()).await[0].position.clone().unwrap();
+        fs::write(&path, format!("{{}}\n{{\"a\":1}}{end}")).unwrap();
+        let mut blocks = open();
+        blocks.resume(&position).unwrap();
+        let items = read(blocks).await;
+        let offset = 10 + end.len() - rest.len();
+        assert_eq!((bytes(&items[0]), number(&items[0], "line")), (rest, 3));
+        assert_eq!(number(&items[0], "offset") as usize, offset);
+    }
+    // What goes on with it was no whole line.
+    fs::write(&path, "{}\n{\"a\":1").unwrap();
+    let position = read(open()).await[0].position.clone().unwrap();
+    fs::write(&path, "{}\n{\"a\":1}\n").unwrap();
+    let mut blocks = open();
+    blocks.resume(&position).unwrap();
+    let fault = tidegate_core::Source::list(&mut blocks, &super::doubles::cx(), 3).await.unwrap_err();
+    assert_eq!(fault.kind(), FaultKind::Guarded);
+}
+
+#[tokio::test]
 async fn another_file_in_the_place_of_the_one_that_was_read_is_not_gone_on_with() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("in.jsonl");
