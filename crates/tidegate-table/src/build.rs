@@ -238,7 +238,7 @@ impl Column {
         match &mut self.data {
             Data::Boolean(values) => values.push(raw.parse().map_err(|_| None)?),
             Data::Whole(values) => values.push(counted(raw, &self.of).ok_or(None)?),
-            Data::Float(values) => values.push(value::number(raw).ok_or(None)?),
+            Data::Float(values) => values.push(float(raw, &self.of).ok_or(None)?),
             Data::Digits(values) => {
                 let Type::Decimal { precision, scale } = self.of else { return Err(None) };
                 values.push(value::decimal(raw, precision, scale).ok_or(None)?);
@@ -338,6 +338,17 @@ fn structure(columns: &mut [(String, Column)], raw: &str, rows: usize) -> Result
     }
     columns.iter_mut().for_each(|(_, column)| column.pad(rows + 1));
     Ok(())
+}
+
+/// A number that a column of so many bits does not take for one without end.
+fn float(raw: &str, of: &Type) -> Option<f64> {
+    let number = value::number(raw)?;
+    let most = match of {
+        Type::Float(16) => 65_504.0,
+        Type::Float(32) => f64::from(f32::MAX),
+        _ => f64::MAX,
+    };
+    (!number.is_finite() || number.abs() <= most).then_some(number)
 }
 
 /// A whole number, or what stands for a day or a time, within the bounds of its type.

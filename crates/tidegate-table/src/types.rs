@@ -241,7 +241,8 @@ impl fmt::Display for Type {
             Self::Integer { bits: 64, signed: true } => f.write_str("a whole number"),
             Self::Integer { bits, signed: true } => write!(f, "a whole number of {bits} bits"),
             Self::Integer { bits, signed: false } => write!(f, "a whole number of {bits} bits, not below 0"),
-            Self::Float(_) => f.write_str("a number"),
+            Self::Float(64) => f.write_str("a number"),
+            Self::Float(bits) => write!(f, "a number of {bits} bits"),
             Self::Decimal { precision, scale } => {
                 write!(f, "a number of at most {precision} digits, {scale} of them behind the point")
             }
