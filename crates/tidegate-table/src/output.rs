@@ -66,6 +66,7 @@ impl Output {
             .create(committed.is_none_or(|committed| committed.length <= manifest.base));
         let tail = options.truncate(false).open(places.tail(manifest.base));
         let tail = tail.map_err(|_| refuse("its last rows are gone"))?;
+        sync_folder(&places.state).map_err(write_fault)?; // what counts must not lose its name
         let mut cuts = Vec::new();
         let mut length = 0;
         if let Some(committed) = committed {
