@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod arrays;
+mod aside;
 mod build;
 mod cell;
 mod claims;

@@ -14,6 +14,7 @@ use tidegate_core::{
     advise, killpoint,
 };
 
+use crate::aside::Aside;
 use crate::build::Misfit;
 use crate::manifest::{Places, part_number};
 use crate::output::{Output, refuse};
@@ -50,6 +51,8 @@ pub struct TableSink {
     unknown: bool,
     /// Rows that readers see of the part that grows still.
     shown: u64,
+    /// Rows of items that become very many.
+    aside: Aside,
 }
 
 impl TableSink {
@@ -81,7 +84,8 @@ impl TableSink {
         let places = Places::of(path);
         let (output, plan) = Output::open(places, committed, (options.columns, bounds)).map_err(during)?;
         let (claimed, ordered) = (committed.is_some(), options.ordered);
-        Ok(Self { output: Some(output), plan, ledger, ordered, claimed, unknown: false, shown: 0 })
+        let (unknown, shown, aside) = (false, 0, Aside::default());
+        Ok(Self { output: Some(output), plan, ledger, ordered, claimed, unknown, shown, aside })
     }
 
     /// Tells the ledger that the empty folder is this pipeline's.
@@ -177,10 +181,9 @@ impl Sink for TableSink {
         self.ordered
     }
 
-    async fn stage(&mut self, _: &Cx, _: UnitId, _: &[Record]) -> Result<(), Fault> {
-        // Parts of a unit come only where one item becomes many records, which no step of a map job makes.
-        Err(Fault::new(FaultKind::TooLarge, "an item that becomes more rows than are held in memory")
-            .hint("write JSON Lines instead"))
+    async fn stage(&mut self, _: &Cx, unit: UnitId, records: &[Record]) -> Result<(), Fault> {
+        self.aside.keep(unit, records);
+        Ok(())
     }
 
     async fn commit(&mut self, cx: &Cx, commit: &mut Commit) -> Result<(), Fault> {
@@ -209,6 +212,7 @@ impl Sink for TableSink {
         killpoint::hit("table.commit.after");
         self.unknown = false;
         self.plan = plan;
+        self.aside.settled(&commit.units);
         if !cuts.is_empty() {
             self.shown = 0;
         }
@@ -226,6 +230,7 @@ impl Sink for TableSink {
     }
 
     async fn finish(&mut self, cx: &Cx) -> Result<(), Fault> {
+        self.aside = Aside::default();
         if self.unknown {
             return Ok(()); // what counts is known at the next start
         }
@@ -250,31 +255,60 @@ struct Taken {
     unfit: Vec<(usize, Fault)>,
 }
 
+/// The rows of a unit.
+struct Rows {
+    /// Those that came before the last, as lines, where they are very many.
+    kept: Option<Arc<str>>,
+    bodies: Vec<Body>,
+}
+
+impl Rows {
+    fn objects(&self) -> impl Iterator<Item = &str> {
+        let kept = self.kept.as_deref().unwrap_or_default().split_terminator('\n');
+        kept.chain(self.bodies.iter().map(|body| body.as_text().unwrap_or("{}")))
+    }
+}
+
 impl TableSink {
     /// Takes the rows of units. One that does not fit is told apart here: refused as a whole, a commit of a thousand rows
     /// would be made again row by row, each waiting for the disk.
     async fn take(&self, cx: &Cx, commit: &Commit) -> Result<Taken, Fault> {
-        let units = commit.units.iter().enumerate();
-        let stored = units.filter(|(_, unit)| unit.items.iter().all(|item| item.outcome == Outcome::Stored));
-        let bodies: Vec<(usize, bool, Body)> = stored
-            .flat_map(|(at, unit)| {
-                unit.records.iter().map(move |record| (at, unit.records.len() == 1, record.body.clone()))
-            })
-            .collect();
+        let mut unfit = Vec::new();
+        let mut stored: Vec<(usize, Rows)> = Vec::new();
+        for (at, unit) in commit.units.iter().enumerate() {
+            if unit.items.iter().any(|item| item.outcome != Outcome::Stored) {
+                continue;
+            }
+            match self.aside.of(unit) {
+                Ok(kept) => {
+                    stored.push((
+                        at,
+                        Rows {
+                            kept,
+                            bodies: unit.records.iter().map(|record| record.body.clone()).collect(),
+                        },
+                    ));
+                }
+                Err(fault) if fault.kind() == FaultKind::TooLarge => unfit.push((at, fault)),
+                Err(fault) => return Err(fault),
+            }
+        }
         let mut plan = self.plan.clone();
         cx.compute(FIRST, move || {
-            let (mut lines, mut unfit) = (Vec::new(), Vec::new());
+            let mut lines = Vec::new();
             let mut taking = plan.taking();
-            for (at, alone, body) in &bodies {
-                let object = body.as_text().unwrap_or("{}");
-                match taking.row(object) {
-                    Ok(()) => {
-                        lines.extend_from_slice(object.as_bytes());
-                        lines.push(b'\n');
+            for (at, rows) in &stored {
+                let alone = rows.objects().nth(1).is_none();
+                for object in rows.objects() {
+                    match taking.row(object) {
+                        Ok(()) => {
+                            lines.extend_from_slice(object.as_bytes());
+                            lines.push(b'\n');
+                        }
+                        Err(misfit) if alone => unfit.push((*at, self::unfit(&misfit))),
+                        // Of a unit of several rows some may be taken already.
+                        Err(misfit) => return Err(self::unfit(&misfit)),
                     }
-                    Err(misfit) if *alone => unfit.push((*at, self::unfit(&misfit))),
-                    // Of a unit of several rows some may be taken already.
-                    Err(misfit) => return Err(self::unfit(&misfit)),
                 }
             }
             let cuts = taking.cuts;

@@ -118,6 +118,57 @@ impl Fixture {
     }
 }
 
+#[test]
+fn an_item_of_very_many_rows_is_taken_whole_or_put_aside_alone() {
+    let fixture = Fixture::new();
+    let mut sink = fixture.open().unwrap();
+    let of = |ordinal: u64, rows: &[&str]| -> Vec<Record> {
+        let permit = || (Budget::new(1 << 30).force(1), Tether::none());
+        let record = |row: &&str| Record::new("k".into(), ordinal, Body::Text((*row).into()), permit());
+        rows.iter().map(record).collect()
+    };
+    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(20 << 20));
+    for (ordinal, rows) in
+        [(1, &["{\"a\":1}", "{\"a\":2}"][..]), (2, &[&long]), (2, &[&long]), (1, &["{\"a\":3}"])]
+    {
+        block_on(sink.stage(&cx(), ordinal, &of(ordinal, rows))).unwrap();
+    }
+    let with = |ordinal: u64, staged: u64, row: &str| {
+        let mut unit = Unit { staged, ..unit(row) };
+        unit.items[0].ordinal = ordinal;
+        unit
+    };
+    let units = vec![with(1, 3, "{\"a\":4}"), with(2, 2, "{\"a\":5}"), with(3, 0, "{\"a\":6}")];
+    let mut commit = Commit { units, ..Commit::default() };
+    block_on(sink.commit(&cx(), &mut commit)).unwrap();
+    let put_aside = aside(&commit);
+    assert_eq!((put_aside.len(), put_aside[0].1.kind()), (1, FaultKind::TooLarge));
+    block_on(sink.finish(&cx())).unwrap();
+    assert_eq!(fixture.rows(), [1, 2, 3, 4, 6].map(|a| format!("{{\"a\":{a}}}")));
+    let mut lost = Commit { units: vec![with(9, 1, "{\"a\":7}")], ..Commit::default() };
+    assert_eq!(block_on(sink.commit(&cx(), &mut lost)).unwrap_err().kind(), FaultKind::Internal);
+}
+
+#[test]
+fn a_number_beyond_its_column_is_put_aside() {
+    let fixture = Fixture {
+        columns: vec![("n".to_owned(), Some(Type::Float(32))), ("h".to_owned(), Some(Type::Float(16)))],
+        ..Fixture::new()
+    };
+    let mut sink = fixture.open().unwrap();
+    commit(&mut sink, &["{\"n\":3e38,\"h\":\"Infinity\"}".to_owned()]).unwrap();
+    for row in ["{\"n\":1e39}", "{\"n\":-1e300}", "{\"h\":70000}"] {
+        let fault = commit(&mut sink, &[row.to_owned()]).unwrap_err();
+        assert!(fault.to_string().contains(" bits"), "{fault}");
+    }
+    block_on(sink.finish(&cx())).unwrap();
+    let rows = fixture.rows();
+    assert!(
+        rows.len() == 1 && rows[0].contains("\"h\":\"Infinity\"") && rows[0].contains("\"n\":3e"),
+        "{rows:?}"
+    );
+}
+
 fn commit(sink: &mut TableSink, rows: &[String]) -> Result<(), Fault> {
     let mut commit = Commit { units: rows.iter().map(|row| unit(row)).collect(), ..Commit::default() };
     block_on(sink.commit(&cx(), &mut commit))?;
