@@ -12,9 +12,10 @@ usage: cargo xtask test [--fast] [CRATE…]
 
 Finds or installs what the tests need, then runs: the rules of the house, every crate's tests and the
 examples in the documentation, the README's main job on the shipped documents, 60 kills, 20 kills
-during calls to a provider, 20 of map jobs, plans beside the runs that they are of, hostile files of
-every kind among good ones, 2,000 simulated worlds. Ends with a summary. Property tests draw the same cases each time, so that what fails is the change;
-`cargo xtask prove properties` draws others.
+during calls to a provider, 20 of map jobs, one at every point where a table or a compressed output is
+written, plans beside the runs that they are of, hostile files of every kind among good ones, 2,000
+simulated worlds. Ends with a summary. Property tests draw the same cases each time, so that what fails is
+the change; `cargo xtask prove properties` draws others.
 
     --fast    rules that need no build, and the tests; no proofs
     CRATE…    the tests of these crates only
@@ -49,6 +50,7 @@ pub(crate) fn run(raw: Vec<String>) -> Done {
         steps.step("crash proof, 60 kills", || prove::crash::short(KILLS));
         steps.step("proof about calls, 20 kills", || prove::calls::short(KILLS_OF_CALLS));
         steps.step("map jobs, 20 kills", || prove::map::short(KILLS_OF_CALLS));
+        steps.step("tables and compressed outputs, kills at every point", prove::tables::short);
         steps.step("plans beside runs", prove::plan::short);
         steps.step("hostile files among 60 good ones", prove::hostile::short);
         steps.step("simulation, 2,000 seeds", || prove::sim::worlds(SEEDS, 1));

@@ -241,9 +241,12 @@ impl JsonlSink {
         };
         let next = vec![(OUTPUT_NEXT.to_owned(), made.length), (OUTPUT_NEXT_TAIL.to_owned(), made.tail)];
         self.ledger.commit(&Commit { lengths: next, ..Commit::default() }).await?;
+        killpoint::hit("whole.intended");
         whole::replace(&made, &path)?;
         let lengths = lengths((made.length, made.tail), Some(made.length));
-        self.ledger.commit(&Commit { lengths, ..Commit::default() }).await
+        self.ledger.commit(&Commit { lengths, ..Commit::default() }).await?;
+        killpoint::hit("whole.settled");
+        Ok(())
     }
 
     fn settled(&mut self, units: &[Unit]) {

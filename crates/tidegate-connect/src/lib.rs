@@ -80,5 +80,5 @@ pub use table::{CellType, TableOptions};
 pub use tail::{Tail, TailOptions};
 pub use watch::{Watch, WatchOptions, WatchSource};
 pub use webhook::{Deliver, WebhookOptions, WebhookSink};
-pub use whole::settled;
+pub use whole::{discard, settled};
 pub use written::Written;

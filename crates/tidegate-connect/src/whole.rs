@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read as _};
 use std::path::{Path, PathBuf};
 
-use tidegate_core::{Fault, FaultKind};
+use tidegate_core::{Fault, FaultKind, killpoint};
 
 use crate::decode::decoded;
 use crate::open::{is_gone, write_fault};
@@ -47,7 +47,9 @@ pub(crate) fn rewrite(
         None => Fault::new(FaultKind::Guarded, "the output does not unpack: somebody else changed it")
             .cause(error),
     });
-    Ok(made?.map(|(length, tail)| Made { scratch, length, tail }))
+    let made = made?.map(|(length, tail)| Made { scratch, length, tail });
+    killpoint::hit("whole.written");
+    Ok(made)
 }
 
 /// The length and tail of what was made.
@@ -73,6 +75,12 @@ fn write(
     Ok(Some((length, tail_of(&new, length)?)))
 }
 
+/// Takes away an output that did not come to its end, as far as it is there, and what was to take its place.
+pub fn discard(output: &Path) {
+    let _ = remove(output); // whoever writes there next begins anew in any case
+    let _ = remove(&scratch(output));
+}
+
 /// Takes away what a run left that was killed.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
@@ -86,7 +94,9 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 /// # Errors
 /// A folder that cannot be written.
 pub(crate) fn replace(made: &Made, output: &Path) -> Result<(), Fault> {
-    fs::rename(&made.scratch, output).and_then(|()| sync_folder(output)).map_err(write_fault)
+    fs::rename(&made.scratch, output).and_then(|()| sync_folder(output)).map_err(write_fault)?;
+    killpoint::hit("whole.renamed");
+    Ok(())
 }
 
 /// What is committed to the output at `path`: `now`, unless the file is `next`, which was about to take its place. More

@@ -4,7 +4,8 @@
 //! Without the `killpoints` feature, [`hit`] is empty and [`planted`] is constantly false. With it,
 //! `TIDEGATE_KILL_AT=NAME:N` sends this process SIGKILL at the N-th passage (from 1) of the point called NAME;
 //! `NAME:N:TERM` and `NAME:N:STOP` send another signal, and several such words are separated by commas.
-//! `TIDEGATE_MUTANT=NAME` plants the bug called NAME.
+//! `TIDEGATE_MUTANT=NAME` plants the bug called NAME. `TIDEGATE_PART_ROWS=N` makes the parts of tables so small that a
+//! proof need not write half a million rows to see one end ([`smaller`]).
 
 /// Every kill point there is. A proof walks this list; a test checks that each is passed in an ordinary run.
 pub const POINTS: &[&str] = &[
@@ -31,8 +32,16 @@ pub const POINTS: &[&str] = &[
     "table.tail.begun",
     "table.manifest.written",
     "table.manifest.named",
+    "table.swap.intended",
     "table.swap.parts",
     "table.swap.state",
+    "whole.written",
+    "whole.intended",
+    "whole.renamed",
+    "whole.settled",
+    "retry.made",
+    "retry.replaced",
+    "retry.adopted",
     "engine.drain",
     "call.keep.before",
     "call.keep.after",
@@ -51,8 +60,16 @@ pub fn planted(_name: &'static str) -> bool {
     false
 }
 
+/// How many rows a proof gives a part of a table instead of `usual`.
+#[cfg(not(feature = "killpoints"))]
+#[inline(always)]
+#[must_use]
+pub fn smaller(usual: u64) -> u64 {
+    usual
+}
+
 #[cfg(feature = "killpoints")]
-pub use with::{hit, planted};
+pub use with::{hit, planted, smaller};
 
 #[cfg(feature = "killpoints")]
 mod with {
@@ -106,5 +123,12 @@ mod with {
     pub fn planted(name: &'static str) -> bool {
         static PLANTED: OnceLock<Option<String>> = OnceLock::new();
         PLANTED.get_or_init(|| std::env::var("TIDEGATE_MUTANT").ok()).as_deref() == Some(name)
+    }
+
+    /// How many rows a proof gives a part of a table instead of `usual`.
+    #[must_use]
+    pub fn smaller(usual: u64) -> u64 {
+        static ROWS: OnceLock<Option<u64>> = OnceLock::new();
+        ROWS.get_or_init(|| std::env::var("TIDEGATE_PART_ROWS").ok()?.parse().ok()).unwrap_or(usual)
     }
 }

@@ -37,6 +37,6 @@ mod whole;
 
 pub use rows::{TableRows, TableRowsOptions};
 pub use sink::{TableOptions, TableSink};
-pub use swap::{holds, is_empty, remove, replace, settled};
+pub use swap::{holds, is_empty, remove, replace, settled, taken};
 pub use types::{Clock, Columns, NAMED, Type};
 pub use whole::{columns_of, read_table, write_table};

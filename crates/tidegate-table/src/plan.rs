@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tidegate_core::ContentHash;
+use tidegate_core::{ContentHash, killpoint};
 
 use crate::build::{Builder, Misfit, Probe};
 use crate::infer::Shape;
@@ -23,7 +23,7 @@ impl Default for Bounds {
     /// A part of this size is made in about a second, is a few megabytes when compressed, and its rows are few enough
     /// to be inferred from.
     fn default() -> Self {
-        Self { rows: 500_000, bytes: 64 << 20 }
+        Self { rows: killpoint::smaller(500_000), bytes: 64 << 20 }
     }
 }
 

@@ -48,8 +48,8 @@ fn held(places: &Places, committed: Committed) -> Result<bool, Fault> {
     Ok(tail::replay(&tail, (&manifest, committed), &mut plan).is_ok())
 }
 
-/// Whether the table at `fresh` took the place of the one at `output`, or had begun to: then it is brought to its end.
-/// `made` is what was committed to it.
+/// Whether the table at `fresh` took the place of the one at `output`, or had begun to: then it is brought to its end, and
+/// the old one is removed. `made` is what was committed to it.
 ///
 /// # Errors
 /// Folders that cannot be exchanged.
@@ -58,6 +58,7 @@ pub fn settled(output: &Path, fresh: &Path, made: Committed) -> Result<bool, Fau
     let made = Some(intent(made.length, made.tail.unwrap_or_default()));
     let intends = |places: &Places| fs::read_to_string(places.state.join(INTENT)).ok() == made;
     if intends(&here) {
+        remove(fresh); // what was exchanged for it
         return Ok(true);
     }
     if !intends(&there) {
@@ -72,6 +73,12 @@ pub fn settled(output: &Path, fresh: &Path, made: Committed) -> Result<bool, Fau
 /// Says beside a whole table that it is to take another's place. Two folders cannot be exchanged in one step; from here
 /// on the rest can be done by whoever comes next.
 const INTENT: &str = "replaces";
+
+/// Forgets that the table at `output` took another's place, once that is in the ledger: a later one that was written as
+/// far as this was must not pass for it.
+pub fn taken(output: &Path) {
+    let _ = fs::remove_file(Places::of(output).state.join(INTENT)); // the next start tries again
+}
 
 fn intent(length: u64, chain: u64) -> String {
     format!("{length} {chain}\n")
@@ -107,6 +114,7 @@ pub fn replace(fresh: &Path, output: &Path) -> io::Result<()> {
     fs::write(from.state.join(INTENT), intent)?;
     File::open(from.state.join(INTENT))?.sync_all()?;
     sync_folder(&from.state)?;
+    killpoint::hit("table.swap.intended");
     exchange_all((&from, &to), true)?;
     remove(fresh);
     Ok(())

@@ -27,12 +27,12 @@ const PASSAGES: &[u64] = &[1, 2, 5];
 const ROUNDS_PER_WORLD: u64 = 25;
 
 /// The points of this proof: those on the way of an answer that was paid for are passed with a provider only, those of
-/// tables only where one is written.
+/// tables, of compressed outputs and of retried jobs only where one is written: [`super::tables`] and its kills.
 pub(super) fn points() -> impl Iterator<Item = &'static str> {
     tidegate_core::killpoint::POINTS
         .iter()
         .copied()
-        .filter(|point| !["call.", "table."].iter().any(|apart| point.starts_with(apart)))
+        .filter(|point| !["call.", "table.", "whole.", "retry."].iter().any(|apart| point.starts_with(apart)))
 }
 
 /// So many rounds in a row may end before they are killed; more means that nothing is proved.

@@ -6,11 +6,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::crash::{Plan, in_a_folder, unwritable};
 use super::provider::Provider;
-use super::strike::{ENDED, Kill, strike, wait};
+use super::strike::{ENDED, Kill, strike};
 use crate::random::Random;
 use crate::tool::{Build, Tool, count};
 
@@ -27,9 +25,6 @@ const BROKEN: u64 = 499;
 const LOGGED: u64 = 400;
 /// Until when runs are young: the time in which a process starts and sends its first calls.
 const START: Duration = Duration::from_millis(300);
-/// How long the provider may take to note what a killed client had sent.
-const SETTLES: Duration = Duration::from_millis(20);
-const PATIENCE: u32 = 150;
 
 const JOB: &str = "\
 [[step]]
@@ -209,7 +204,7 @@ impl<'a> Scene<'a> {
             let at = whole.bytes().zip(output.bytes()).take_while(|(a, b)| a == b).count();
             return Err(format!("the output is another from byte {at} on, of {}", output.len()));
         }
-        let prompts = self.prompts()?;
+        let prompts = self.provider.prompts()?;
         self.runs += 1;
         for prompt in &prompts[self.read..] {
             tally.calls += 1;
@@ -228,30 +223,5 @@ impl<'a> Scene<'a> {
         }
         tally.fullest = tally.fullest.max(fullest);
         Ok(())
-    }
-
-    /// The prompts of all requests, in the order in which they came, once all of these are over.
-    fn prompts(&self) -> Result<Vec<String>, String> {
-        for _ in 0..PATIENCE {
-            let before = self.provider.logged();
-            wait(SETTLES);
-            let log = std::fs::read_to_string(&self.provider.log).unwrap_or_default();
-            let (mut prompts, mut over) = (Vec::new(), 0);
-            for line in log.lines() {
-                let event: Value =
-                    serde_json::from_str(line).map_err(|error| format!("the provider's log: {error}"))?;
-                match event["event"].as_str() {
-                    Some("received") => {
-                        let last = event["texts"].as_array().and_then(|texts| texts.last());
-                        prompts.extend(last.and_then(|text| text[0].as_str()).map(str::to_owned));
-                    }
-                    _ => over += 1,
-                }
-            }
-            if prompts.len() == over && self.provider.logged() == before {
-                return Ok(prompts);
-            }
-        }
-        Err("the provider is still at work after its client has gone".to_owned())
     }
 }

@@ -3,8 +3,16 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
+use serde_json::Value;
+
+use super::strike::wait;
 use crate::tool::Tool;
+
+/// How long the provider may take to note what a killed client had sent.
+const SETTLES: Duration = Duration::from_millis(20);
+const PATIENCE: u32 = 150;
 
 /// A provider that plays by a script and writes a log; it is killed when this is dropped.
 pub(crate) struct Provider {
@@ -43,6 +51,31 @@ impl Provider {
         } else {
             Err("the provider did not say where it is".into())
         }
+    }
+
+    /// The prompts of all requests, in the order in which they came, once all of these are over.
+    pub(crate) fn prompts(&self) -> Result<Vec<String>, String> {
+        for _ in 0..PATIENCE {
+            let before = self.logged();
+            wait(SETTLES);
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let (mut prompts, mut over) = (Vec::new(), 0);
+            for line in log.lines() {
+                let event: Value =
+                    serde_json::from_str(line).map_err(|error| format!("the provider's log: {error}"))?;
+                match event["event"].as_str() {
+                    Some("received") => {
+                        let last = event["texts"].as_array().and_then(|texts| texts.last());
+                        prompts.extend(last.and_then(|text| text[0].as_str()).map(str::to_owned));
+                    }
+                    _ => over += 1,
+                }
+            }
+            if prompts.len() == over && self.logged() == before {
+                return Ok(prompts);
+            }
+        }
+        Err("the provider is still at work after its client has gone".to_owned())
     }
 
     /// Bytes of its log.

@@ -1,15 +1,19 @@
-//! Tables that pandas, Polars and DuckDB wrote, labelled by a scripted provider while `tidegate` is killed at every point
+//! Kills wherever a job's output is written that is a table of parts or compressed; and tables that pandas, Polars and DuckDB wrote, labelled by a scripted provider while `tidegate` is killed at every point
 //! where it writes one, and read back by all three.
 
 use std::path::Path;
 
 use serde_json::Value;
 
+mod kills;
+mod reading;
+mod scene;
+
 use super::crash::{Plan, in_a_folder, unwritable};
 use super::provider::Provider;
 use super::strike::{Kill, strike};
 use crate::bench::peers;
-use crate::tool::{Tool, count};
+use crate::tool::{Build, Tool, count};
 
 /// Who writes tables, and who reads them.
 const WRITERS: &[&str] = &["pandas", "polars", "duckdb"];
@@ -36,8 +40,25 @@ merge = true
 concurrency = 8
 ";
 
-/// The proof.
+/// The proof of the everyday test: kills at every point.
+pub(crate) fn short() -> Result<String, String> {
+    kills(&Tool::build(Build::Killpoints)?, &Plan { kills: 0, seed: 1, keep: false })
+}
+
+/// The kills alone.
+pub(crate) fn kills(tool: &Tool, plan: &Plan) -> Result<String, String> {
+    kills::prove(tool, plan)
+}
+
+/// The whole proof.
 pub(crate) fn prove(tool: &Tool, plan: &Plan) -> Result<String, String> {
+    let killed = kills::prove(tool, plan)?;
+    let labelled = real(tool, plan)?;
+    Ok(format!("{killed}\n{labelled}"))
+}
+
+/// Tables of others.
+fn real(tool: &Tool, plan: &Plan) -> Result<String, String> {
     in_a_folder(plan, plan.seed, |dir| {
         let made = peers::tables(&["make", &dir.display().to_string()])?;
         let rows = count(&made, "/rows")?;

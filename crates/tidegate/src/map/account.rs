@@ -7,8 +7,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tidegate_connect::{Committed, OUTPUT, OUTPUT_NEXT, OUTPUT_NEXT_TAIL, OUTPUT_TAIL, holds, settled};
-use tidegate_core::{Fault, FaultKind};
+use tidegate_connect::{
+    Committed, OUTPUT, OUTPUT_NEXT, OUTPUT_NEXT_TAIL, OUTPUT_TAIL, discard, holds, settled,
+};
+use tidegate_core::{Fault, FaultKind, killpoint};
 use tidegate_store::{PipelineLedger, PipelineRun, Store};
 
 use super::start::{Earlier, Start, hinted, is_held, start};
@@ -49,12 +51,27 @@ pub(crate) async fn begin(
 async fn settle(config: &Config, (store, ledger): (&Store, &PipelineLedger)) -> Result<(), Fault> {
     let (Some(output), name) = (output(config), &config.pipeline.name) else { return Ok(()) };
     let other = format!("{name}{RETRY}");
-    if let Some(made) = committed(store, &other, Some(output))?
-        && took_place(config, output, made)?
-    {
-        return ledger.adopt(&other).await;
+    match committed(store, &other, Some(output))? {
+        Some(made) if took_place(config, output, made)? => ledger.adopt(&other).await?,
+        made => {
+            if made.is_some() {
+                clear(config, &scratch(output));
+            }
+            ledger.forget(&other).await?;
+        }
     }
-    ledger.forget(&other).await
+    if config.table().is_some() {
+        parquet::taken(output);
+    }
+    Ok(())
+}
+
+/// Takes away what a retry wrote that did not come to its end. What stays is written over by the next one.
+fn clear(config: &Config, scratch: &Path) {
+    discard(scratch);
+    if config.table().is_some() {
+        parquet::remove(scratch);
+    }
 }
 
 /// Whether what a retry made is the output now.
@@ -148,17 +165,17 @@ impl Merge {
                 .cause(error)
         };
         if whole {
+            killpoint::hit("retry.made");
             if self.config.table().is_some() {
                 parquet::replace(&self.scratch, &self.output).map_err(during)?;
             } else {
                 replace(&self.scratch, &self.output).map_err(during)?;
             }
+            killpoint::hit("retry.replaced");
             self.held.adopt(&self.config.pipeline.name).await?;
+            killpoint::hit("retry.adopted");
         } else {
-            let _ = fs::remove_file(&self.scratch); // the next retry begins anew in any case
-            if self.config.table().is_some() {
-                parquet::remove(&self.scratch);
-            }
+            clear(&self.config, &self.scratch);
             self.held.forget(&self.config.pipeline.name).await?;
         }
         self.held.close().await

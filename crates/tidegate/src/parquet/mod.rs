@@ -10,9 +10,11 @@ mod without;
 use std::path::Path;
 
 #[cfg(feature = "parquet")]
-pub(crate) use with::{Rows, check_type, holds, is_empty, open, open_sink, remove, replace, settled};
+pub(crate) use with::{Rows, check_type, holds, is_empty, open, open_sink, remove, replace, settled, taken};
 #[cfg(not(feature = "parquet"))]
-pub(crate) use without::{Rows, check_type, holds, is_empty, open, open_sink, remove, replace, settled};
+pub(crate) use without::{
+    Rows, check_type, holds, is_empty, open, open_sink, remove, replace, settled, taken,
+};
 
 use crate::config::{Config, Sink};
 

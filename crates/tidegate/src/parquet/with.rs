@@ -7,7 +7,7 @@ use tidegate_connect::Committed;
 use tidegate_core::{Fault, FaultKind, Ledger, Sink};
 pub(crate) use tidegate_table::TableRows as Rows;
 use tidegate_table::{NAMED, TableOptions, TableRowsOptions, TableSink, Type};
-pub(crate) use tidegate_table::{holds, is_empty, remove, replace, settled};
+pub(crate) use tidegate_table::{holds, is_empty, remove, replace, settled, taken};
 
 use super::columns::columns;
 use crate::config::{Config, Jsonl, JsonlSink};

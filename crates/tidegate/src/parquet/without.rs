@@ -73,3 +73,5 @@ pub(crate) fn replace(_: &Path, _: &Path) -> io::Result<()> {
 }
 
 pub(crate) fn remove(_: &Path) {}
+
+pub(crate) fn taken(_: &Path) {}
