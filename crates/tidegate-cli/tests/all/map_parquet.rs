@@ -240,3 +240,56 @@ fn killed_at_any_time_the_parts_are_the_same_and_nothing_is_asked_twice() {
     assert!(same == whole, "the parts differ");
     assert!(calls <= n + 4 * 8, "{calls} calls of {n}");
 }
+
+#[test]
+fn what_a_table_of_text_was_said_to_hold_is_what_its_columns_hold() {
+    let world = World::new();
+    let job = "[input.types]\nage = \"integer\"\nscore = \"number\"\nactive = \"boolean\"\n\
+        [[step]]\nset = { twice = \".age // 0 | . * 2\" }\n";
+    world.write("job.toml", job);
+    // Nothing but the header and rows without values: their types are known all the same.
+    world.write("in.csv", "id,age,score,active\n01,,,\n02,,,\n");
+    map(&world, 0, &["in.csv", "-o", "out.parquet"]);
+    let columns = tidegate_table::columns_of(&[world.path("out.parquet/part-00000.parquet")]).unwrap();
+    let expected = ["text", "integer", "number", "boolean", "integer"].map(|of| Type::named(of).unwrap());
+    assert_eq!(
+        columns.iter().map(|(name, _)| &**name).collect::<Vec<_>>(),
+        ["id", "age", "score", "active", "twice"]
+    );
+    assert_eq!(columns.into_iter().map(|(_, of)| of).collect::<Vec<_>>(), expected);
+    // A whole number with more digits than such a column has is told, and how to keep it.
+    world.write("in.csv", "id,age,score,active\n01,,,\n02,,,\n03,123456789012345678901,,\n04,7,0.5,TRUE\n");
+    map(&world, 3, &["in.csv", "-o", "out.parquet"]);
+    assert_eq!(
+        parts(&world, "out.parquet").0.last().unwrap(),
+        "{\"id\":\"04\",\"age\":7,\"score\":0.5,\"active\":true,\"twice\":14}"
+    );
+    let shown = world.run(&["quarantine", "show", "in.csv#L4"]).ended(0).out;
+    assert!(shown.contains("is not a whole number") && shown.contains("[output.types]"), "{shown}");
+}
+
+#[test]
+fn rows_go_into_a_table_as_they_are_done() {
+    let world = World::new();
+    let n = 200;
+    let script =
+        "chat = { reply = \"a label\" }\nlatency = { base = { log_normal = { p50 = '4ms', p99 = '20ms' } } }";
+    let server = Server::start(Script::from_toml(script).unwrap()).unwrap();
+    job(&world, &format!("{}/v1", server.url()), LABEL);
+    table(&world, "in.parquet", 0..n);
+    let words = ["map", "job.toml", "in.parquet", "-o", "out.parquet", "--unordered", "--json"];
+    let mut live = world.start(&words);
+    until("some answers", || (server.log().entries().len() > n / 3 || !live.runs()).then_some(()));
+    live.signal(Signal::KILL);
+    assert_eq!(live.end().code(), None);
+    // All of it is written again, with the answers that are there.
+    let report = world.run(&words).ended(0).json();
+    assert_eq!(report["records"]["stored"], n);
+    let (mut rows, files) = parts(&world, "out.parquet");
+    let mut expected: Vec<String> =
+        (0..n).map(|i| format!("{},\"label\":\"a label\"}}", row(i).strip_suffix('}').unwrap())).collect();
+    rows.sort();
+    expected.sort();
+    assert_eq!((rows, files.len()), (expected, 1));
+    assert!(server.log().entries().len() <= n + 8);
+}

@@ -6,7 +6,9 @@ use serde_json::Value;
 use tidegate_core::Fault;
 use tidegate_table::Type;
 
-use crate::config::{Config, Map, Prompt, RowFormat, Setting, Source, Step, properties};
+use crate::config::{
+    ColumnType, Config, Map, Prompt, RowFormat, Setting, Source, Step, TableInput, properties,
+};
 
 /// Columns in their order; those without a type get it from their values.
 type Known = Vec<(String, Option<Type>)>;
@@ -23,7 +25,8 @@ pub(super) fn columns(config: &Config) -> Result<Known, Fault> {
     Ok(known)
 }
 
-/// Rows of tables have their columns, lines of text one; of lines of JSON nothing is known.
+/// Tables have their columns, those of text as far as somebody said what they hold; lines of text have one. Of lines of
+/// JSON nothing is known.
 fn of_inputs(config: &Config) -> Result<Known, Fault> {
     let Source::Jsonl(rows) = &config.source else { return Ok(Vec::new()) };
     Ok(match rows.format {
@@ -33,8 +36,19 @@ fn of_inputs(config: &Config) -> Result<Known, Fault> {
             columns.into_iter().map(|(name, of)| (name, Some(of))).collect()
         }
         RowFormat::Lines => vec![(rows.text_field.clone(), Some(Type::Text))],
-        _ => Vec::new(),
+        RowFormat::Jsonl => rows.table.as_ref().map(declared).unwrap_or_default(),
     })
+}
+
+/// What `[input.types]` says. Where a part has no values of a column, nothing else would.
+fn declared(table: &TableInput) -> Known {
+    let of = |kind: &ColumnType| match kind {
+        ColumnType::Text => Type::Text,
+        ColumnType::Integer => Type::INTEGER,
+        ColumnType::Number => Type::NUMBER,
+        ColumnType::Boolean => Type::Boolean,
+    };
+    table.types.iter().map(|(name, kind)| (name.clone(), Some(of(kind)))).collect()
 }
 
 fn apply(step: &Step, known: &mut Known) {
