@@ -42,6 +42,13 @@ impl Expr {
         &self.source
     }
 
+    /// A field of the record that the expression names and that is none of `known`: a mistyped one, where it is known
+    /// which fields there are. Only expressions that are compiled tell; of others nothing is said.
+    #[must_use]
+    pub fn unknown(&self, known: &[&str]) -> Option<&str> {
+        self.quick.as_ref()?.unknown(known)
+    }
+
     /// Whether the value is neither null nor false, and there is one.
     ///
     /// # Errors
@@ -129,6 +136,21 @@ mod tests {
         let record = Record::parse(br#"{"a":"[1, {\"b\": 2.0}]"}"#).unwrap();
         let json = Expr::new("set", ".a | fromjson | .[1].b").unwrap().json(&record).unwrap().unwrap();
         assert_eq!(json, "2.0");
+    }
+
+    #[test]
+    fn a_mistyped_field_is_found() {
+        let check = |source: &str, expect: Option<&str>| {
+            let expr = Expr::new("when", source).unwrap();
+            assert_eq!(expr.unknown(&["text", "fields"]), expect, "{source}");
+        };
+        check(".lang == \"en\"", Some("lang"));
+        check(".fields.lang == \"en\" and (.text | length) > 3", None);
+        check("(.fields.a // .b) != null or .c", Some("b"));
+        check("(.txt | length) > 3", Some("txt"));
+        check("true", None);
+        check(". == null", None);
+        check("[.lang] | length > 0", None); // is not among what is compiled
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod cassettes;
 mod emulator;
 mod enriching;
 mod evaluating;
+mod expressions;
 mod folders;
 mod full_disk;
 mod generations;

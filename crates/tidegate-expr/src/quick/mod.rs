@@ -79,6 +79,18 @@ impl Quick {
         })
     }
 
+    /// The first field of the record that it names and `known` has not.
+    pub(crate) fn unknown(&self, known: &[&str]) -> Option<&str> {
+        match self {
+            Self::Path(path) => path.first().map(String::as_str).filter(|name| !known.contains(name)),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => None,
+            Self::Compare(_, sides) | Self::And(sides) | Self::Or(sides) | Self::Else(sides) => {
+                sides.iter().find_map(|side| side.unknown(known))
+            }
+            Self::Pipe(input, _) => input.unknown(known),
+        }
+    }
+
     fn holds(&self, record: &Record<'_>) -> Result<bool, Unsure> {
         Ok(self.value(record)?.is_true())
     }

@@ -79,6 +79,7 @@ impl Rules<'_> {
 
     fn enrich(&self, (at, name): (usize, &str), enrich: &Enrich) -> Result<(), Fault> {
         let key = |key: &str| format!("stage.{name}.{key}");
+        self.when(name, enrich.when.as_deref())?;
         self.need(enrich.model.provider().is_some(), &key("model"), "names no model of a provider", A_MODEL)?;
         self.template(&key("prompt"), &enrich.prompt, true)?;
         let must = format!("({}) must be at least 1", enrich.max_tokens);
@@ -110,6 +111,7 @@ impl Rules<'_> {
 
     fn http(&self, (at, name): (usize, &str), http: &Http) -> Result<(), Fault> {
         let key = |key: &str| format!("stage.{name}.{key}");
+        self.when(name, http.when.as_deref())?;
         let embedded = self.config.stages[..at].iter().any(|stage| matches!(stage, Stage::Embed(_)));
         let known = [&NAMES[..], if embedded { &[VECTOR] } else { &[] }].concat();
         let url = key("url");

@@ -24,6 +24,11 @@ pub struct Enrich {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"label")]
     pub name: Option<String>,
+    /// Asks only about records for which this holds; the others pass by unchanged. An expression in the language of jq
+    /// over `text`, `heading`, `title`, `source` and `fields`, such as .fields.lang == "en".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"(.text | length) > 200")]
+    pub when: Option<String>,
     /// What answers: "PROVIDER:MODEL", such as "openai:gpt-4o-mini" or "ollama:llama3.2".
     pub model: ModelRef,
     /// What is asked, as a template over `text`, `heading`, `title`, `source` and `fields`.
@@ -52,6 +57,7 @@ impl Default for Enrich {
     fn default() -> Self {
         Self {
             name: None,
+            when: None,
             model: ModelRef::None,
             prompt: String::new(),
             system: String::new(),

@@ -83,6 +83,9 @@ impl<'a> Read<'a> {
 #[derive(Serialize)]
 enum Asked<'a> {
     Model {
+        /// Absent without one, so that documents stored before there were any stay as they are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        when: Option<&'a str>,
         model: &'a ModelRef,
         texts: [&'a str; 2],
         schema: Option<&'a str>,
@@ -91,6 +94,8 @@ enum Asked<'a> {
         into: (Into, &'a str),
     },
     Service {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        when: Option<&'a str>,
         method: Method,
         texts: [&'a str; 2],
         headers: Vec<(&'a str, &'a str)>,
@@ -103,6 +108,7 @@ impl<'a> Asked<'a> {
     fn of(stage: &'a Stage) -> Option<Self> {
         match stage {
             Stage::Enrich(enrich) => Some(Self::Model {
+                when: enrich.when.as_deref(),
                 model: &enrich.model,
                 texts: [&enrich.prompt, &enrich.system],
                 schema: enrich.schema.as_deref(),
@@ -112,6 +118,7 @@ impl<'a> Asked<'a> {
                 into: (enrich.into, stage.writes().unwrap_or_default()),
             }),
             Stage::Http(http) => Some(Self::Service {
+                when: http.when.as_deref(),
                 method: http.method,
                 texts: [&http.url, &http.body],
                 headers: http.headers.texts(),

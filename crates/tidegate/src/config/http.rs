@@ -45,6 +45,11 @@ pub struct Http {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"lookup")]
     pub name: Option<String>,
+    /// Asks only about records for which this holds; the others pass by unchanged. An expression in the language of jq
+    /// over `text`, `heading`, `title`, `source` and `fields`, such as .fields.lang == "en".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"(.text | length) > 200")]
+    pub when: Option<String>,
     /// "GET", "POST", "PUT", "PATCH" or "DELETE".
     pub method: Method,
     /// Where the service is, as a template over `text`, `heading`, `title`, `source`, `fields` and `vector`. What is
@@ -76,6 +81,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             name: None,
+            when: None,
             method: Method::Get,
             url: String::new(),
             body: String::new(),

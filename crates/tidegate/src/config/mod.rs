@@ -15,6 +15,7 @@ mod catalogue;
 mod check;
 mod enrich;
 mod env;
+mod expressed;
 mod file;
 mod fingerprint;
 mod headers;

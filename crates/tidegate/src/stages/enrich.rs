@@ -9,12 +9,14 @@ use tidegate_core::{Body, Cx, Each, Emitted, Fault, Record, Replies, Tokenizer};
 use tidegate_model::{Message, Role};
 
 use super::values::Values;
+use super::when::When;
 use crate::config::{Enrich, Into};
 use crate::services::{RemoteAnswers, Services};
 use tidegate_expr::Template;
 
 /// Asks a model about each record, and puts its answer where the configuration says.
 pub(crate) struct EnrichStage {
+    when: When,
     model: RemoteAnswers,
     system: String,
     prompt: Template,
@@ -32,13 +34,15 @@ impl EnrichStage {
     /// What `settings` say; `name` is the stage's. Answers are kept in `journal`.
     ///
     /// # Errors
-    /// [`FaultKind::Config`]: a model that cannot be reached or does not answer.
+    /// [`tidegate_core::FaultKind::Config`]: a model that cannot be reached or does not answer, an expression that does
+    /// not compile.
     pub(crate) fn new(
         (name, settings): (&str, &Enrich),
         services: &Services,
         (journal, tokenizer): (Arc<dyn Replies>, Arc<dyn Tokenizer>),
     ) -> Result<Self, Fault> {
         Ok(Self {
+            when: When::new(name, settings.when.as_deref())?,
             model: RemoteAnswers::open(services, settings.into(), journal)?,
             system: settings.system.clone(),
             prompt: Template::new(&format!("stage.{name}.prompt"), &settings.prompt)?,
@@ -73,6 +77,9 @@ impl EnrichStage {
 #[async_trait]
 impl Each for EnrichStage {
     async fn run(&self, cx: &Cx, record: &mut Record) -> Result<Emitted, Fault> {
+        if !self.when.holds(cx, record).await? {
+            return Ok(Emitted::Keep);
+        }
         let prompt = self.prompt.render(&Values::of(record)?)?;
         let call = CallCx::new(Priority::Bulk, record.trace).stopping(cx.stop_signal());
         let message = Message { role: Role::User, content: prompt.into() };

@@ -11,6 +11,7 @@ use tidegate_core::{Cx, Each, Emitted, Fault, FaultKind, Record, Replies};
 use tidegate_model::web::{WebAsk, WebCall};
 
 use super::values::Values;
+use super::when::When;
 use crate::address::Address;
 use crate::config::Http;
 use crate::services::{self, Services};
@@ -18,6 +19,7 @@ use tidegate_expr::Template;
 
 /// Asks a service about each record.
 pub(crate) struct HttpStage {
+    when: When,
     caller: Caller<WebAsk>,
     address: Address,
     body: Option<Template>,
@@ -31,7 +33,7 @@ impl HttpStage {
     /// What `settings` say; `name` is the stage's. Answers are kept in `journal`.
     ///
     /// # Errors
-    /// [`FaultKind::Config`]: a template that does not read, an address that is none, a secret that is not there.
+    /// [`FaultKind::Config`]: a template or an expression that does not read, an address that is none, a secret that is not there.
     pub(crate) fn new(
         (name, settings): (&str, &Http),
         services: &Services,
@@ -45,6 +47,7 @@ impl HttpStage {
         };
         let body = Some(&settings.body).filter(|body| !body.is_empty());
         Ok(Self {
+            when: When::new(name, settings.when.as_deref())?,
             caller: services.web_ask((name, settings), &address, journal)?,
             address,
             body: body.map(|body| Template::new(&key("body"), body)).transpose()?,
@@ -80,6 +83,9 @@ impl HttpStage {
 #[async_trait]
 impl Each for HttpStage {
     async fn run(&self, cx: &Cx, record: &mut Record) -> Result<Emitted, Fault> {
+        if !self.when.holds(cx, record).await? {
+            return Ok(Emitted::Keep);
+        }
         let asked = self.call(record)?;
         let call = CallCx::new(Priority::Bulk, record.trace).stopping(cx.stop_signal());
         let mut answers = self.caller.call(std::slice::from_ref(&asked), &call).await?;

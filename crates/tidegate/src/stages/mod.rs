@@ -11,6 +11,7 @@ mod parse;
 mod remote;
 mod validate;
 mod values;
+mod when;
 
 pub use chunk::ChunkStage;
 pub use embed::{EmbedCounts, EmbedStage};

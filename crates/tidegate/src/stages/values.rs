@@ -1,12 +1,17 @@
-//! What templates of stages may name.
+//! What templates, expressions and programs of stages see of a record.
+
+use std::sync::Arc;
 
 use serde::Serialize;
-use tidegate_core::{Fault, FaultKind, Fields, Record};
+use tidegate_core::{Body, Fault, FaultKind, Fields, Place, Record};
 
-/// What a prompt may name.
+/// What a prompt or an expression may name.
 pub(crate) const NAMES: [&str; 5] = ["text", "heading", "title", "source", "fields"];
 /// What a request may name beside it.
 pub(crate) const VECTOR: &str = "vector";
+
+/// Texts longer than this are looked at on the compute pool, in bytes.
+const LONG: usize = 64 << 10;
 
 /// A record as templates see it.
 #[derive(Serialize)]
@@ -28,14 +33,58 @@ impl<'a> Values<'a> {
     /// # Errors
     /// It has no text yet.
     pub(crate) fn of(record: &'a Record) -> Result<Self, Fault> {
-        let text = record.body.as_text();
+        let values = Self::new((&record.key, &record.body), &record.fields, record.place.as_ref())?;
+        Ok(Self { vector: record.embedded.as_ref().map(|embedded| &*embedded.vector), ..values })
+    }
+
+    fn new(
+        (source, body): (&'a str, &'a Body),
+        fields: &'a Fields,
+        place: Option<&Place>,
+    ) -> Result<Self, Fault> {
+        let none = || Fault::new(FaultKind::Internal, "there is no text to ask about");
         Ok(Self {
-            text: text.ok_or_else(|| Fault::new(FaultKind::Internal, "there is no text to ask about"))?,
-            heading: record.place.as_ref().map(|place| place.heading.join(" > ")).unwrap_or_default(),
-            title: record.fields.get("title").and_then(serde_json::Value::as_str).unwrap_or_default(),
-            source: &record.key,
-            fields: &record.fields,
-            vector: record.embedded.as_ref().map(|embedded| &*embedded.vector),
+            text: body.as_text().ok_or_else(none)?,
+            heading: place.map(|place| place.heading.join(" > ")).unwrap_or_default(),
+            title: fields.get("title").and_then(serde_json::Value::as_str).unwrap_or_default(),
+            source,
+            fields,
+            vector: None,
         })
+    }
+}
+
+/// The same of a record that is elsewhere meanwhile. Cheap to make.
+pub(crate) struct Sight {
+    key: Arc<str>,
+    body: Body,
+    fields: Arc<Fields>,
+    place: Option<Place>,
+}
+
+impl Sight {
+    /// What there is to see of `record`.
+    pub(crate) fn of(record: &Record) -> Self {
+        Self {
+            key: record.key.clone(),
+            body: record.body.clone(),
+            fields: record.fields.clone(),
+            place: record.place.clone(),
+        }
+    }
+
+    /// Whether making the object takes so long that others should not wait for it.
+    pub(crate) fn is_long(&self) -> bool {
+        self.body.weight() > LONG as u64
+    }
+
+    /// The object that expressions and programs see, as JSON on one line.
+    ///
+    /// # Errors
+    /// It has no text yet.
+    pub(crate) fn object(&self) -> Result<String, Fault> {
+        let values = Values::new((&self.key, &self.body), &self.fields, self.place.as_ref())?;
+        serde_json::to_string(&values)
+            .map_err(|error| Fault::new(FaultKind::Internal, "a record is no JSON").cause(error))
     }
 }

@@ -191,6 +191,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         Kind::Text if key.name == "prompt" && section == "stage" => {
             ["\"a {{ text }}\"".into(), "\"b {{ text }}\"".into()]
         }
+        Kind::Text if key.name == "when" => ["\".text\"".into(), "\".title\"".into()],
         Kind::Text if key.name == "schema" => ["'{\"const\": 1}'".into(), "'{\"const\": 2}'".into()],
         Kind::Text if key.name == "parser" => ["\"cmd:a\"".into(), "\"cmd:b\"".into()],
         Kind::Text => ["\"a\"".into(), "\"b\"".into()],

@@ -282,6 +282,17 @@ fn mistakes_in_stages_that_ask_services_are_named_before_anything_is_sent() {
             "7:1: stage.enrich.into is context, which belongs to chunks",
             "between chunk and embed",
         ),
+        (
+            asking("enrich", &format!("{enrich}when = '.title =='")),
+            "7:1: stage.enrich.when, line 1, column 10: it ends where",
+            "",
+        ),
+        (
+            asking("enrich", &format!("{enrich}when = '.lang == \"en\"'")),
+            "7:1: stage.enrich.when names .lang, which there is not",
+            "there are .text, .heading, .title, .source, .fields; a field is written .fields.lang",
+        ),
+        (asking("enrich", &format!("{enrich}when = ' '")), "7:1: stage.enrich.when is empty", "leave it out"),
         (asking("enrich", &format!("name = \"chunk\"\n{enrich}")), "a second chunk stage", "appear once"),
         (
             asking("enrich", &format!("name = \"store\"\n{enrich}")),
@@ -378,6 +389,11 @@ fn mistakes_in_requests_are_named_before_anything_is_sent() {
         ),
         (asking("http", &format!("{http}headers = {{ A = 5 }}")), "`A`: must be { env = \"NAME\" }"),
         (asking("http", &format!("{http}headers = \"A\"")), "must be a table"),
+        (
+            asking("http", &format!("{http}when = 'now'")),
+            "6:1: stage.http.when, line 1, column 1: `now` is not here",
+        ),
+        (asking("http", &format!("{http}when = true")), "6:1: stage.http.when must be text in quotes"),
         (hook(""), "sink.url is empty"),
         (hook("url = \"http://h/{{ text }}\""), "3:1: sink.url has places to fill in"),
         (
