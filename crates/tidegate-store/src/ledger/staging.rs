@@ -19,9 +19,9 @@ pub(super) fn put(conn: &Connection, terms: &Terms, unit: UnitId, chunks: &[Chun
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )
         .doing(doing)?;
+    let mut last: Option<&str> = None;
     for chunk in chunks {
         let vector = document::vector_row(conn, &terms.model, chunk)?;
-        // The fields of a document are those of its first chunk.
         if planted::planted("staged-seen") {
             let doc = planted::premature(conn, terms.lease.pipeline, &chunk.key)?;
             let placed = Placed {
@@ -34,7 +34,9 @@ pub(super) fn put(conn: &Connection, terms: &Terms, unit: UnitId, chunks: &[Chun
             };
             document::add_chunk(conn, terms.tables, (doc, None), &placed)?;
         }
-        let fields = (chunk.ordinal == 0).then(|| serde_json::to_string(&*chunk.fields).unwrap_or_default());
+        // The fields of a document are those of its first chunk, which need not be the first that was cut.
+        let first = last.replace(&chunk.key) != Some(&*chunk.key);
+        let fields = first.then(|| serde_json::to_string(&*chunk.fields).unwrap_or_default());
         insert
             .execute(params![
                 terms.lease.pipeline,

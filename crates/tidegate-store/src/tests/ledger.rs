@@ -1,10 +1,11 @@
 //! The contract of the ledger, verdict by verdict.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tidegate_core::{
-    Commit, ContentHash, Coverage, FaultKind, Journal as _, Ledger as _, Outcome, Position, SweepPolicy,
-    Verdict,
+    Commit, ContentHash, Coverage, FaultKind, Fields, Journal as _, Ledger as _, Outcome, Position,
+    SweepPolicy, Verdict,
 };
 
 use super::world::*;
@@ -222,6 +223,23 @@ async fn staged_chunks_are_invisible_until_their_unit_commits() {
     drop(ledger);
     let _ledger = world.run("r2").await;
     assert_eq!(world.count("SELECT count(*) FROM staging"), 0);
+    world.assert_sound();
+}
+
+#[tokio::test]
+async fn a_document_whose_first_chunk_was_left_out_keeps_its_fields() {
+    let world = World::new();
+    let ledger = world.run("r1").await;
+    let chunk = |ordinal, text| {
+        let mut chunk = record("a", 5, ordinal, text);
+        chunk.fields = Arc::new(Fields::from_iter([("title".to_owned(), "Kept".into())]));
+        chunk
+    };
+    ledger.stage(5, &[chunk(1, "new sun"), chunk(2, "bright star")]).await.unwrap();
+    let mut unit = stored("a", "v1", 5, &[]);
+    unit.staged = 2;
+    ledger.commit(&commit(vec![unit])).await.unwrap();
+    assert_eq!(world.count("SELECT count(*) FROM source WHERE title = 'Kept'"), 1);
     world.assert_sound();
 }
 
