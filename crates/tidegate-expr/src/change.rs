@@ -39,36 +39,72 @@ pub enum Verdict {
     Dropped,
 }
 
+/// What a step makes of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision<'a> {
+    /// The step is not for it: it stays as it is.
+    Passed,
+    /// A `filter` does not hold for it.
+    Dropped,
+    /// Fields and their values as JSON; those that [`Step::keeps`] does not name go.
+    Set(Vec<(&'a str, String)>),
+}
+
 impl Step {
     /// Applies the step.
     ///
     /// # Errors
-    /// The record's own. The record may then have been changed in part.
+    /// The record's own. The record is then as it was.
     pub fn apply(&self, record: &mut Record<'_>) -> Result<Verdict, Fault> {
+        let values = match self.decide(record)? {
+            Decision::Passed => return Ok(Verdict::Kept),
+            Decision::Dropped => return Ok(Verdict::Dropped),
+            Decision::Set(values) => values,
+        };
+        for (name, value) in values {
+            record.set(name, value);
+        }
+        if !self.keep.is_empty() || !self.remove.is_empty() {
+            record.retain(|name| self.keeps(name));
+        }
+        Ok(Verdict::Kept)
+    }
+
+    /// What the step makes of a record, which it leaves as it is.
+    ///
+    /// # Errors
+    /// The record's own.
+    pub fn decide(&self, record: &Record<'_>) -> Result<Decision<'_>, Fault> {
         if let Some(when) = &self.when
             && !when.holds(record).map_err(|fault| fault.during("evaluating `when`"))?
         {
-            return Ok(Verdict::Kept);
+            return Ok(Decision::Passed);
         }
         if let Some(filter) = &self.filter
             && !filter.holds(record).map_err(|fault| fault.during("evaluating `filter`"))?
         {
-            return Ok(Verdict::Dropped);
+            return Ok(Decision::Dropped);
         }
-        let value = |(name, change): &(String, Change)| {
+        let value = |(name, change): &'_ (String, Change)| {
             change.json(record).map_err(|fault| fault.during(format!("setting field {name:?}")))
         };
         let values = self.set.iter().map(value).collect::<Result<Vec<_>, _>>()?;
-        for ((name, _), value) in self.set.iter().zip(values) {
-            record.set(name, value);
-        }
-        if !self.keep.is_empty() {
-            record.retain(|name| self.keep.iter().any(|kept| kept == name));
-        }
-        if !self.remove.is_empty() {
-            record.retain(|name| self.remove.iter().all(|gone| gone != name));
-        }
-        Ok(Verdict::Kept)
+        Ok(Decision::Set(self.set.iter().map(|(name, _)| &**name).zip(values).collect()))
+    }
+
+    /// Whether a field of this name stays.
+    #[must_use]
+    pub fn keeps(&self, name: &str) -> bool {
+        let named = |names: &[String]| names.iter().any(|other| other == name);
+        (self.keep.is_empty() || named(&self.keep)) && !named(&self.remove)
+    }
+
+    /// Whether what the step does may depend on the field `name` of a record. It is said of some that do not.
+    #[must_use]
+    pub fn sees(&self, name: &str) -> bool {
+        let conditions = self.when.iter().chain(&self.filter);
+        conditions.into_iter().any(|expr| expr.sees(name))
+            || self.set.iter().any(|(_, change)| change.sees(name))
     }
 }
 
@@ -79,11 +115,34 @@ impl Change {
             Self::Text(text) => text.fill_json(record),
         }
     }
+
+    fn sees(&self, name: &str) -> bool {
+        match self {
+            Self::Value(expr) => expr.sees(name),
+            Self::Text(text) => text.sees(name),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_step_does_not_see_does_not_matter_to_it() {
+        let check = |step: Step, expect: bool| assert_eq!(step.sees("text"), expect, "{step:?}");
+        let when = |source: &str| Step { when: Some(Expr::new("when", source).unwrap()), ..Step::default() };
+        check(when(".fields.lang == \"en\" and (.title | length) > 3"), false);
+        check(when(".fields.lang == \"en\" and (.text | length) > 3"), true);
+        check(when("has(\"text\")"), true);
+        check(when("[.title] | length > 0"), true); // nothing is said of what is not compiled
+        let set = |change: Change| Step { set: vec![("a".to_owned(), change)], ..Step::default() };
+        let text = |source: &str| Change::Text(Box::new(Text::new("a", source).unwrap()));
+        check(set(text("{{ title }} {% if a %}b{% endif %}")), false);
+        check(set(text("{% if text %}b{% endif %}")), true);
+        check(set(value("a", ".title")), false);
+        check(Step { remove: vec!["text".to_owned()], ..Step::default() }, false);
+    }
 
     fn value(place: &str, source: &str) -> Change {
         Change::Value(Box::new(Expr::new(place, source).unwrap()))
@@ -121,5 +180,9 @@ mod tests {
         let mut none = Record::parse(br#"{"kind": "a", "score": 1}"#).unwrap();
         let fault = step.apply(&mut none).unwrap_err().to_string();
         assert!(fault.contains("setting field \"year\""), "{fault}");
+        assert_eq!(none.text(), r#"{"kind": "a", "score": 1}"#);
+        assert!(step.keeps("year") && !step.keeps("text"));
+        assert!(Step { keep: vec!["a".to_owned()], ..Step::default() }.keeps("a"));
+        assert!(!Step { keep: vec!["a".to_owned()], ..Step::default() }.keeps("b"));
     }
 }

@@ -49,6 +49,12 @@ impl Expr {
         self.quick.as_ref()?.unknown(known)
     }
 
+    /// Whether the value may depend on the field `name` of a record. It is said of some that does not.
+    #[must_use]
+    pub fn sees(&self, name: &str) -> bool {
+        self.quick.as_ref().is_none_or(|quick| quick.sees(name))
+    }
+
     /// Whether the value is neither null nor false, and there is one.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ mod template;
 mod text;
 mod value;
 
-pub use change::{Change, Step, Verdict};
+pub use change::{Change, Decision, Step, Verdict};
 pub use expr::Expr;
 pub use record::Record;
 pub use template::Template;

@@ -68,6 +68,12 @@ impl Text {
         Ok(String::from_utf8(json).expect("JSON is text"))
     }
 
+    /// Whether the text may depend on the field `name` of a record.
+    #[must_use]
+    pub fn sees(&self, name: &str) -> bool {
+        self.full.mentions(name)
+    }
+
     fn full_text(&self, record: &Record<'_>) -> Result<String, Fault> {
         let json = record.shallow_json()?;
         let values: serde_json::Value = serde_json::from_slice(&json).map_err(|error| {

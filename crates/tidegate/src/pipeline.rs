@@ -15,8 +15,8 @@ use crate::parser;
 use crate::readers::Readers;
 use crate::services::Services;
 use crate::stages::{
-    ChunkStage, EmbedCounts, EmbedStage, EnrichStage, FILES_AT_ONCE, HttpStage, ParseFiles, ParseStage,
-    RemoteEmbedStage, ValidateStage,
+    ChangeStage, ChunkStage, EmbedCounts, EmbedStage, EnrichStage, FILES_AT_ONCE, HttpStage, ParseFiles,
+    ParseStage, RemoteEmbedStage, ValidateStage,
 };
 use crate::sweep::{self, SweepStage, Tally};
 use crate::takeover::StoredChunks;
@@ -87,6 +87,8 @@ pub(crate) fn build(
             }
             Stage::Enrich(enrich) => Some(enrich_stage(config, (stage.name(), enrich), with)?),
             Stage::Http(http) => Some(http_stage((stage.name(), http), with)?),
+            Stage::Filter(filter) => Some(change_stage(stage.name(), &filter.step())?),
+            Stage::Set(set) => Some(change_stage(stage.name(), &set.step())?),
         };
         built.add(stage.name(), work);
     }
@@ -210,6 +212,10 @@ fn http_stage(
     // As with models, the lane says how many are in flight.
     let most = if http.concurrency == 0 { MOST_ASKED } else { http.concurrency as usize };
     Ok(Work::Each(most, Arc::new(stage)))
+}
+
+fn change_stage(name: &str, step: &config::Step) -> Result<Work, Fault> {
+    Ok(Work::Cpu(Arc::new(ChangeStage::new(name, step)?)))
 }
 
 /// Records that wait for a service whose concurrency is found out.

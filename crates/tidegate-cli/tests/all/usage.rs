@@ -185,6 +185,12 @@ fn what_is_printed_for_programs_is_sound() {
     let schema: serde_json::Value =
         serde_json::from_str(&out(&tidegate(folder.path(), &["schema"]))).unwrap();
     assert_eq!(schema["additionalProperties"], false);
+    let stages = schema["properties"]["stage"]["items"]["oneOf"].as_array().unwrap();
+    let kinds: Vec<_> =
+        stages.iter().filter_map(|stage| stage["properties"]["type"]["const"].as_str()).collect();
+    assert_eq!(kinds, ["parse", "chunk", "embed", "enrich", "http", "filter", "set"]);
+    let set = stages.iter().find(|stage| stage["properties"]["type"]["const"] == "set").unwrap();
+    assert_eq!(set["properties"]["fields"]["additionalProperties"]["anyOf"][0]["type"], "string");
     let script = out(&tidegate(folder.path(), &["completions", "bash"]));
     assert!(script.contains("quarantine") && script.contains("--allow-delete"));
     let points = out(&tidegate(folder.path(), &["debug", "killpoints"]));

@@ -91,6 +91,18 @@ impl Quick {
         }
     }
 
+    /// Whether it reads the field `name` of the record.
+    pub(crate) fn sees(&self, name: &str) -> bool {
+        match self {
+            Self::Path(path) => path.first().is_none_or(|first| first == name),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => false,
+            Self::Compare(_, sides) | Self::And(sides) | Self::Or(sides) | Self::Else(sides) => {
+                sides.iter().any(|side| side.sees(name))
+            }
+            Self::Pipe(input, _) => input.sees(name),
+        }
+    }
+
     fn holds(&self, record: &Record<'_>) -> Result<bool, Unsure> {
         Ok(self.value(record)?.is_true())
     }

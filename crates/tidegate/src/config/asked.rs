@@ -1,4 +1,4 @@
-//! Rules of the order of stages, and of those that ask services.
+//! Rules of the order of stages, and of those beside parse, chunk and embed.
 
 use tidegate_core::{Fault, FaultKind};
 use tidegate_model::web::AnswerPath;
@@ -24,7 +24,7 @@ impl Rules<'_> {
     /// Documents are parsed before all else; parse, chunk and embed keep their order.
     pub(super) fn order(&self) -> Result<(), Fault> {
         let usual = |stage: &Stage| Stage::defaults().iter().position(|known| known.kind() == stage.kind());
-        let hint = "the order of stages is parse, chunk, embed; enrich and http stand anywhere after parse";
+        let hint = "the order of stages is parse, chunk, embed; all others stand anywhere after parse";
         for (at, stage) in self.config.stages.iter().enumerate() {
             let Some(place) = usual(stage) else { continue };
             let early = |before: &&Stage| match usual(before) {
@@ -43,7 +43,7 @@ impl Rules<'_> {
         self.need(parses, "source.type", &must, hint)
     }
 
-    /// Every stage that asks a service.
+    /// Every stage of which there may be several.
     pub(super) fn asked(&self) -> Result<(), Fault> {
         for (at, stage) in self.config.stages.iter().enumerate() {
             let name = stage.name();
@@ -56,6 +56,8 @@ impl Rules<'_> {
             match stage {
                 Stage::Enrich(enrich) => self.enrich((at, name), enrich)?,
                 Stage::Http(http) => self.http((at, name), http)?,
+                Stage::Filter(filter) => self.filter(name, filter)?,
+                Stage::Set(set) => self.set((at, name), set)?,
                 Stage::Parse(_) | Stage::Chunk(_) | Stage::Embed(_) => {}
             }
         }
@@ -70,11 +72,14 @@ impl Rules<'_> {
         let other = self.config.stages[..at].iter().find(|other| other.writes() == Some(field));
         let must = format!("({field}) is written by {} already", other.map_or("", |other| other.name()));
         self.need(other.is_none(), &key, &must, "name another field")?;
-        let chunked = self.config.stages[..at].iter().any(|before| matches!(before, Stage::Chunk(_)));
-        let lost = chunked && matches!(self.config.sink, Sink::Store);
         let must = format!("({field}) would be of a chunk, and the store keeps fields by document");
+        self.kept(at, &key, &must)
+    }
+
+    /// Fields of chunks are kept where they go.
+    pub(super) fn kept(&self, at: usize, key: &str, must: &str) -> Result<(), Fault> {
         let hint = "put the stage before chunk, or write to a sink of type jsonl or webhook";
-        self.need(!lost, &key, &must, hint)
+        self.need(self.config.keeps_fields(at), key, must, hint)
     }
 
     fn enrich(&self, (at, name): (usize, &str), enrich: &Enrich) -> Result<(), Fault> {
@@ -154,7 +159,7 @@ impl Rules<'_> {
 
     /// A template that reads, and names nothing that is not there. A prompt that names nothing at all would be asked
     /// of every record alike.
-    fn template(&self, key: &str, source: &str, must_name: bool) -> Result<Template, Fault> {
+    pub(super) fn template(&self, key: &str, source: &str, must_name: bool) -> Result<Template, Fault> {
         let hint = "write what is asked, with {{ text }} where the text belongs";
         self.need(!must_name || !source.is_empty(), key, "is empty", hint)?;
         let template = Template::new(key, source).map_err(|fault| self.at(key, fault))?;

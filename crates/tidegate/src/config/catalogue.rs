@@ -47,6 +47,7 @@ pub(super) enum Kind {
     Model,
     Secret,
     Headers,
+    Settings,
     Choice(Vec<String>),
 }
 
@@ -138,6 +139,7 @@ fn key(name: &str, schema: &Value) -> Key {
         (_, Some("model")) => Kind::Model,
         (_, Some("secret")) => Kind::Secret,
         (_, Some("headers")) => Kind::Headers,
+        (_, Some("settings")) => Kind::Settings,
         _ if type_is("integer") => Kind::Integer,
         _ if type_is("number") => Kind::Number,
         _ if type_is("boolean") => Kind::Bool,
@@ -195,6 +197,7 @@ mod tests {
         assert_eq!(kind("stage", Some("chunk"), "max_tokens"), Kind::Integer);
         assert_eq!(kind("stage", Some("embed"), "model"), Kind::Model);
         assert_eq!(kind("providers", None, "key"), Kind::Secret);
+        assert_eq!(kind("stage", Some("set"), "fields"), Kind::Settings);
         let hedge = ["auto", "on", "off"].map(str::to_owned);
         assert_eq!(kind("providers", None, "hedge"), Kind::Choice(hedge.to_vec()));
     }

@@ -10,6 +10,7 @@ use super::origin::Origin;
 use super::period::Period;
 use super::raw::{Listed, Place, Raw, Setting};
 use super::secret::SecretRef;
+use super::set::Settings;
 use super::size::Size;
 use super::suggest::nearest;
 
@@ -141,6 +142,7 @@ fn check_value(key: &Key, setting: &Setting) -> Result<(), Fault> {
         (Kind::Model, Value::String(text)) => text.parse::<ModelRef>().map(drop).or_else(custom),
         (Kind::Secret, value) => SecretRef::check(value).or_else(custom),
         (Kind::Headers, value) => Headers::check(value).or_else(custom),
+        (Kind::Settings, value) => Settings::check(value).or_else(custom),
         (Kind::Choice(names), Value::String(text)) if names.contains(text) => Ok(()),
         (Kind::Choice(names), Value::String(text)) => {
             Err(no_such(origin, &path, text, &names.iter().map(String::as_str).collect::<Vec<_>>()))

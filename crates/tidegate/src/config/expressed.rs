@@ -1,8 +1,10 @@
-//! Rules of what stages say in expressions: whether it reads, and names what records have.
+//! Rules of what stages say in expressions and templates: whether it reads, and names what records have.
 
 use tidegate_core::{Fault, FaultKind};
 use tidegate_expr::Expr;
 
+use super::filter::Filter;
+use super::set::{FieldText, Set};
 use super::validate::Rules;
 use crate::stages::NAMES;
 
@@ -13,6 +15,31 @@ impl Rules<'_> {
             Some(source) => self.expression(&format!("stage.{name}.when"), source),
             None => Ok(()),
         }
+    }
+
+    pub(super) fn filter(&self, name: &str, filter: &Filter) -> Result<(), Fault> {
+        self.expression(&format!("stage.{name}.when"), &filter.when)
+    }
+
+    pub(super) fn set(&self, (at, name): (usize, &str), set: &Set) -> Result<(), Fault> {
+        let key = |key: &str| format!("stage.{name}.{key}");
+        self.when(name, set.when.as_deref())?;
+        for (field, text) in &set.fields.0 {
+            let place = key(&format!("fields.{field}"));
+            match text {
+                FieldText::Value(source) => self.expression(&place, source)?,
+                FieldText::Filled { template } => self.template(&place, template, false).map(drop)?,
+            }
+        }
+        let lists = [("keep", &set.keep), ("remove", &set.remove)];
+        for (list, names) in lists {
+            let named = names.iter().all(|name| !name.is_empty());
+            self.need(named, &key(list), "has an empty name", "name fields of the record")?;
+        }
+        let some = !set.fields.is_empty() || lists.iter().any(|(_, names)| !names.is_empty());
+        let hint = "write fields = { year = \".fields.date[:4]\" }, or what to keep or remove";
+        self.need(some, &key("type"), "does nothing", hint)?;
+        self.kept(at, &key("type"), "would change fields of chunks, and the store keeps fields by document")
     }
 
     /// An expression that compiles, and begins with nothing that records have not: `.lang` would be null of every

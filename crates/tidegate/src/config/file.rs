@@ -59,8 +59,7 @@ pub(super) fn read_beside(path: &std::path::Path, text: &str, others: &[&str]) -
     Ok(raw)
 }
 
-const STAGE_HINT: &str =
-    "write [[stage]] and below it type = \"parse\", \"chunk\", \"enrich\", \"http\" or \"embed\"";
+const STAGE_HINT: &str = "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\" or \"set\"";
 
 /// What is wrong with a top-level name that is no section.
 fn stray(name: &str, value: &Value, origin: &Origin) -> Fault {
@@ -74,7 +73,9 @@ fn stray(name: &str, value: &Value, origin: &Origin) -> Fault {
         _ => refuse(origin, format!("`{shown}` stands outside any section")),
     };
     match nearest(name, SECTIONS) {
-        _ if ["parse", "chunk", "enrich", "http", "embed"].contains(&name) => fault.hint(STAGE_HINT),
+        _ if ["parse", "chunk", "embed", "enrich", "http", "filter", "set"].contains(&name) => {
+            fault.hint(STAGE_HINT)
+        }
         Some("stage") => fault.hint("did you mean [[stage]]?"),
         Some(meant) => fault.hint(format!("did you mean [{meant}]?")),
         None => fault.hint(format!("the sections are {}", SECTIONS.join(", "))),
@@ -204,10 +205,15 @@ impl Reader<'_> {
     }
 
     fn keys(&self, place: &Place, (spans, values): (&DeTable<'_>, &Table), raw: &mut Raw) {
-        for key in spans.keys() {
+        for (key, spanned) in spans {
             let name: &str = key.get_ref();
             let Some(value) = values.get(name) else { continue };
             let origin = self.origin(key.span().start);
+            if let DeValue::Table(inner) = spanned.get_ref() {
+                raw.within.extend(inner.keys().map(|key| {
+                    (place.path(&format!("{name}.{}", key.get_ref())), self.origin(key.span().start))
+                }));
+            }
             raw.put(Setting { place: place.clone(), key: name.to_owned(), value: value.clone(), origin });
         }
     }

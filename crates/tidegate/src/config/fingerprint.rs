@@ -5,7 +5,7 @@ use tidegate_core::ContentHash;
 
 use super::enrich::Into;
 use super::http::Method;
-use super::map::{Map, OutputFormat, TableInput};
+use super::map::{Map, OutputFormat, Setting, TableInput};
 use super::model::Config;
 use super::model_ref::ModelRef;
 use super::sandbox::{Format, Ocr, ParserApi};
@@ -79,7 +79,8 @@ impl<'a> Read<'a> {
     }
 }
 
-/// What decides the answers that enrich and http stages bring, in order. The address of a provider does not.
+/// What decides what the stages beside parse, chunk and embed make of records, in order. The address of a provider does
+/// not.
 #[derive(Serialize)]
 enum Asked<'a> {
     Model {
@@ -101,6 +102,13 @@ enum Asked<'a> {
         headers: Vec<(&'a str, &'a str)>,
         answer: &'a str,
         field: &'a str,
+    },
+    Filter(&'a str),
+    Set {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        when: Option<&'a str>,
+        fields: Vec<(String, Setting)>,
+        names: [&'a [String]; 2],
     },
 }
 
@@ -124,6 +132,12 @@ impl<'a> Asked<'a> {
                 headers: http.headers.texts(),
                 answer: &http.answer,
                 field: &http.field,
+            }),
+            Stage::Filter(filter) => Some(Self::Filter(&filter.when)),
+            Stage::Set(set) => Some(Self::Set {
+                when: set.when.as_deref(),
+                fields: set.step().set,
+                names: [&set.keep, &set.remove],
             }),
             Stage::Parse(_) | Stage::Chunk(_) | Stage::Embed(_) => None,
         }

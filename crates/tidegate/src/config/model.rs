@@ -27,7 +27,7 @@ pub struct Config {
     /// What is read.
     pub source: Source,
     /// What happens to records on the way, in order. Without any, parse, chunk and embed run, each of which may appear
-    /// once; of enrich and http there may be several, told apart by their names.
+    /// once; of the others there may be several, told apart by their names.
     #[serde(rename = "stage")]
     pub stages: Vec<Stage>,
     /// What documents must be like to go on from parsing. Without any rule all do.
@@ -104,6 +104,12 @@ impl Config {
     #[must_use]
     pub fn chunk(&self) -> Option<&Chunk> {
         self.stages.iter().find_map(|stage| if let Stage::Chunk(chunk) = stage { Some(chunk) } else { None })
+    }
+
+    /// Whether fields that the stage at this place gives a record are kept: the store keeps those of documents only.
+    pub(crate) fn keeps_fields(&self, at: usize) -> bool {
+        let chunked = self.stages[..at].iter().any(|before| matches!(before, Stage::Chunk(_)));
+        !chunked || !matches!(self.sink, Sink::Store)
     }
 
     /// The embed stage, if there is one that makes vectors.

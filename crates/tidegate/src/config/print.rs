@@ -150,6 +150,10 @@ fn possible(out: &mut String, variant: &Variant, table: &Table) {
         let value = match (table.get(&key.name), key.name.as_str()) {
             (Some(value), _) => value.to_string(),
             (None, "key") => "{ env = \"OPENAI_API_KEY\" }".to_owned(),
+            (None, "fields") => {
+                "{ year = '.fields.date[:4]', label = { template = \"{{ title }} by {{ fields.author }}\" } }"
+                    .to_owned()
+            }
             (None, "headers") => "{ Authorization = { env = \"PARSER_KEY\" } }".to_owned(),
             (None, _) => key.example.clone().unwrap_or_else(|| "\"\"".to_owned()),
         };

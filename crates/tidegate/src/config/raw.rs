@@ -12,6 +12,8 @@ pub struct Raw {
     pub(super) named: Vec<(&'static str, String)>,
     /// The `[[stage]]` list, where a layer has one.
     pub(super) stages: Option<Stages>,
+    /// Where the keys of tables stand that are values themselves, as `stage.NAME.fields.KEY`.
+    pub(super) within: Vec<(String, Origin)>,
 }
 
 /// A list of stages; it may be empty.
@@ -113,6 +115,7 @@ impl Raw {
         }
         upper.settings.into_iter().for_each(|setting| self.put(setting));
         self.named.extend(upper.named);
+        self.within.extend(upper.within);
         self.stages = upper.stages.or(self.stages);
         self
     }

@@ -110,7 +110,8 @@ fn origins(raw: &Raw) -> Origins {
     let types = types.map(|stage| (Place::Stage(stage.name.clone()).path("type"), stage.origin.clone()));
     let settings =
         raw.settings.iter().map(|setting| (setting.place.path(&setting.key), setting.origin.clone()));
-    Origins(list.chain(types).chain(settings).collect())
+    let within = raw.within.iter().cloned();
+    Origins(list.chain(types).chain(settings).chain(within).collect())
 }
 
 /// Fills checked settings into the types; what is not set takes its default there.
@@ -199,7 +200,7 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
             Stage::Embed(Embed { model: ModelRef::Folder(path), .. }) if ours("stage.embed.model") => {
                 *path = joined(folder, path);
             }
-            Stage::Parse(_) | Stage::Chunk(_) | Stage::Embed(_) => {}
+            Stage::Parse(_) | Stage::Chunk(_) | Stage::Embed(_) | Stage::Filter(_) | Stage::Set(_) => {}
         }
     }
     if let ModelRef::Folder(path) = &mut config.search.rescore

@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::Task;
 
 use super::enrich::Enrich;
+use super::filter::Filter;
 use super::http::Http;
 use super::model_ref::ModelRef;
+use super::set::Set;
 
-/// One stage. `type` is one of `parse`, `chunk`, `embed`, `enrich`, `http`; the other keys depend on it.
+/// One stage. `type` is one of `parse`, `chunk`, `embed`, `enrich`, `http`, `filter`, `set`; the
+/// other keys depend on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Stage {
@@ -22,10 +25,14 @@ pub enum Stage {
     Enrich(Box<Enrich>),
     /// A service is asked about each record, over HTTP.
     Http(Box<Http>),
+    /// Only records for which an expression holds go on.
+    Filter(Box<Filter>),
+    /// Fields are set by expressions and templates, or removed.
+    Set(Box<Set>),
 }
 
 /// Types of stage of which there may be several, told apart by their names.
-pub(super) const SEVERAL: [&str; 2] = ["enrich", "http"];
+pub(super) const SEVERAL: [&str; 4] = ["enrich", "http", "filter", "set"];
 
 impl Stage {
     /// The type, as it stands in a configuration file.
@@ -37,6 +44,8 @@ impl Stage {
             Self::Embed(_) => "embed",
             Self::Enrich(_) => "enrich",
             Self::Http(_) => "http",
+            Self::Filter(_) => "filter",
+            Self::Set(_) => "set",
         }
     }
 
@@ -46,6 +55,8 @@ impl Stage {
         let own = match self {
             Self::Enrich(enrich) => enrich.name.as_deref(),
             Self::Http(http) => http.name.as_deref(),
+            Self::Filter(filter) => filter.name.as_deref(),
+            Self::Set(set) => set.name.as_deref(),
             Self::Parse(_) | Self::Chunk(_) | Self::Embed(_) => None,
         };
         own.unwrap_or(self.kind())
@@ -61,7 +72,7 @@ impl Stage {
         }
     }
 
-    /// The field that the stage writes, if it writes one.
+    /// The field that takes what a service answered, if the stage asks one.
     pub(super) fn writes(&self) -> Option<&str> {
         match self {
             Self::Enrich(enrich) if enrich.into == super::Into::Field => Some(&enrich.field),
@@ -72,7 +83,12 @@ impl Stage {
 
     /// The stages that a pipeline may have beside the usual ones, as they are where nothing is set.
     pub(super) fn further() -> Vec<Self> {
-        vec![Self::Enrich(Box::default()), Self::Http(Box::default())]
+        vec![
+            Self::Enrich(Box::default()),
+            Self::Http(Box::default()),
+            Self::Filter(Box::default()),
+            Self::Set(Box::default()),
+        ]
     }
 
     /// The stages that run where none are given.

@@ -1,5 +1,6 @@
 //! The stages of the main job (parse, chunk, embed) and those that ask services about records.
 
+mod change;
 mod chunk;
 mod desk;
 mod embed;
@@ -13,6 +14,7 @@ mod validate;
 mod values;
 mod when;
 
+pub(crate) use change::ChangeStage;
 pub use chunk::ChunkStage;
 pub use embed::{EmbedCounts, EmbedStage};
 pub(crate) use enrich::EnrichStage;

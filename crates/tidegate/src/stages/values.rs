@@ -16,7 +16,9 @@ const LONG: usize = 64 << 10;
 /// A record as templates see it.
 #[derive(Serialize)]
 pub(crate) struct Values<'a> {
-    text: &'a str,
+    /// Absent where nobody looks at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
     /// The headings above a chunk, outermost first.
     heading: String,
     title: &'a str,
@@ -44,7 +46,7 @@ impl<'a> Values<'a> {
     ) -> Result<Self, Fault> {
         let none = || Fault::new(FaultKind::Internal, "there is no text to ask about");
         Ok(Self {
-            text: body.as_text().ok_or_else(none)?,
+            text: Some(body.as_text().ok_or_else(none)?),
             heading: place.map(|place| place.heading.join(" > ")).unwrap_or_default(),
             title: fields.get("title").and_then(serde_json::Value::as_str).unwrap_or_default(),
             source,
@@ -78,13 +80,31 @@ impl Sight {
         self.body.weight() > LONG as u64
     }
 
-    /// The object that expressions and programs see, as JSON on one line.
+    /// The object that expressions and programs see, as JSON on one line; without its `text` for those that do not look
+    /// at it, which may be long.
     ///
     /// # Errors
     /// It has no text yet.
-    pub(crate) fn object(&self) -> Result<String, Fault> {
-        let values = Values::new((&self.key, &self.body), &self.fields, self.place.as_ref())?;
+    pub(crate) fn object(&self, text: bool) -> Result<String, Fault> {
+        let mut values = Values::new((&self.key, &self.body), &self.fields, self.place.as_ref())?;
+        values.text = values.text.filter(|_| text);
         serde_json::to_string(&values)
             .map_err(|error| Fault::new(FaultKind::Internal, "a record is no JSON").cause(error))
+    }
+}
+
+/// Changes fields of a record. A title that changes is its document's too, which chunks stand under.
+pub(super) fn change_fields(record: &mut Record, change: impl FnOnce(&mut Fields)) {
+    const TITLE: &str = "title";
+    let fields = Arc::make_mut(&mut record.fields);
+    let before = fields.get(TITLE).cloned();
+    change(fields);
+    let after = fields.get(TITLE);
+    if before.as_ref() == after {
+        return;
+    }
+    let title = after.and_then(serde_json::Value::as_str).map(str::to_owned);
+    if let Body::Document(document) = &mut record.body {
+        Arc::make_mut(document).title = title;
     }
 }

@@ -30,7 +30,7 @@ impl When {
     pub(crate) async fn holds(&self, cx: &Cx, record: &Record) -> Result<bool, Fault> {
         let Some(expr) = &self.0 else { return Ok(true) };
         let sight = Sight::of(record);
-        if !sight.is_long() {
+        if !sight.is_long() || !expr.sees("text") {
             return holds(expr, &sight);
         }
         let expr = expr.clone();
@@ -39,8 +39,8 @@ impl When {
 }
 
 /// Whether `expr` holds for what is seen.
-pub(super) fn holds(expr: &Expr, sight: &Sight) -> Result<bool, Fault> {
-    let object = sight.object()?;
+fn holds(expr: &Expr, sight: &Sight) -> Result<bool, Fault> {
+    let object = sight.object(expr.sees("text"))?;
     let held = Row::parse(object.as_bytes()).and_then(|row| expr.holds(&row));
     held.map_err(|fault| fault.during("evaluating `when`"))
 }

@@ -72,6 +72,8 @@ fn every_key_either_changes_the_fingerprint_or_is_known_not_to() {
         "ask.stale_for",
         "stage.enrich.name",
         "stage.enrich.concurrency",
+        "stage.filter.name",
+        "stage.set.name",
         "stage.http.name",
         "stage.http.requests_per_minute",
         "stage.http.concurrency",
@@ -148,7 +150,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
     let stages = "[[stage]]\ntype = \"parse\"\n[[stage]]\ntype = \"chunk\"\n[[stage]]\ntype = \"embed\"\n";
     let rows = ["text_field", "id_field"].contains(&key.name.as_str());
     let base = match (section, variant.kind.as_deref()) {
-        ("stage", Some(kind @ ("enrich" | "http"))) => asking(kind, &key.name),
+        ("stage", Some(kind @ ("enrich" | "http" | "filter" | "set"))) => asking(kind, &key.name),
         ("sink", Some("webhook")) => {
             let url = if key.name == "url" { "" } else { "url = \"http://h/\"\n" };
             format!("{stages}[sink]\ntype = \"webhook\"\n{url}KEY\n")
@@ -209,6 +211,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
         Kind::Period => ["\"5s\"".into(), "\"6s\"".into()],
         Kind::Model => ["\"a:b\"".into(), "\"a:c\"".into()],
         Kind::Secret => ["{ env = \"A\" }".into(), "{ env = \"B\" }".into()],
+        Kind::Settings => ["{ a = '.text' }".into(), "{ a = { template = '.text' } }".into()],
         Kind::Headers => ["{ A = \"a\" }".into(), "{ A = \"b\" }".into()],
         Kind::Choice(names) => [format!("\"{}\"", names[0]), format!("\"{}\"", names[1])],
     };
@@ -223,6 +226,8 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
 fn asking(kind: &str, key: &str) -> String {
     let needed = match kind {
         "enrich" => ["model = \"a:b\"", "prompt = \"{{ text }}\""],
+        "filter" => ["when = '.text'", ""],
+        "set" => ["keep = [\"k\"]", ""],
         _ => ["url = \"http://h/\"", if key == "method" { "" } else { "method = \"POST\"" }],
     };
     let needed: Vec<&str> = needed.into_iter().filter(|line| !line.starts_with(key)).collect();

@@ -18,12 +18,12 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "[chunk]\nmax_tokens = 1",
             "pipeline.toml:1:2: unknown section [chunk]",
-            "write [[stage]] and below it type = \"parse\", \"chunk\", \"enrich\", \"http\" or \"embed\"",
+            "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\" or \"set\"",
         ),
         (
             "[stage]\ntype = \"chunk\"",
             "pipeline.toml:1:2: a stage is written [[stage]]",
-            "write [[stage]] and below it type = \"parse\", \"chunk\", \"enrich\", \"http\" or \"embed\"",
+            "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\" or \"set\"",
         ),
         (
             "name = \"x\"",
@@ -96,12 +96,12 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "[[stage]]\ntype = \"map\"",
             "pipeline.toml:1:1: type of stage: there is no \"map\"",
-            "it is one of parse, chunk, embed, enrich, http",
+            "it is one of parse, chunk, embed, enrich, http, filter, set",
         ),
         (
             "[[stage]]\nmax_tokens = 5",
             "pipeline.toml:1:1: this stage has no type",
-            "write [[stage]] and below it type = \"parse\", \"chunk\", \"enrich\", \"http\" or \"embed\"",
+            "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\" or \"set\"",
         ),
         (
             "[[stage]]\ntype = \"embed\"\nmodel = \"built-in\"",
@@ -158,7 +158,7 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "[[stage]]\ntype = \"chunk\"\n[[stage]]\ntype = \"parse\"",
             "pipeline.toml:4:1: stage.parse.type must come before chunk",
-            "the order of stages is parse, chunk, embed; enrich and http stand anywhere after parse",
+            "the order of stages is parse, chunk, embed; all others stand anywhere after parse",
         ),
         (
             "[[stage]]\ntype = \"parse\"\n[[stage]]\ntype = \"chunk\"\nmax_tokens = 64\noverlap_tokens = 64",
