@@ -185,7 +185,7 @@ pub enum Quarantine {
         #[arg(value_name = "SOURCE")]
         source: String,
     },
-    /// Try them again now; all of them unless some are named
+    /// Try them again now; all of them unless some are named or a filter chooses
     Retry(Chosen),
     /// Forget them; the next run that still finds them tries them as new
     #[command(

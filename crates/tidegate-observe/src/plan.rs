@@ -13,6 +13,8 @@ use crate::units::{count, counted, seconds};
 pub struct PlanView {
     /// Records there are.
     pub rows: u64,
+    /// Whether these are documents.
+    pub documents: bool,
     /// Of these, left out by a filter.
     pub left_out: u64,
     /// Each step that asks.
@@ -27,6 +29,13 @@ pub struct PlanView {
     pub budget: Option<(f64, Option<bool>, Option<u64>)>,
     /// What was assumed.
     pub notes: Vec<String>,
+}
+
+impl PlanView {
+    /// What a record is called.
+    fn noun(&self) -> &'static str {
+        if self.documents { "document" } else { "row" }
+    }
 }
 
 /// What a step will take.
@@ -59,7 +68,7 @@ pub struct PlannedView {
 /// Renders a plan.
 #[must_use]
 pub fn plan(view: &PlanView, columns: usize, paint: Paint) -> String {
-    let mut out = paint.bold(counted(view.rows, "row"));
+    let mut out = paint.bold(counted(view.rows, view.noun()));
     if view.left_out > 0 {
         let _ = write!(out, ", {} left out", count(view.left_out));
     }
@@ -120,7 +129,8 @@ fn budget(view: &PlanView, out: &mut String, paint: Paint) {
     let told = match (suffices, row) {
         (Some(true), _) => paint.bold(format!("the budget of {most} suffices")),
         (Some(false), Some(row)) => paint.warn(format!(
-            "the budget of {most} does not suffice: it is used up at about row {}",
+            "the budget of {most} does not suffice: it is used up at about {} {}",
+            view.noun(),
             count(row)
         )),
         (Some(false), None) => paint.warn(format!("the budget of {most} does not suffice")),
@@ -136,7 +146,8 @@ fn faults(view: &PlanView, out: &mut String, paint: Paint) {
         return;
     }
     let were = if view.faults == 1 { "is" } else { "are" };
-    let told = paint.warn(format!("{} {were} at fault, and would be put aside", counted(view.faults, "row")));
+    let told =
+        paint.warn(format!("{} {were} at fault, and would be put aside", counted(view.faults, view.noun())));
     let _ = writeln!(out, "\n{told}");
     for (source, message) in &view.first_faults {
         let _ = writeln!(out, "  {}: {}", clean(source), clean(message));
@@ -171,6 +182,7 @@ mod tests {
     fn a_plan_is_a_table_and_what_it_rests_on() {
         let view = PlanView {
             rows: 1_234,
+            documents: false,
             left_out: 4,
             steps: vec![step("label"), PlannedView { cost: None, ..step("reply") }],
             total: PlannedView { binding: String::new(), ..step("all") },

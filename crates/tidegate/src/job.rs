@@ -1,19 +1,18 @@
 //! A pipeline ready to run: what a configuration names, opened and connected.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidegate_connect::{FilesStats, Watch};
 use tidegate_core::report::{Beside, Chunks, EmbeddedCounts, Report, RunState, Taken};
 use tidegate_core::{Fault, FaultKind, Sink, Source, Sweep, Task};
-use tidegate_engine::{Ended, Flow, Monitor, Options, Pool, StopHandle};
+use tidegate_engine::{Ended, Flow, Monitor, Pool, StopHandle};
 use tidegate_sandbox::Program;
-use tidegate_store::{Durability, OpenMode, OpenOptions, PipelineLedger, PipelineRun, RetrySelection, Store};
+use tidegate_store::{PipelineLedger, PipelineRun, RetrySelection, Store};
 
 use crate::apart;
 use crate::config::{self, Config};
 use crate::embedding::{Embedding, Local, unmixed};
-use crate::map::{self, Merge, Start};
+use crate::map::{self, Merge, Start, Trying};
 use crate::output::{Begin, open_sink};
 use crate::pipeline;
 use crate::remembered::{follow_moves, gone_folders, remembered};
@@ -23,6 +22,7 @@ use crate::stages::EmbedCounts;
 use crate::sweep::{self, Tallied, Tally};
 use crate::takeover::{StoredDocuments, Takeover};
 use crate::tape::Tape;
+use crate::terms::{engine_options, open_store, run_id};
 use crate::unswept::Unswept;
 
 /// A pipeline that is ready to run, and holds its lease.
@@ -143,8 +143,9 @@ impl Job {
         let run = run_id();
         let merge = match options.retry {
             RetrySelection::None => None,
-            _ => Merge::new(config, &store, &run).await?,
+            _ => Merge::new(config, &store, (&run, &options.retry)).await?,
         };
+        let left = merge.as_ref().map(|merge| merge.left.clone()).unwrap_or_default();
         let config = merge.as_ref().map_or(config, |merge| &merge.config);
         let embedding = match local {
             // A generation that is being built has what it was begun with, whatever is in the active one.
@@ -156,7 +157,7 @@ impl Job {
         let with = (&*services, &store, &embedding);
         let built = match &target.takeover {
             Some(_) => pipeline::build_takeover(config, with),
-            None => pipeline::build(config, options.parser.as_ref(), with)?,
+            None => pipeline::build(config, (options.parser.as_ref(), &left), with)?,
         };
         let fingerprint = match &target.takeover {
             Some(takeover) => takeover.fingerprint.clone(),
@@ -192,11 +193,15 @@ impl Job {
                 Box::new(StoredDocuments::new(store.clone(), takeover))
             }
             (None, Some(opened)) => {
-                if merge.is_none() {
+                if merge.is_some() {
+                    left.remember(&ledger).await?;
+                } else {
                     let remembered = remembered(config)?;
                     ledger.remember_settings(&remembered.name, &remembered.value).await?;
                 }
-                opened.source.resumed(&ledger).await.map_err(|fault| map::hinted(fault, maps))?
+                let source =
+                    opened.source.resumed(&ledger).await.map_err(|fault| map::hinted(fault, maps))?;
+                if left.is_empty() { source } else { Box::new(Trying { source, left }) }
             }
             (None, None) => return Err(Fault::new(FaultKind::Internal, "a run without a source")),
         };
@@ -350,45 +355,6 @@ async fn close(
     match Arc::into_inner(ledger) {
         Some(ledger) => ledger.close().await,
         None => Ok(()), // an aborted task still holds it; the lease goes with that
-    }
-}
-
-/// Run ids sort by time: milliseconds since 1970 and the process id, in hexadecimal.
-fn run_id() -> Arc<str> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    format!("{:012x}-{:x}", now.as_millis(), std::process::id()).into()
-}
-
-fn open_store(config: &Config) -> Result<Store, Fault> {
-    let durability = match config.store.durable {
-        config::Durability::Normal => Durability::Normal,
-        config::Durability::Full => Durability::Full,
-    };
-    Store::open_with(&config.store.url, &OpenOptions { durability, ..OpenOptions::new(OpenMode::Write) })
-}
-
-fn engine_options(config: &Config) -> Options {
-    let limits = &config.limits;
-    let defaults = Options::default();
-    Options {
-        memory: if config.sweeps() {
-            limits.memory.bytes().min(sweep::MEMORY)
-        } else {
-            limits.memory.bytes()
-        },
-        queue_items: limits.queue_items,
-        queue_bytes: limits.queue_bytes.bytes(),
-        in_flight: limits.in_flight,
-        fetches: match &config.source {
-            config::Source::Urls(urls) => urls.downloads,
-            config::Source::Objects(objects) => objects.downloads,
-            _ => limits.fetches,
-        },
-        max_hold: limits.max_hold.duration(),
-        drain_deadline: limits.drain.duration(),
-        sweep: config.sweep.policy(),
-        cores: if limits.cores == 0 { defaults.cores } else { limits.cores },
-        ..defaults
     }
 }
 

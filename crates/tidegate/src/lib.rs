@@ -49,6 +49,7 @@ mod sweep;
 mod tables;
 mod takeover;
 mod tape;
+mod terms;
 mod unswept;
 
 pub use ask::{Asked, Asker};

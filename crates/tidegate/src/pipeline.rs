@@ -10,7 +10,7 @@ use tidegate_text::{ChunkOptions, ParseOptions};
 
 use crate::config::{self, Config, ModelRef, Stage};
 use crate::embedding::Embedding;
-use crate::map;
+use crate::map::{self, Left};
 use crate::parser;
 use crate::readers::Readers;
 use crate::services::Services;
@@ -38,20 +38,20 @@ enum Work {
     Batch(usize, Arc<dyn Batch>),
 }
 
-/// Makes the stages of `config`.
+/// Makes the stages of `config`. Rows and documents of `left` are not tried.
 ///
 /// # Errors
 /// [`tidegate_core::FaultKind::Config`]: a service that cannot be reached as the configuration says.
 pub(crate) fn build(
     config: &Config,
-    parser: Option<&Program>,
+    (parser, left): (Option<&Program>, &Arc<Left>),
     with: (&Services, &Store, &Embedding),
 ) -> Result<Built, Fault> {
     let mut built = Built::default();
     if let Some(map) = &config.map {
         if config.sweeps() {
             let tally = Arc::<Tally>::default();
-            let stage = SweepStage::new(config, map, tally.clone())?;
+            let stage = SweepStage::new(config, map, (tally.clone(), left))?;
             built.add(sweep::STAGE, Some(Work::Cpu(Arc::new(stage))));
             built.tally = Some(tally);
             return Ok(built);
@@ -61,7 +61,7 @@ pub(crate) fn build(
             built.add("parse", Some(parse_stage(config, parse, (with.0, with.1))?));
         }
         let journal: Arc<dyn Replies> = Arc::new(with.1.clone());
-        for (name, work) in map::stages(config, map, (with.0, &journal), parser)? {
+        for (name, work) in map::stages(config, map, (with.0, &journal), (parser, left))? {
             let work = match work {
                 map::Work::Cpu(stage) => Work::Cpu(stage),
                 map::Work::Each(most, stage) => Work::Each(most, stage),
@@ -132,28 +132,45 @@ fn parse_stage(
     (parse, parser): (&config::Parse, Option<Program>),
     (services, store): (&Services, &Store),
 ) -> Result<Work, Fault> {
-    // Of rows, some are read at once; whole files are given what is free.
-    let max_memory = usize::try_from(config.limits.memory.bytes() / 8).unwrap_or(usize::MAX).max(32 << 20);
-    let options = ParseOptions {
-        max_memory,
-        max_depth: parse.max_depth,
-        keep_boilerplate: parse.boilerplate,
-        ..ParseOptions::default()
-    };
     Ok(match &config.source {
         // Rows are text; nobody waits for a child with them, and they go to the pool by the dozen.
-        config::Source::Jsonl(_) | config::Source::Tail(_) => Work::Cpu(Arc::new(ParseStage::new(options))),
+        config::Source::Jsonl(_) | config::Source::Tail(_) => {
+            Work::Cpu(Arc::new(ParseStage::new(parse_options(config, parse))))
+        }
         config::Source::Files(_)
         | config::Source::Urls(_)
         | config::Source::Objects(_)
         | config::Source::Stdin(_) => {
             let journal: Arc<dyn Replies> = Arc::new(store.clone());
-            let readers = Readers::open(config, parser.as_ref(), Some((services, &journal)))?;
-            let children = parser::children(config, parser);
-            let stage = ParseFiles::new(options, (children, readers), config.clone());
+            let stage = parse_files(config, (parse, parser), (services, &journal))?;
             Work::Each(FILES_AT_ONCE, Arc::new(stage))
         }
     })
+}
+
+fn parse_options(config: &Config, parse: &config::Parse) -> ParseOptions {
+    // Of rows, some are read at once; whole files are given what is free.
+    let max_memory = usize::try_from(config.limits.memory.bytes() / 8).unwrap_or(usize::MAX).max(32 << 20);
+    ParseOptions {
+        max_memory,
+        max_depth: parse.max_depth,
+        keep_boilerplate: parse.boilerplate,
+        ..ParseOptions::default()
+    }
+}
+
+/// What parses files: `parser` what cannot be trusted, and what the configuration names in its place.
+///
+/// # Errors
+/// As opening the readers that the configuration names.
+pub(crate) fn parse_files(
+    config: &Config,
+    (parse, parser): (&config::Parse, Option<Program>),
+    (services, journal): (&Services, &Arc<dyn Replies>),
+) -> Result<ParseFiles, Fault> {
+    let readers = Readers::open(config, parser.as_ref(), Some((services, journal)))?;
+    let children = parser::children(config, parser);
+    Ok(ParseFiles::new(parse_options(config, parse), (children, readers), config.clone()))
 }
 
 fn chunk_stage(chunk: &config::Chunk, embedding: &Embedding) -> Arc<dyn Cpu> {

@@ -36,7 +36,9 @@ pub(crate) fn remembered(config: &Config) -> Result<Settings, Fault> {
 /// # Errors
 /// Storage faults; settings of another version that no longer read.
 pub fn remembered_configs(store: &Store) -> Result<Vec<Config>, Fault> {
-    let configs = configs_of(store.settings()?)?;
+    let mut settings = store.settings()?;
+    settings.retain(|one| one.name != map::LEFT); // of a retry that was killed
+    let configs = configs_of(settings)?;
     Ok(configs.into_iter().filter(|config| !matches!(config.source, config::Source::Stdin(_))).collect())
 }
 

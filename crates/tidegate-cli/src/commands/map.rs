@@ -36,13 +36,14 @@ fn planned(config: &Config, args: &MapArgs, terminal: &Terminal) -> Result<Taken
     }
     let options = PlanOptions { launcher: Some(super::parser_child::program()?), ..PlanOptions::default() };
     let plan = super::plan::looked(config, &options, terminal)?;
-    terminal.say(super::plan::text_of(&plan, terminal.columns, terminal.paint_err).trim_end());
+    terminal.say(super::plan::text_of((config, &plan), terminal.columns, terminal.paint_err).trim_end());
     Ok(plan.total)
 }
 
 fn show(config: &Config, args: &MapArgs, global: &Global) -> Result<Exit, Fault> {
     let count = args.limit.unwrap_or(1).try_into().unwrap_or(usize::MAX);
-    let previews = preview(config, count)?;
+    let launcher = super::parser_child::program()?;
+    let previews = running::runtime()?.block_on(preview(config, count, Some(&launcher)))?;
     let mut out = Out::stdout();
     if global.json {
         out.json(&previews)?;
@@ -65,6 +66,9 @@ fn text_of(preview: &Preview) -> String {
         for (role, said) in system.chain(said) {
             text.push_str(&format!("\n[{role}]\n{}\n", clean_block(said)));
         }
+    }
+    if let Some(object) = &preview.becomes {
+        text.push_str(&format!("\n{}\n", clean_block(object.trim())));
     }
     if let Some(why) = &preview.stopped {
         text.push_str(&format!("\n({})\n", clean_block(why)));

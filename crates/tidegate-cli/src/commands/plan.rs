@@ -1,6 +1,6 @@
 //! `tidegate plan`.
 
-use tidegate::config::{Config, load_map};
+use tidegate::config::{Config, Source, load_map};
 use tidegate::{Plan, PlanOptions, PlannedStep, plan};
 use tidegate_core::{Fault, FaultKind};
 use tidegate_observe::{Counting, PlanView, PlannedView};
@@ -24,7 +24,7 @@ pub fn run(args: &PlanArgs, global: &Global, terminal: &Terminal) -> Result<Exit
     if global.json {
         out.json(&plan)?;
     } else {
-        out.text(&text_of(&plan, terminal.columns, terminal.paint))?;
+        out.text(&text_of((&config, &plan), terminal.columns, terminal.paint))?;
     }
     out.finish()?;
     Ok(exit_of(&plan))
@@ -32,13 +32,19 @@ pub fn run(args: &PlanArgs, global: &Global, terminal: &Terminal) -> Result<Exit
 
 /// The plan, while it is shown how far it has come.
 pub fn looked(config: &Config, options: &PlanOptions, terminal: &Terminal) -> Result<Plan, Fault> {
-    let mut progress = Counting::start("rows looked at", terminal.progress, &terminal.stderr);
+    let what = if reads_documents(config) { "documents looked at" } else { "rows looked at" };
+    let mut progress = Counting::start(what, terminal.progress, &terminal.stderr);
     running::runtime()?.block_on(plan(config, options, &mut |rows| progress.so_far(rows)))
 }
 
-/// The plan for people.
-pub fn text_of(plan: &Plan, columns: usize, paint: tidegate_observe::Paint) -> String {
-    tidegate_observe::plan(&view(plan), columns, paint)
+/// The plan of a job for people.
+pub fn text_of((config, plan): (&Config, &Plan), columns: usize, paint: tidegate_observe::Paint) -> String {
+    let view = PlanView { documents: reads_documents(config), ..view(plan) };
+    tidegate_observe::plan(&view, columns, paint)
+}
+
+fn reads_documents(config: &Config) -> bool {
+    matches!(config.source, Source::Files(_))
 }
 
 fn exit_of(plan: &Plan) -> Exit {
@@ -68,6 +74,7 @@ fn view(plan: &Plan) -> PlanView {
     let faults = plan.faults.first.iter();
     PlanView {
         rows: plan.rows.total,
+        documents: false,
         left_out: plan.rows.left_out,
         steps: plan.steps.iter().map(step_view).collect(),
         total,

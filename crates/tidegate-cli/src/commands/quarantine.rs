@@ -83,11 +83,12 @@ fn retry(url: &str, chosen: &Chosen, (global, terminal): (&Global, &Terminal)) -
     if left > 0 {
         terminal.say(&format!("{left} of {} came from sources that cannot be read again", items.len()));
     }
-    let keys = items.iter().map(|item| item.source.clone()).collect();
-    let asked =
-        Asked { json: global.json, retry: RetrySelection::Keys(keys), once: true, ..Asked::default() };
     let mut exit = Exit::Done;
     for config in configs {
+        // Another pipeline may have put aside something of the same name that was not chosen.
+        let of_it = items.iter().filter(|item| item.pipeline == config.pipeline.name);
+        let retry = RetrySelection::Keys(of_it.map(|item| item.source.clone()).collect());
+        let asked = Asked { json: global.json, retry, once: true, ..Asked::default() };
         // One source that is gone does not keep the others from being tried.
         let ended = run_again(url, config, (&asked, terminal)).unwrap_or_else(|fault| terminal.fail(&fault));
         exit = worse(exit, ended);

@@ -96,7 +96,6 @@ fn what_is_listed_can_be_chosen() {
     refuse("id = \"id\"", "papers", "unknown key `id`");
     refuse("", "-", "not read from standard input");
     refuse("", "no-such", "no-such");
-    world.run(&["map", "job.toml", "papers", "--dry-run"]).ended(2).says("--limit 3 -o -");
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn what_was_predicted_stands_beside_what_was() {
 }
 
 #[test]
-fn programs_of_the_job_are_run_and_documents_are_not_parsed() {
+fn programs_of_the_job_are_run() {
     let world = World::new();
     let step = |exec: &str| {
         format!(
@@ -150,7 +150,5 @@ fn programs_of_the_job_are_run_and_documents_are_not_parsed() {
 
     world.write("job.toml", step(r#"["no-such-program"]"#));
     world.run(&["plan", "job.toml", "in.jsonl"]).ended(2).says("there is no program \"no-such-program\"");
-    world.write("job.toml", format!("[input]\nformat = \"documents\"\n{}", step("[\"cat\"]")));
-    world.write("docs/a.md", "A text.");
-    world.run(&["plan", "job.toml", "docs"]).ended(2).says("documents are parsed by a run");
+    world.run(&["map", "job.toml", "in.jsonl", "--dry-run"]).ended(2).says("there is no program");
 }

@@ -106,8 +106,38 @@ fn a_program_works_on_every_record() {
     // Another line is another job.
     world.write("jobs/job.toml", "[[step]]\nname = \"own\"\nexec = [\"python3\", \"length.py\", \"-v\"]\n");
     with_path(&world, &args).end().ended(1).says("before it was changed");
-    let shown = with_path(&world, &["map", "jobs/job.toml", "in.jsonl", "--dry-run"]).end().ended(0).out;
-    assert!(shown.contains("own runs a program"), "{shown}");
+}
+
+#[test]
+fn a_dry_run_runs_the_program_for_the_records_that_it_shows() {
+    let world = World::new();
+    world.write(
+        "length.py",
+        LENGTH.replace("import json, sys", "import json, sys\nopen(\"ran\", \"a\").write(\"x\")"),
+    );
+    let own = "[[step]]\nname = \"own\"\nexec = [\"python3\", \"length.py\"]\n";
+    let ask =
+        "[[step]]\nname = \"about\"\nmodel = \"openai:gpt-4o-mini\"\nprompt = \"{{ length }}: {{ text }}\"\n";
+    world.write("in.jsonl", rows(9));
+    let dry = |job: &str, code: i32| {
+        world.write("job.toml", job);
+        with_path(&world, &["map", "job.toml", "in.jsonl", "--dry-run"]).end().ended(code)
+    };
+    let shown = dry(&format!("{own}{ask}"), 0).out;
+    assert!(shown.contains("[user]\n5: row 0\n") && !shown.contains("row 1"), "{shown}");
+    assert_eq!(world.read("ran"), "x", "one process is enough");
+    // Where no step asks, what the record becomes is shown.
+    let shown = dry(own, 0).out;
+    assert!(shown.contains("\n{\"id\":\"r0\",\"n\":0.0,\"text\":\"row 0\",\"length\":5}\n"), "{shown}");
+    // What needs an answer is not run without one.
+    let shown = dry(&format!("{}{own}", ask.replace("{{ length }}: ", "")), 0).out;
+    assert!(shown.contains("(own runs a program, which needs the answer of about)"), "{shown}");
+    assert_eq!(world.read("ran"), "xx");
+    let fails = |exec: &str| format!("[[step]]\nname = \"own\"\nexec = [\"python3\", \"-c\", \"{exec}\"]\n");
+    let shown = dry(&fails("print(input()[:9])"), 0).out;
+    assert!(shown.contains("wrote what is no JSON object"), "{shown}");
+    dry(&fails("import no_such_module"), 2).says("No module named");
+    assert!(!world.path("tidegate.db").exists());
 }
 
 #[test]

@@ -46,7 +46,9 @@ pub enum RetrySelection {
 }
 
 impl RetrySelection {
-    fn selects(&self, key: &str, class: &str) -> bool {
+    /// Whether an item of this key, which was put aside for this class of reason, is tried again.
+    #[must_use]
+    pub fn selects(&self, key: &str, class: &str) -> bool {
         match self {
             Self::None => false,
             Self::All => true,

@@ -1,5 +1,7 @@
 //! Beginning a pipeline anew, and taking over what another one made.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tidegate_core::{Fault, FaultKind};
 
@@ -27,16 +29,20 @@ impl PipelineLedger {
     }
 
     /// Puts what `other` came to in the place of what this pipeline had; `other` is no more. Its ledger must be closed.
+    /// Where both put aside one of the keys of `untried`, the entry that this pipeline had stays as it was; under other
+    /// keys that both put aside, attempts are counted on.
     ///
     /// # Errors
     /// As [`Self::start_over`].
-    pub async fn adopt(&self, other: &str) -> Result<(), Fault> {
-        let (terms, other) = (self.terms.clone(), other.to_owned());
+    pub async fn adopt(&self, other: &str, untried: &BTreeSet<String>) -> Result<(), Fault> {
+        let (terms, other, untried) = (self.terms.clone(), other.to_owned(), untried.clone());
         let work = move |conn: &Connection| {
             let doing = "taking over what a retry made";
             terms.lease.check(conn)?;
             let Some(from) = row_of(conn, &other)? else { return Ok(()) };
             let to = terms.lease.pipeline;
+            untried.iter().try_for_each(|key| carry_over(conn, (to, from), key)).doing(doing)?;
+            count_on(conn, (to, from)).doing(doing)?;
             clear(conn, &terms, to)?;
             for table in TABLES {
                 conn.execute(&format!("UPDATE {table} SET pipeline = ?1 WHERE pipeline = ?2"), [to, from])
@@ -94,6 +100,31 @@ impl Store {
             .doing("counting the quarantine")
         })
     }
+}
+
+/// Puts the entry of `old` for a key in the place of that of `new`, if both have one.
+fn carry_over(conn: &Connection, (old, new): (i64, i64), key: &str) -> rusqlite::Result<()> {
+    let replaced = conn
+        .prepare_cached(
+            "DELETE FROM quarantine WHERE pipeline = ?2 AND uri = ?3
+             AND EXISTS (SELECT 1 FROM quarantine WHERE pipeline = ?1 AND uri = ?3)",
+        )?
+        .execute(params![old, new, key])?;
+    if replaced > 0 {
+        conn.prepare_cached("UPDATE quarantine SET pipeline = ?2 WHERE pipeline = ?1 AND uri = ?3")?
+            .execute(params![old, new, key])?;
+    }
+    Ok(())
+}
+
+/// Counts the attempts of `new` on from those of `old`.
+fn count_on(conn: &Connection, (old, new): (i64, i64)) -> rusqlite::Result<usize> {
+    conn.execute(
+        "UPDATE quarantine AS now SET attempts = now.attempts + before.attempts, first_seen = before.first_seen
+         FROM quarantine AS before
+         WHERE now.pipeline = ?2 AND before.pipeline = ?1 AND before.uri = now.uri",
+        [old, new],
+    )
 }
 
 fn row_of(conn: &Connection, name: &str) -> Result<Option<i64>, Fault> {

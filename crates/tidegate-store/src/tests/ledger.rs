@@ -433,3 +433,33 @@ async fn a_listing_of_a_folder_says_nothing_of_rows_made_of_its_files() {
     assert_eq!(ledger.sweep(&covered("/rw/p.jsonl#"), SweepPolicy::default()).await.unwrap().deleted, 1);
     world.assert_sound();
 }
+
+#[tokio::test]
+async fn what_a_retry_did_not_try_stays_as_it_was_put_aside() {
+    let world = World::new();
+    let open = async |pipeline: &'static str| {
+        let run = PipelineRun { outcomes_only: true, ..PipelineRun::new(pipeline, "f1", pipeline) };
+        world.store.ledger(run).await.unwrap()
+    };
+    let put = |keys: &[&'static str], version: &'static str| {
+        commit((0..).zip(keys).map(|(at, key)| quarantined(key, version, at)).collect())
+    };
+    let ledger = open("p").await;
+    ledger.commit(&put(&["again", "gone", "left", "mended"], "v1")).await.unwrap();
+    let before = world.store.quarantine_list().unwrap();
+    let retry = open("p.retry").await;
+    retry.commit(&put(&["again", "left", "new"], "v2")).await.unwrap();
+    retry.close().await.unwrap();
+    let untried = BTreeSet::from(["gone".to_owned(), "left".to_owned(), "new".to_owned()]);
+    ledger.adopt("p.retry", &untried).await.unwrap();
+    let after = world.store.quarantine_list().unwrap();
+    let entry = |list: &[crate::Quarantined], key: &str| {
+        list.iter().find(|entry| entry.source == key).map(|entry| (entry.attempts, entry.trace.clone()))
+    };
+    let keys: BTreeSet<&str> = after.iter().map(|entry| entry.source.as_str()).collect();
+    assert_eq!(keys, BTreeSet::from(["again", "left", "new"]), "what is not there any more is not missing");
+    assert!(after.iter().all(|entry| entry.pipeline == "p"));
+    assert_eq!(entry(&after, "left"), entry(&before, "left"));
+    assert_eq!(entry(&after, "again").unwrap().0, 2);
+    assert_eq!(entry(&after, "new").unwrap().0, 1);
+}

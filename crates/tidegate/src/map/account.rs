@@ -6,13 +6,15 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tidegate_connect::{
     Committed, OUTPUT, OUTPUT_NEXT, OUTPUT_NEXT_TAIL, OUTPUT_TAIL, discard, holds, settled,
 };
 use tidegate_core::{Fault, FaultKind, killpoint};
-use tidegate_store::{PipelineLedger, PipelineRun, Store};
+use tidegate_store::{PipelineLedger, PipelineRun, RetrySelection, Store};
 
+use super::left::Left;
 use super::start::{Earlier, Start, hinted, is_held, start};
 use crate::config::{Config, Sink};
 use crate::parquet;
@@ -52,7 +54,9 @@ async fn settle(config: &Config, (store, ledger): (&Store, &PipelineLedger)) -> 
     let (Some(output), name) = (output(config), &config.pipeline.name) else { return Ok(()) };
     let other = format!("{name}{RETRY}");
     match committed(store, &other, Some(output))? {
-        Some(made) if took_place(config, output, made)? => ledger.adopt(&other).await?,
+        Some(made) if took_place(config, output, made)? => {
+            ledger.adopt(&other, Left::remembered(store, &other)?.keys()).await?;
+        }
         made => {
             if made.is_some() {
                 clear(config, &scratch(output));
@@ -119,14 +123,20 @@ pub(crate) struct Merge {
     scratch: PathBuf,
     /// The job's own account, which nobody else may have meanwhile.
     held: PipelineLedger,
+    /// What is not tried.
+    pub(crate) left: Arc<Left>,
 }
 
 impl Merge {
-    /// What a retry of `config` takes; `None` where it is no map job that writes its rows in order.
+    /// What a retry of what `retry` selects takes; `None` where `config` is no map job that writes its rows in order.
     ///
     /// # Errors
     /// [`FaultKind::Guarded`] while a run of the job goes on; an output that is not this job's.
-    pub(crate) async fn new(config: &Config, store: &Store, run: &str) -> Result<Option<Self>, Fault> {
+    pub(crate) async fn new(
+        config: &Config,
+        store: &Store,
+        (run, retry): (&str, &RetrySelection),
+    ) -> Result<Option<Self>, Fault> {
         let Some(output) = output(config).filter(|_| config.resumes_rows()) else { return Ok(None) };
         let fingerprint = config.fingerprint();
         let terms =
@@ -144,6 +154,7 @@ impl Merge {
                 Fault::new(FaultKind::Guarded, "the output is left alone: it was changed by somebody else");
             return Err(hinted(fault, true));
         }
+        let left = Arc::new(Left::of(store, &config.pipeline.name, retry)?);
         let (output, scratch) = (output.to_owned(), scratch(output));
         let mut config = config.clone();
         config.pipeline.name.push_str(RETRY);
@@ -151,7 +162,7 @@ impl Merge {
             sink.path = scratch.to_string_lossy().into_owned();
             sink.overwrite = true;
         }
-        Ok(Some(Self { config, output, scratch, held }))
+        Ok(Some(Self { config, output, scratch, held, left }))
     }
 
     /// Puts what was made in the place of the old output if it is `whole`, else takes it away.
@@ -172,7 +183,7 @@ impl Merge {
                 replace(&self.scratch, &self.output).map_err(during)?;
             }
             killpoint::hit("retry.replaced");
-            self.held.adopt(&self.config.pipeline.name).await?;
+            self.held.adopt(&self.config.pipeline.name, self.left.keys()).await?;
             killpoint::hit("retry.adopted");
         } else {
             clear(&self.config, &self.scratch);

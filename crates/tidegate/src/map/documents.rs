@@ -15,6 +15,7 @@ use tidegate_core::{
     Body, ContentHash, Cpu, Cx, Emit, Fault, FaultKind, Fetch, Listing, Position, Record, Source, SourceItem,
 };
 
+use super::left::Left;
 use crate::config::Files;
 
 /// Where a list of documents was left.
@@ -119,6 +120,8 @@ impl Source for Documents {
 /// Makes the object of a document.
 pub(super) struct DocumentStage {
     roots: Vec<Root>,
+    /// Documents within others that are not tried.
+    left: Arc<Left>,
 }
 
 /// A file or folder that was named.
@@ -131,11 +134,11 @@ struct Root {
 }
 
 impl DocumentStage {
-    /// The documents of `files`.
+    /// The documents of `files`, but for those of `left`.
     ///
     /// # Errors
     /// [`FaultKind::Config`]: two inputs whose documents would have the same names.
-    pub(super) fn new(files: &Files) -> Result<Self, Fault> {
+    pub(super) fn new(files: &Files, left: &Arc<Left>) -> Result<Self, Fault> {
         let mut roots: Vec<Root> = Vec::new();
         for path in &files.paths {
             let root = Root::of(Path::new(path));
@@ -148,7 +151,7 @@ impl DocumentStage {
         }
         // Of two that hold a document, the inner one lists it.
         roots.sort_by_key(|root| std::cmp::Reverse(root.key.len()));
-        Ok(Self { roots })
+        Ok(Self { roots, left: left.clone() })
     }
 
     /// The name of the document with this key: its path from the folder that was named, with the name of that.
@@ -157,7 +160,7 @@ impl DocumentStage {
         found.map_or_else(|| key.to_owned(), |(root, rest)| format!("{}{rest}", root.name))
     }
 
-    fn object(&self, record: &Record) -> Result<String, Fault> {
+    pub(super) fn object(&self, record: &Record) -> Result<String, Fault> {
         let Body::Document(document) = &record.body else {
             return Err(Fault::new(FaultKind::Internal, "a record that is no document"));
         };
@@ -195,6 +198,9 @@ impl Root {
 
 impl Cpu for DocumentStage {
     fn run(&self, _: &Cx, mut record: Record) -> Result<Emit, Fault> {
+        if let Some(fault) = self.left.fault(&record.key) {
+            return Err(fault);
+        }
         let object = self.object(&record)?;
         record.set_body(Body::Text(object.into()));
         Ok(Emit::One(record))

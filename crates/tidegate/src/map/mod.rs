@@ -8,7 +8,10 @@ mod account;
 mod ask;
 mod documents;
 mod exec;
+mod kept;
+mod left;
 mod nothing;
+mod parsed;
 mod preview;
 mod select;
 mod set;
@@ -23,7 +26,10 @@ pub(crate) use account::{Merge, SETTINGS, begin, is_whole};
 pub(crate) use ask::Asks;
 pub(crate) use documents::Documents;
 pub(crate) use exec::{ExecStage, check};
+pub(crate) use kept::{journal_of, store_of};
+pub(crate) use left::{LEFT, Left, Trying, untried};
 pub(crate) use nothing::Nothing;
+pub(crate) use parsed::Parsed;
 pub use preview::{Preview, preview};
 pub(crate) use select::SelectStage;
 pub(crate) use set::SetStage;
@@ -51,11 +57,11 @@ pub(crate) fn stages(
     config: &Config,
     map: &Map,
     (services, journal): (&Services, &Arc<dyn Replies>),
-    launcher: Option<&Program>,
+    (launcher, left): (Option<&Program>, &Arc<Left>),
 ) -> Result<Vec<(String, Work)>, Fault> {
     let mut stages = Vec::new();
     if let config::Source::Files(files) = &config.source {
-        stages.push(("document".to_owned(), Work::Cpu(Arc::new(DocumentStage::new(files)?))));
+        stages.push(("document".to_owned(), Work::Cpu(Arc::new(DocumentStage::new(files, left)?))));
     }
     if let Some(select) = SelectStage::new(config, map)? {
         stages.push(("input".to_owned(), Work::Cpu(Arc::new(select))));

@@ -8,7 +8,7 @@ use super::pace::{self, Load};
 use super::past::Past;
 use super::walk::{Asking, Walk};
 use super::{Allowance, Faults, Plan, PlanOptions, PlannedRows, PlannedStep};
-use crate::config::{Config, Map};
+use crate::config::{Config, Map, Source};
 use crate::services::{Reached, Services};
 
 /// How long a call is thought to take where nothing is known: until it begins to answer, and for each token.
@@ -241,9 +241,10 @@ impl Judge<'_> {
     fn note_all(&self, plan: &mut Plan) {
         if let Some(margin) = plan.margin {
             plan.notes.push(format!(
-                "a sample: {} of {} rows were looked at; 95 times of 100 the tokens sent differ by less than {:.1} %",
+                "a sample: {} of {} {} were looked at; 95 times of 100 the tokens sent differ by less than {:.1} %",
                 self.looked.read,
                 self.looked.total,
+                if matches!(self.config.source, Source::Files(_)) { "documents" } else { "rows" },
                 margin * 1e2
             ));
         }

@@ -17,16 +17,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tidegate_core::report::Taken;
-use tidegate_core::{Fault, FaultKind};
+use tidegate_core::{Body, Fault, FaultKind};
 use tidegate_sandbox::Program;
-use tidegate_store::{OpenMode, Store};
 
-use crate::config::{Config, Source};
+use crate::config::Config;
 use crate::map;
 use crate::services::Services;
 use judge::{Curve, Judge, Looked};
 use past::Past;
-use rows::{Reading, Row, Sample};
+use rows::{Read, Reading, Row, Sample};
 use walk::Walk;
 
 /// What a plan is told beside the job.
@@ -38,7 +37,8 @@ pub struct PlanOptions {
     pub latency: Option<Duration>,
     /// Tokens of an answer. `None`: as many as answers in the journal have, or what is assumed.
     pub output_tokens: Option<u64>,
-    /// Starts the programs of the job, as [`crate::JobOptions::parser`] does; `None` where it has none.
+    /// Starts the programs of the job and parses its documents, as [`crate::JobOptions::parser`] does; `None` where it
+    /// has neither.
     pub launcher: Option<Program>,
 }
 
@@ -142,11 +142,12 @@ pub struct Allowance {
     pub stops_at_row: Option<u64>,
 }
 
-/// Records that go through the steps together.
+/// Items of a sample whose records go through the steps together.
 const TOGETHER: usize = 256;
 
 /// What the map job that `config` is will take. Nothing is sent, nothing is written, and no key is needed. Blocks the
-/// calling thread while records are read and counted; `seen` is told how many there were so far.
+/// calling thread while records are read and counted; `seen` is told how many there were so far. Documents are counted
+/// by the file, each of which may hold several records.
 ///
 /// # Errors
 /// [`FaultKind::Config`]: no map job, or one that could not be run either; inputs or a store that cannot be read.
@@ -159,15 +160,11 @@ pub async fn plan(
     seen: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Plan, Fault> {
     let Some(map) = &config.map else { return Err(Fault::new(FaultKind::Config, "this is no map job")) };
-    if matches!(config.source, Source::Files(_)) {
-        return Err(Fault::new(FaultKind::Config, "documents are parsed by a run, not by a plan").hint(
-            "make rows of them first, by a job with the same [input] and one step `keep = [\"id\", \"text\"]`, and plan over those",
-        ));
-    }
     map::check(config)?;
     let services = Arc::new(Services::offline(config)?);
-    let mut reading = Reading::new(config, &services)?;
-    let store = store_of(config)?;
+    let store = map::store_of(config)?;
+    let mut reading =
+        Reading::new(config, (&services, &map::journal_of(store.as_ref())), options.launcher.as_ref())?;
     let past = Past::of(store.as_ref())?;
     let mut walk =
         Walk::new((config, map), &services, (store, options.output_tokens), options.launcher.as_ref())?;
@@ -185,8 +182,8 @@ async fn all(
     (walk, curve): (&mut Walk, &mut Curve),
     seen: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Looked, Fault> {
-    while let Some(rows) = reading.next().await? {
-        let rows = good(rows, &mut walk.faults)?;
+    while let Some(items) = reading.list().await? {
+        let rows = noted(reading.read(items).await, &mut walk.faults)?;
         walk.through(rows).await?;
         curve.note(reading.seen, walk);
         seen(reading.seen);
@@ -194,50 +191,46 @@ async fn all(
     Ok(Looked { total: reading.seen, read: reading.seen, aside: 0 })
 }
 
-/// Reads all records, and takes a sample of at least `want` of them through the steps.
+/// Lists all items, and takes a sample of at least `want` of them through the steps.
 async fn some(
     reading: &mut Reading,
     (walk, want): (&mut Walk, u64),
     seen: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Looked, Fault> {
     let (mut sample, mut number) = (Sample::new(want), 0);
-    while let Some(rows) = reading.next().await? {
-        for row in good(rows, &mut walk.faults)? {
-            sample.offer(number, row);
+    while let Some(items) = reading.list().await? {
+        for mut item in items {
+            if let Some(faulty) = Reading::at_fault(&mut item) {
+                noted(vec![Err(faulty)], &mut walk.faults)?;
+                continue;
+            }
+            sample.offer(number, (item.body.as_ref().map_or(0, Body::weight) as usize, item));
             number += 1;
         }
         seen(reading.seen);
     }
     let aside = walk.faults.count;
-    let mut sample = sample.rows().into_iter();
+    let mut sample = sample.items().into_iter();
     let read = sample.len() as u64;
     while sample.len() > 0 {
-        walk.through(sample.by_ref().take(TOGETHER).collect()).await?;
+        let items = sample.by_ref().take(TOGETHER).collect();
+        let rows = noted(reading.read(items).await, &mut walk.faults)?;
+        walk.through(rows).await?;
     }
     Ok(Looked { total: reading.seen, read, aside })
 }
 
-/// The store of the job, if there is one.
-fn store_of(config: &Config) -> Result<Option<Store>, Fault> {
-    let url = &config.store.url;
-    let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    match std::fs::metadata(path.strip_prefix("//").unwrap_or(path)) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        _ => Store::open(url, OpenMode::Read).map(Some),
-    }
-}
-
-/// Those that could be read.
-fn good(rows: Vec<Result<Row, (Row, Fault)>>, faults: &mut Faults) -> Result<Vec<Row>, Fault> {
-    let mut good = Vec::with_capacity(rows.len());
-    for row in rows {
+/// The records, of which those that could not be read go no further.
+fn noted(read: Vec<Read>, faults: &mut Faults) -> Result<Vec<Row>, Fault> {
+    let mut rows = Vec::with_capacity(read.len());
+    for row in read {
         match row {
-            Ok(row) => good.push(row),
+            Ok(row) => rows.push(row),
             Err((mut row, fault)) => {
-                row.place = None; // who read it has said where it stands
                 faults.note(&mut row, fault)?;
+                rows.push(row);
             }
         }
     }
-    Ok(good)
+    Ok(rows)
 }

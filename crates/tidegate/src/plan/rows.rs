@@ -1,16 +1,20 @@
-//! The records that a plan looks at: all of them, or some that are spread evenly over the inputs.
+//! The records that a plan looks at: all of them, or those of some items that are spread evenly over the inputs.
 
 use std::sync::Arc;
 
-use tidegate_core::{Body, Compute, Cx, Fault, Fetched, Listing, Source, SourceItem};
+use tidegate_core::{Body, Compute, Cx, Fault, Listing, Replies, Source, SourceItem};
 use tidegate_engine::StopHandle;
+use tidegate_sandbox::Program;
 
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::map::Parsed;
 use crate::services::Services;
 use crate::source::Opened;
 
 /// Items that are listed at once.
 const LISTED: usize = 256;
+/// The same of documents, whose texts may be long.
+const DOCUMENTS: usize = 32;
 /// Bytes of records that are held for a sample; beyond them it is thinned out.
 const MOST: usize = 64 << 20;
 
@@ -27,9 +31,18 @@ pub(super) struct Row {
     pub(super) guessed: bool,
     /// Tokens that are sent for it.
     pub(super) tokens: f64,
+    /// The number of the item that it is from: an archive holds several documents.
+    pub(super) item: u64,
 }
 
+/// A record, or what is wrong with it.
+pub(super) type Read = Result<Row, (Row, Fault)>;
+
 impl Row {
+    fn new(key: Arc<str>, item: u64) -> Self {
+        Self { key, place: None, object: String::new(), alive: true, guessed: false, tokens: 0.0, item }
+    }
+
     /// Goes on as another object, or goes no further; how many were left out by that.
     pub(super) fn becomes(&mut self, object: Option<String>) -> u64 {
         match object {
@@ -52,8 +65,12 @@ impl Row {
 pub(super) struct Reading {
     source: Box<dyn Source>,
     cx: Cx,
-    /// Records so far, those at fault among them.
+    /// What makes records of documents, where these are read.
+    documents: Option<Parsed>,
+    /// Items so far, those at fault among them.
     pub(super) seen: u64,
+    /// Items that were read.
+    read: u64,
 }
 
 /// Works where it is called: a plan has nothing else to do meanwhile.
@@ -70,34 +87,40 @@ impl Compute for Here {
 }
 
 impl Reading {
-    /// Opens the inputs of a map job.
+    /// Opens the inputs of a map job. Documents are parsed by `parser`, and what services read of them is taken from
+    /// `journal`.
     ///
     /// # Errors
     /// Inputs that are not there.
-    pub(super) fn new(config: &Config, services: &Arc<Services>) -> Result<Self, Fault> {
+    pub(super) fn new(
+        config: &Config,
+        (services, journal): (&Arc<Services>, &Arc<dyn Replies>),
+        parser: Option<&Program>,
+    ) -> Result<Self, Fault> {
         let mut config = config.clone();
         if let Some(map) = &mut config.map {
             map.unordered = true; // in order, a job that asks nobody is read by the block
         }
         let source = Opened::new(&config, services, (None, true))?.source.whole();
         let cx = Cx::new("plan".into(), Arc::new(Here), StopHandle::new().subscribe());
-        Ok(Self { source, cx, seen: 0 })
+        let documents = match &config.source {
+            config::Source::Files(files) => Some(Parsed::new((&config, files), (services, journal), parser)?),
+            _ => None,
+        };
+        Ok(Self { source, cx, documents, seen: 0, read: 0 })
     }
 
-    /// The next records, each as it is or with what is wrong with it; nothing at the end.
+    /// The next items; nothing at the end.
     ///
     /// # Errors
     /// A fault of the inputs as a whole.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<Result<Row, (Row, Fault)>>>, Fault> {
+    pub(super) async fn list(&mut self) -> Result<Option<Vec<SourceItem>>, Fault> {
+        let most = if self.documents.is_some() { DOCUMENTS } else { LISTED };
         loop {
-            match self.source.list(&self.cx, LISTED).await? {
+            match self.source.list(&self.cx, most).await? {
                 Listing::Items(items) => {
-                    let mut rows = Vec::with_capacity(items.len());
-                    for item in items {
-                        rows.extend(self.row(item).await);
-                    }
-                    self.seen += rows.len() as u64;
-                    return Ok(Some(rows));
+                    self.seen += items.len() as u64;
+                    return Ok(Some(items));
                 }
                 Listing::End(_) => return Ok(None),
                 Listing::Quiet | Listing::Covered(_) => {}
@@ -105,80 +128,81 @@ impl Reading {
         }
     }
 
-    async fn row(&self, item: SourceItem) -> Option<Result<Row, (Row, Fault)>> {
-        let number = |name: &str| item.fields.get(name).and_then(serde_json::Value::as_u64);
-        let mut row = Row {
-            key: item.key.clone(),
-            place: number("line").zip(number("offset")),
-            object: String::new(),
-            alive: true,
-            guessed: false,
-            tokens: 0.0,
+    /// The records of items, each as it is or with what is wrong with it.
+    pub(super) async fn read(&mut self, items: Vec<SourceItem>) -> Vec<Read> {
+        let first = self.read;
+        self.read += items.len() as u64;
+        let Some(documents) = &self.documents else {
+            return items.into_iter().zip(first..).map(|(item, number)| of_row(item, number)).collect();
         };
-        if let Some(fault) = item.fault {
-            return Some(Err((row, fault)));
-        }
-        let body = match &item.body {
-            Some(body) => body.clone(),
-            None => match self.source.fetcher().fetch(&self.cx, &item).await {
-                Ok(Fetched::Content { body, .. }) => body,
-                Ok(Fetched::Unchanged | Fetched::Gone) => return None,
-                Err(fault) => return Some(Err((row, fault))),
-            },
-        };
-        row.object = text_of(&body);
-        Some(Ok(row))
+        let found = documents.of_all(items, &*self.source.fetcher()).await;
+        let read = found.into_iter().zip(first..).flat_map(|(found, number)| {
+            found.into_iter().map(move |(key, object)| {
+                let row = Row::new(key, number);
+                match object {
+                    Ok(object) => Ok(Row { object, ..row }),
+                    Err(fault) => Err((row, fault)),
+                }
+            })
+        });
+        read.collect()
+    }
+
+    /// What is wrong with an item, where its listing knows.
+    pub(super) fn at_fault(item: &mut SourceItem) -> Option<(Row, Fault)> {
+        item.fault.take().map(|fault| (Row::new(item.key.clone(), 0), fault))
     }
 }
 
-fn text_of(body: &Body) -> String {
-    body.as_text().unwrap_or_default().to_owned()
+/// A row, which its listing has read.
+fn of_row(mut item: SourceItem, number: u64) -> Read {
+    if let Some(faulty) = Reading::at_fault(&mut item) {
+        return Err(faulty);
+    }
+    let place = |name: &str| item.fields.get(name).and_then(serde_json::Value::as_u64);
+    let object = item.body.as_ref().and_then(Body::as_text).unwrap_or_default().to_owned();
+    Ok(Row { place: place("line").zip(place("offset")), object, ..Row::new(item.key.clone(), number) })
 }
 
-/// Every so many-th record, so many that they are spread evenly over all there are, however many that is: when there
-/// are twice as many as wanted, every other one is let go.
-pub(super) struct Sample {
+/// Every so many-th item, so many that they are spread evenly over all there are, however many that is: when there are
+/// twice as many as wanted, every other one is let go.
+pub(super) struct Sample<T> {
     want: usize,
     every: u64,
     bytes: usize,
-    rows: Vec<Row>,
+    /// With the bytes that they hold.
+    items: Vec<(usize, T)>,
 }
 
-impl Sample {
+impl<T> Sample<T> {
     /// At least `want` of them, if there are as many.
     pub(super) fn new(want: u64) -> Self {
         let want = usize::try_from(want).unwrap_or(usize::MAX).clamp(1, 1 << 24);
-        Self { want, every: 1, bytes: 0, rows: Vec::new() }
+        Self { want, every: 1, bytes: 0, items: Vec::new() }
     }
 
-    /// Offers the record with this number, from 0, in the order of numbers.
-    pub(super) fn offer(&mut self, number: u64, row: Row) {
+    /// Offers the item with this number, from 0, in the order of numbers, which holds so many bytes.
+    pub(super) fn offer(&mut self, number: u64, (bytes, item): (usize, T)) {
         if !number.is_multiple_of(self.every) {
             return;
         }
-        self.bytes += row.object.len();
-        self.rows.push(row);
-        while self.rows.len() >= self.want.saturating_mul(2) || (self.bytes > MOST && self.rows.len() > 1) {
+        self.bytes += bytes;
+        self.items.push((bytes, item));
+        while self.items.len() >= self.want.saturating_mul(2) || (self.bytes > MOST && self.items.len() > 1) {
             let mut keep = false;
-            self.rows.retain(|_| {
+            self.items.retain(|_| {
                 keep = !keep;
                 keep
             });
             self.every *= 2;
-            self.bytes = self.rows.iter().map(|row| row.object.len()).sum();
+            self.bytes = self.items.iter().map(|(bytes, _)| bytes).sum();
         }
     }
 
     /// Those that were kept.
-    pub(super) fn rows(self) -> Vec<Row> {
-        self.rows
+    pub(super) fn items(self) -> Vec<T> {
+        self.items.into_iter().map(|(_, item)| item).collect()
     }
-}
-
-#[cfg(test)]
-pub(super) fn row(object: &str) -> Row {
-    let (key, object) = ("in.jsonl#L1".into(), object.to_owned());
-    Row { key, place: None, object, alive: true, guessed: false, tokens: 0.0 }
 }
 
 #[cfg(test)]
@@ -189,8 +213,8 @@ mod tests {
     fn a_sample_is_spread_evenly_whatever_there_is() {
         for (want, all) in [(1, 1), (1, 1_000), (10, 7), (10, 19), (10, 20), (10, 100_001)] {
             let mut sample = Sample::new(want);
-            (0..all).for_each(|n| sample.offer(n, row(&n.to_string())));
-            let numbers: Vec<u64> = sample.rows().iter().map(|row| row.object.parse().unwrap()).collect();
+            (0..all).for_each(|n| sample.offer(n, (1, n)));
+            let numbers: Vec<u64> = sample.items();
             let most = (2 * want).min(all);
             assert!((want.min(all)..=most).contains(&(numbers.len() as u64)), "{want} of {all}: {numbers:?}");
             let gaps: Vec<u64> = numbers.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -202,8 +226,8 @@ mod tests {
     #[test]
     fn a_sample_holds_no_more_than_it_may() {
         let mut sample = Sample::new(1_000);
-        (0..300).for_each(|n| sample.offer(n, row(&"x".repeat(1 << 20))));
-        let rows = sample.rows();
-        assert!(rows.iter().map(|row| row.object.len()).sum::<usize>() <= MOST && rows.len() > 16);
+        (0..300).for_each(|n| sample.offer(n, (1 << 20, n)));
+        let kept = sample.items().len();
+        assert!(kept << 20 <= MOST && kept > 16, "{kept}");
     }
 }

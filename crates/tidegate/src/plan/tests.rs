@@ -1,4 +1,7 @@
 use std::path::Path;
+use std::sync::Arc;
+
+use tidegate_store::{OpenMode, Store};
 
 use super::*;
 use crate::config::{MapOptions, load_map};

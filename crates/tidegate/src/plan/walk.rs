@@ -30,7 +30,7 @@ pub(super) struct Walk {
     pub(super) faults: Faults,
     /// Records that a filter left out.
     pub(super) left_out: u64,
-    /// Of the tokens that records take: how many records, their sum, and the sum of squares.
+    /// Of the tokens that items take: how many items, their sum, and the sum of squares.
     pub(super) spread: (f64, f64, f64),
 }
 
@@ -100,7 +100,7 @@ impl Walk {
         Ok(Self { select, parts, journal, faults: Faults::default(), left_out: 0, spread: (0.0, 0.0, 0.0) })
     }
 
-    /// Takes records through all steps.
+    /// Takes records through all steps; those of one item go together.
     ///
     /// # Errors
     /// What is no record's fault: of the journal, of the job.
@@ -132,10 +132,11 @@ impl Walk {
                 }
             }
         }
-        for row in rows {
+        for rows in rows.chunk_by(|one, other| one.item == other.item) {
+            let tokens: f64 = rows.iter().map(|row| row.tokens).sum();
             self.spread.0 += 1.0;
-            self.spread.1 += row.tokens;
-            self.spread.2 += row.tokens * row.tokens;
+            self.spread.1 += tokens;
+            self.spread.2 += tokens * tokens;
         }
         Ok(())
     }

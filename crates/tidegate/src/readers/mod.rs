@@ -77,7 +77,10 @@ impl Readers {
             if let (Some(url), Some((services, journal))) = (format.service(), called) {
                 let caller = services.web_file((name, format), (url, limits), journal.clone());
                 let caller = caller.map_err(|fault| fault.during(format!("formats.{name}.parser")))?;
-                all.readers.insert(name.clone(), Arc::new(service::Service::new(caller, limits.output)));
+                all.readers.insert(
+                    name.clone(),
+                    Arc::new(service::Service::new(caller, (limits.output, services.is_offline()))),
+                );
             }
             for extension in extensions(name, format) {
                 all.extensions.insert(extension, name.clone());

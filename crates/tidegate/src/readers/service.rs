@@ -13,11 +13,13 @@ pub(super) struct Service {
     caller: Caller<WebFile>,
     /// Most bytes of text of one document.
     most: u64,
+    /// Whether only answers that are there already are taken.
+    offline: bool,
 }
 
 impl Service {
-    pub(super) fn new(caller: Caller<WebFile>, most: u64) -> Self {
-        Self { caller, most }
+    pub(super) fn new(caller: Caller<WebFile>, (most, offline): (u64, bool)) -> Self {
+        Self { caller, most, offline }
     }
 }
 
@@ -26,7 +28,11 @@ impl Reader for Service {
     async fn read(&self, cx: &Cx, asked: &Asked<'_>) -> Result<Document, Fault> {
         let item = FileCall { name: asked.name.into(), bytes: asked.bytes.clone() };
         let call = CallCx::new(Priority::Bulk, asked.trace).stopping(cx.stop_signal());
-        let mut answers = self.caller.call(std::slice::from_ref(&item), &call).await?;
+        let answers = self.caller.call(std::slice::from_ref(&item), &call).await;
+        let mut answers = match answers {
+            Err(_) if self.offline => return Err(not_called(asked.format)),
+            answers => answers?,
+        };
         cx.note_wait(answers.told.waited);
         let none = || Fault::new(FaultKind::Internal, "a file without an answer");
         let value = answers.results.pop().ok_or_else(none)??;
@@ -42,4 +48,12 @@ impl Reader for Service {
         let (options, format) = (asked.options.clone(), asked.format.to_owned());
         cx.compute(u64::MAX, move || output::of(told, &format, &options)).await?
     }
+}
+
+/// Why a document has no text where nothing is called.
+fn not_called(format: &str) -> Fault {
+    let message = format!("a service reads {format} files, and nothing is sent to it here");
+    Fault::new(FaultKind::Config, message).hint(
+        "run the job over these documents first, such as with --limit 3: the texts that it answers are kept",
+    )
 }

@@ -143,6 +143,11 @@ impl Services {
         Ok(Self { deck, ..services })
     }
 
+    /// Whether nothing is called.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.offline
+    }
+
     /// What records or plays the answers of the run.
     pub(crate) fn deck(&self) -> Option<&Arc<Deck>> {
         self.deck.as_ref()

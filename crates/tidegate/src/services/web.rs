@@ -12,6 +12,7 @@ use tidegate_core::{Codec, Fault, FaultKind, Replies, Transport};
 use tidegate_model::Secret;
 use tidegate_model::web::{AnswerPath, FileApi, Site, WebAsk, WebFile, WebPost};
 
+use super::nowhere::Nowhere;
 use super::{Services, key, limits};
 use crate::address::Address;
 use crate::config::{self, HeaderText, Headers};
@@ -89,7 +90,8 @@ impl Services {
         (url, limits): (&str, tidegate_sandbox::Limits),
         journal: Arc<dyn Replies>,
     ) -> Result<Caller<WebFile>, Fault> {
-        let site = site(&format.headers)?;
+        // Whoever calls nobody needs nobody's secrets.
+        let site = if self.is_offline() { Site::new(Vec::new()) } else { site(&format.headers)? };
         let host = url.split_once("://").map_or(url, |(_, rest)| rest);
         let host = host.split(['/', '?']).next().unwrap_or_default().to_owned();
         let lane = LaneName { provider: host, model: format!("parser {name}"), key: site.fingerprint() };
@@ -108,11 +110,17 @@ impl Services {
         // because it would resolve names behind the guard.
         let names = GuardedNames::new(Arc::new(SystemNames), format.policy());
         let max_body = limits.output.saturating_mul(2).saturating_add(1 << 20);
-        let http = Http::resolving(HttpSettings { max_body, ..HttpSettings::default() }, Arc::new(names));
+        let http: Arc<dyn Transport> = match self.is_offline() {
+            true => Arc::new(Nowhere),
+            false => Arc::new(Http::resolving(
+                HttpSettings { max_body, ..HttpSettings::default() },
+                Arc::new(names),
+            )),
+        };
         // Reading a file changes nothing, so it may be asked for again.
         let settings = CallSettings { hedge: false, repeat: true, ..CallSettings::default() };
         let paid: (Arc<dyn Paid<_>>, _) = (Arc::new(Replied(journal)), settings);
-        Ok(self.web_over(codec, (lane, &pace), paid, Arc::new(http)))
+        Ok(self.web_over(codec, (lane, &pace), paid, http))
     }
 
     fn web<C: Codec>(

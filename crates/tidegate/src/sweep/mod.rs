@@ -9,6 +9,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tidegate_connect::Buffers;
@@ -20,7 +21,7 @@ use tally::Rows;
 pub(crate) use tally::{Tallied, Tally};
 
 use crate::config::{Config, Map, RowFormat, Sink, Source};
-use crate::map;
+use crate::map::{self, Left};
 
 /// Lines of one block that are put aside one by one; what is beyond them is put aside together.
 const ASIDES: u64 = 1_000;
@@ -35,6 +36,8 @@ pub(crate) struct SweepStage {
     pub(crate) name: String,
     /// For what the lines of a block become.
     pub(crate) buffers: Buffers,
+    /// Lines that are not tried, by file.
+    pub(crate) left: HashMap<String, HashSet<u64>>,
 }
 
 /// Buffers with room for more than this are not kept for the next block, in bytes.
@@ -64,11 +67,11 @@ impl Config {
 }
 
 impl SweepStage {
-    /// What the steps of `map` do.
+    /// What the steps of `map` do to all lines but those of `left`, which are not tried.
     ///
     /// # Errors
     /// [`FaultKind::Config`]: an expression or a template that does not compile.
-    pub(crate) fn new(config: &Config, map: &Map, tally: Arc<Tally>) -> Result<Self, Fault> {
+    pub(crate) fn new(config: &Config, map: &Map, (tally, left): (Arc<Tally>, &Left)) -> Result<Self, Fault> {
         let mut steps = Vec::new();
         if let Some(when) = &map.when {
             let filter = Some(tidegate_expr::Expr::new("when", when)?);
@@ -81,7 +84,8 @@ impl SweepStage {
             Source::Jsonl(jsonl) => usize::try_from(jsonl.max_line.bytes()).unwrap_or(usize::MAX),
             _ => usize::MAX,
         };
-        Ok(Self { steps, max_line, tally, name: STAGE.to_owned(), buffers: Buffers::new(LARGEST) })
+        let (name, buffers, left) = (STAGE.to_owned(), Buffers::new(LARGEST), left.lines());
+        Ok(Self { steps, max_line, tally, name, buffers, left })
     }
 }
 
@@ -102,7 +106,8 @@ impl SweepStage {
         let text = simdutf8::basic::from_utf8(&block).ok();
         let mut lines =
             Lines { block: &block, text, at: 0, number: number("line"), offset: number("offset") };
-        let mut sweep = Sweep { stage: self, record: &record, rows: Rows::default(), more: None };
+        let (rows, left) = (Rows::default(), self.left.get(file_of(&record)));
+        let mut sweep = Sweep { stage: self, record: &record, left, rows, more: None };
         let mut out = self.buffers.take();
         while let Some(line) = lines.next() {
             sweep.line(&line, &mut out);
@@ -132,6 +137,11 @@ impl SweepStage {
         row.write(out);
         Ok(Verdict::Kept)
     }
+}
+
+/// The file that a block is from.
+fn file_of(record: &Record) -> &str {
+    record.key.rsplit_once('#').map_or(&record.key, |(file, _)| file)
 }
 
 /// One line of a block.
@@ -184,6 +194,8 @@ impl<'a> Lines<'a> {
 struct Sweep<'a> {
     stage: &'a SweepStage,
     record: &'a Record,
+    /// Lines of this file that are not tried.
+    left: Option<&'a HashSet<u64>>,
     rows: Rows,
     /// The first and the last line beyond those that are put aside one by one, and what was wrong with the first.
     more: Option<(u64, u64, Fault)>,
@@ -192,6 +204,9 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     fn line(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
         self.rows.seen += 1;
+        if self.left.is_some_and(|left| left.contains(&line.number)) {
+            return self.aside(line.number, map::untried());
+        }
         let start = out.len();
         match self.stage.work(line, out) {
             Ok(Verdict::Kept) => {
@@ -220,9 +235,7 @@ impl Sweep<'_> {
     }
 
     fn put(&self, name: &str, fault: &Fault) {
-        let key = &self.record.key;
-        let file = key.rsplit_once('#').map_or(&**key, |(file, _)| file);
-        let key: Arc<str> = format!("{file}#{name}").into();
+        let key: Arc<str> = format!("{}#{name}", file_of(self.record)).into();
         let stage = &self.stage.name;
         tracing::info!(source = %key, stage, class = fault.kind().name(), %fault, "quarantined");
         self.record.tether().part(key).fail(stage, fault);

@@ -37,6 +37,7 @@ fn swept(block: &[u8], steps: Vec<Step>) -> (String, Vec<String>, Rows) {
         tally: Arc::default(),
         name: "steps".to_owned(),
         buffers: Buffers::new(LARGEST),
+        left: HashMap::from([("in.jsonl".to_owned(), HashSet::from([90]))]),
     };
     let record = stage.sweep(record).unwrap();
     let Body::Bytes(out) = &record.body else { panic!("{:?}", record.body) };

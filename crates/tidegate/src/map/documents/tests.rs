@@ -118,7 +118,7 @@ fn documents_are_called_by_their_path_from_what_was_named() {
     }
     let named = |paths: &[&str]| {
         let paths = paths.iter().map(|path| folder.path().join(path).display().to_string()).collect();
-        DocumentStage::new(&Files { paths, ..Files::default() })
+        DocumentStage::new(&Files { paths, ..Files::default() }, &Arc::default())
     };
     let key = |path: &str| encode_key(&folder.path().canonicalize().unwrap().join(path));
     let check = |paths: &[&str], path: &str, expect: &str| {
