@@ -17,8 +17,7 @@ use tidegate_core::{
 
 use crate::buffers::Buffers;
 use crate::gathered::gathered;
-use crate::head::Headed;
-use crate::jsonl::{InHand, Place, RowOptions, damaged, open_at, other_input, regular_files};
+use crate::jsonl::{InHand, Opened, Place, RowOptions, damaged, open_at, other_input, regular_files};
 use crate::key::{encode_key, row_prefix};
 use crate::lines::HEAD;
 use crate::open;
@@ -55,7 +54,7 @@ struct Reader {
 struct OpenFile {
     index: usize,
     prefix: String,
-    reader: Headed<Box<dyn Read + Send>>,
+    reader: Opened,
     /// Read, but not yet part of a block.
     rest: Vec<u8>,
     /// Where `rest` begins, and how many lines came before it.

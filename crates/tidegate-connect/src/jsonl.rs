@@ -93,7 +93,7 @@ struct OpenFile {
     index: usize,
     rows: Rows,
     lines: Lines,
-    reader: Headed<Box<dyn Read + Send>>,
+    reader: Opened,
 }
 
 impl Jsonl {
@@ -321,13 +321,12 @@ fn columns_of(path: &Path, options: &RowOptions) -> Result<Option<Arc<Columns>>,
     Ok(rows.columns().cloned())
 }
 
+/// A file of rows that is being read, unpacked if it is compressed.
+pub(crate) type Opened = Headed<Box<dyn Read + Send>>;
+
 /// Opens a file and goes to `place`, or behind the end of the line that was the last there; and says at which offset
 /// that is. `None` if it is not the file that the place was in. `feeds` can end a line.
-pub(crate) fn open_at(
-    path: &Path,
-    place: Option<&Place>,
-    feeds: &[u8],
-) -> io::Result<Option<(Headed<Box<dyn Read + Send>>, u64)>> {
+pub(crate) fn open_at(path: &Path, place: Option<&Place>, feeds: &[u8]) -> io::Result<Option<(Opened, u64)>> {
     let file = open::regular(path)?;
     let raw = file.try_clone()?;
     let (reader, packing) = decoded(file)?;
