@@ -41,6 +41,8 @@ fn documents_are_records() {
         (&json!("A page"), &json!("Tides"), &Value::Null)
     );
     assert_eq!(made[1]["author"], "Ada");
+    let second = world.read("papers/out.jsonl").lines().nth(1).unwrap().to_owned();
+    assert!(second.starts_with("{\"id\":\"papers/b.md\",\"title\":\"Tides\",\"text\":\""), "{second}");
     assert!(made[1]["text"].as_str().unwrap().contains("The tide is high."));
     assert!(made.iter().all(|row| row["size"] == row["text"].as_str().unwrap().chars().count()));
     let aside = world.quarantine();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer as _};
 use serde_json::{Value, json};
 use tidegate_connect::encode_key;
 use tidegate_core::{
@@ -164,17 +164,24 @@ impl DocumentStage {
         let Body::Document(document) = &record.body else {
             return Err(Fault::new(FaultKind::Internal, "a record that is no document"));
         };
-        let mut object = serde_json::Map::new();
-        object.insert("id".to_owned(), self.name(&record.key).into());
-        object.insert("title".to_owned(), document.title.as_deref().map_or(Value::Null, Value::from));
-        object.insert("text".to_owned(), document.text.as_str().into());
+        // A map of values would sort the names, and columns of tables follow them.
+        let mut object: Vec<(&str, Value)> = vec![
+            ("id", self.name(&record.key).into()),
+            ("title", document.title.as_deref().map_or(Value::Null, Value::from)),
+            ("text", document.text.as_str().into()),
+        ];
         if let Some(last) = document.pages.last() {
-            object.insert("pages".to_owned(), json!(last.number));
+            object.push(("pages", json!(last.number)));
         }
         for (name, value) in record.fields.iter() {
-            object.entry(name.as_str()).or_insert_with(|| value.clone());
+            if object.iter().all(|(known, _)| known != name) {
+                object.push((name, value.clone()));
+            }
         }
-        serde_json::to_string(&object)
+        let mut line = Vec::new();
+        let written = serde_json::Serializer::new(&mut line).collect_map(object);
+        written
+            .and_then(|()| String::from_utf8(line).map_err(serde::ser::Error::custom))
             .map_err(|error| Fault::new(FaultKind::Internal, "a document is no JSON").cause(error))
     }
 }
