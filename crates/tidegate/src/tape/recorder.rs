@@ -5,7 +5,7 @@
 //! bytes for each answer.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,8 @@ struct At {
     ordinal: u64,
     offset: u64,
     length: usize,
+    /// Whether it is an answer, and no fault.
+    answered: bool,
 }
 
 impl Recorder {
@@ -54,8 +56,7 @@ impl Recorder {
         }
         fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))?;
         let scratch = folder.join(SCRATCH);
-        let options = File::options().read(true).write(true).create(true).truncate(true).clone();
-        let file = options.open(&scratch).map_err(|error| unwritable(&scratch, error))?;
+        let file = alone(&scratch)?;
         let lines = steps.iter().map(|_| BTreeMap::new()).collect();
         let spool = Mutex::new(Spool { file: BufWriter::new(file), length: 0, lines });
         Ok(Self { folder: folder.to_owned(), steps, spool })
@@ -74,15 +75,18 @@ impl Recorder {
         text.push('\n');
         let mut spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
         let spool = &mut *spool;
-        if let Some(at) = spool.lines[step].get_mut(&question.key) {
-            at.ordinal = at.ordinal.min(question.ordinal); // another record with the same question
+        let before = spool.lines[step].get_mut(&question.key);
+        let ordinal = before.as_ref().map_or(question.ordinal, |at| at.ordinal.min(question.ordinal));
+        // Another record with the same question. What was refused once may have been answered when it was asked again.
+        if let Some(at) = before.filter(|at| at.answered || answer.is_err()) {
+            at.ordinal = ordinal;
             return Ok(());
         }
         spool
             .file
             .write_all(text.as_bytes())
             .map_err(|error| unwritable(&self.folder.join(SCRATCH), error))?;
-        let at = At { ordinal: question.ordinal, offset: spool.length, length: text.len() };
+        let at = At { ordinal, offset: spool.length, length: text.len(), answered: answer.is_ok() };
         spool.length += text.len() as u64;
         spool.lines[step].insert(question.key, at);
         Ok(())
@@ -110,6 +114,23 @@ impl Drop for Recorder {
     }
 }
 
+/// Opens the scratch file, empty, which nobody else has meanwhile: two runs that write to one would put each other's answers
+/// under their questions.
+fn alone(scratch: &Path) -> Result<File, Fault> {
+    let options = File::options().read(true).write(true).create(true).truncate(false).clone();
+    let file = options.open(scratch).map_err(|error| unwritable(scratch, error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("another run is recording to {}", scratch.with_file_name("").display());
+            return Err(Fault::new(FaultKind::Config, message).hint("wait for it, or name another folder"));
+        }
+        Err(TryLockError::Error(error)) => return Err(unwritable(scratch, error)),
+    }
+    file.set_len(0).map_err(|error| unwritable(scratch, error))?;
+    Ok(file)
+}
+
 /// Writes a file of its own, and gives it the name of the old one.
 fn copy(spool: &File, order: &[At], (path, head): (&Path, &Head)) -> io::Result<()> {
     let scratch = path.with_extension("jsonl.new");
@@ -123,7 +144,9 @@ fn copy(spool: &File, order: &[At], (path, head): (&Path, &Head)) -> io::Result<
         file.write_all(&line)?;
     }
     file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    fs::rename(&scratch, path)
+    fs::rename(&scratch, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 /// Refuses to write over what is no cassette.

@@ -69,6 +69,34 @@ fn what_was_recorded_is_answered_and_stands_in_the_order_of_the_input() {
 }
 
 #[test]
+fn an_answer_counts_more_than_a_refusal_of_the_same_question() {
+    let refused = || Err(Fault::new(FaultKind::Refused, "no"));
+    for (first, second) in [(refused(), answer("A")), (answer("A"), refused())] {
+        let folder = tempfile::tempdir().unwrap();
+        recorded(folder.path(), &[(4, "a", first), (7, "a", second), (5, "b", answer("B"))]);
+        let cassette = Cassette::open(folder.path(), steps()).unwrap();
+        assert_eq!(cassette.answer(&question(&chat("a"), 0)).unwrap(), answer("A").unwrap());
+        let text = std::fs::read_to_string(folder.path().join("label.jsonl")).unwrap();
+        assert!(text.lines().nth(1).unwrap().contains("\"a\""), "it stands where it was asked first: {text}");
+    }
+}
+
+#[test]
+fn two_runs_do_not_record_to_one_cassette_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Recorder::new(folder.path(), steps()).unwrap();
+    first.record(&question(&chat("a"), 0), &answer("A")).unwrap();
+    let fault = Recorder::new(folder.path(), steps()).err().unwrap();
+    assert!(fault.kind() == FaultKind::Config && fault.hint_text().is_some(), "{fault}");
+    assert!(fault.to_string().contains("another run is recording to"), "{fault}");
+    first.finish().unwrap();
+    drop(first);
+    let cassette = Cassette::open(folder.path(), steps()).unwrap();
+    assert_eq!(cassette.answer(&question(&chat("a"), 0)).unwrap(), answer("A").unwrap());
+    Recorder::new(folder.path(), steps()).unwrap();
+}
+
+#[test]
 fn what_is_not_there_is_said_with_what_changed() {
     let folder = tempfile::tempdir().unwrap();
     let missing = |prompt: &str, key: &str, steps: Vec<(String, String)>| {
