@@ -170,7 +170,9 @@ impl Config {
         let (format, text, id) = match &self.source {
             Source::Files(_) | Source::Urls(_) | Source::Objects(_) => (None, "", None),
             Source::Jsonl(rows) => {
-                (Some(RowFormat::Jsonl), rows.text_field.as_str(), rows.id_field.as_deref())
+                // Only map jobs read other rows from files.
+                let format = if self.map.is_some() { rows.format } else { RowFormat::Jsonl };
+                (Some(format), rows.text_field.as_str(), rows.id_field.as_deref())
             }
             Source::Stdin(rows) => (Some(rows.format), rows.text_field.as_str(), rows.id_field.as_deref()),
             Source::Tail(rows) => (Some(rows.format), rows.text_field.as_str(), rows.id_field.as_deref()),
@@ -179,8 +181,9 @@ impl Config {
             text_version: TEXT_VERSION,
             source: self.source.kind().name(),
             rows: format.map(|format| match format {
-                RowFormat::Lines => (format, "", None), // fields mean nothing to lines of text
-                RowFormat::Jsonl | RowFormat::Parquet => (format, text, id),
+                // Fields mean nothing to lines of text, unless these become fields.
+                RowFormat::Lines if self.map.is_none() => (format, "", None),
+                RowFormat::Lines | RowFormat::Jsonl | RowFormat::Parquet => (format, text, id),
             }),
             stages: self.stages.iter().map(Stage::kind).collect(),
             parse: self.parse().map(|parse| (parse.boilerplate, parse.max_depth)),

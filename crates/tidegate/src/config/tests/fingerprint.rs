@@ -256,3 +256,17 @@ fn the_fingerprint_of_the_defaults_is_known() {
         "26d045a08da9892b29bbe4b72554ce171447cec263b0887429584b17c7c0af1d"
     );
 }
+
+#[test]
+fn a_job_that_reads_other_rows_is_another_job() {
+    use crate::config::{Jsonl, Map, RowFormat, Source};
+    let with = |format: RowFormat, field: &str| {
+        let rows = Jsonl { format, text_field: field.to_owned(), ..Jsonl::default() };
+        let map = Some(Box::new(Map::default()));
+        Config { source: Source::Jsonl(rows), map, ..Config::default() }.fingerprint()
+    };
+    let formats = [RowFormat::Jsonl, RowFormat::Lines, RowFormat::Parquet];
+    let prints: std::collections::BTreeSet<String> =
+        formats.iter().flat_map(|format| ["text", "line"].map(|field| with(*format, field))).collect();
+    assert_eq!(prints.len(), 6);
+}
