@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod budget;
+pub mod calendar;
 pub mod codec;
 pub mod context;
 pub mod counters;

@@ -1,11 +1,11 @@
 //! Days and times as text, and back: RFC 3339 where a zone is known, the same without its zone where none is.
 //!
-//! Of years only 0 to 9999 have such a text. The calendar is the proleptic Gregorian one, reckoned as in
-//! <https://howardhinnant.github.io/date_algorithms.html>.
+//! Of years only 0 to 9999 have such a text.
 
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
+use tidegate_core::calendar::{date_of, days_to};
 
 /// What a number counts since midnight, or since the first of January 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ const DAY: i64 = 86_400;
 
 /// The day that is so many days after the first of January 1970, as `2024-02-29`.
 pub(crate) fn date(days: i64) -> Option<String> {
-    let (year, month, day) = civil(days)?;
+    let (year, month, day) = date_of(days)?;
     Some(format!("{year:04}-{month:02}-{day:02}"))
 }
 
@@ -64,31 +64,6 @@ fn fraction(beyond: i64, unit: Unit, text: &mut String) {
     }
 }
 
-fn civil(days: i64) -> Option<(i64, i64, i64)> {
-    // 0000-01-01 to 9999-12-31
-    if !(-719_528..=2_932_896).contains(&days) {
-        return None;
-    }
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    Some((year_of_era + era * 400 + i64::from(month <= 2), month, day))
-}
-
-/// The days from the first of January 1970 to a day.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = year - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
 /// Reads a day.
 pub(crate) fn read_date(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
@@ -96,9 +71,7 @@ pub(crate) fn read_date(text: &str) -> Option<i64> {
         return None;
     }
     let (year, month, day) = (number(&bytes[..4])?, number(&bytes[5..7])?, number(&bytes[8..])?);
-    let count = days(year, month, day);
-    // A day that the month has not comes back as one of the next.
-    (civil(count)? == (year, month, day)).then_some(count)
+    days_to(year, month, day)
 }
 
 /// Reads a time of day. Digits that the unit has not must be zeros.

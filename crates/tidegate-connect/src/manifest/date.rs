@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName};
+use tidegate_core::calendar::days_to;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -12,25 +13,17 @@ const MONTHS: [&str; 12] =
 pub(super) fn parse(text: &str) -> Option<u64> {
     let (_, rest) = text.split_once(", ")?;
     let mut words = rest.split(' ');
-    let day: u64 = words.next()?.parse().ok()?;
+    let day: i64 = words.next()?.parse().ok()?;
     let month = words.next()?;
-    let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
-    let year: u64 = words.next()?.parse().ok()?;
+    let month = MONTHS.iter().position(|name| *name == month)? as i64 + 1;
+    let year: i64 = words.next()?.parse().ok()?;
     let mut time = words.next()?.split(':').map(|part| part.parse::<u64>().ok().filter(|_| part.len() == 2));
     let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
     let zone = words.next()?;
     let plain = zone == "GMT" && words.next().is_none() && time.next().is_none();
-    let known =
-        (1970..10_000).contains(&year) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second < 61;
-    (plain && known).then(|| days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second)
-}
-
-/// Days since 1970 (Hinnant, "chrono-compatible low-level date algorithms": years that begin in March).
-fn days(year: u64, month: u64, day: u64) -> u64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year / 400, year % 400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+    let days = u64::try_from(days_to(year, month, day)?).ok()?;
+    let known = hour < 24 && minute < 60 && second < 61;
+    (plain && known).then_some(days * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
 /// The date in a header.

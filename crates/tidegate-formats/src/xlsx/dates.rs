@@ -1,5 +1,7 @@
 //! Days since 1900, as Excel counts them.
 
+use tidegate_core::calendar::date_of;
+
 /// Days of this calendar before 1970.
 const EPOCH: i64 = 25_569;
 /// What a count from 1904 lacks.
@@ -17,7 +19,7 @@ pub(super) fn date(days: f64, from_1904: bool) -> Option<String> {
     if whole < 60 {
         whole += 1;
     }
-    let (year, month, day) = civil(whole - EPOCH);
+    let (year, month, day) = date_of(whole - EPOCH)?;
     Some(format!("{year:04}-{month:02}-{day:02}"))
 }
 
@@ -37,19 +39,6 @@ pub(super) fn date_time(days: f64, from_1904: bool) -> Option<String> {
     let date = date(days, from_1904)?;
     let time = time(days.fract())?;
     Some(if time == "00:00:00" { date } else { format!("{date} {time}") })
-}
-
-/// Year, month and day of a number of days since 1970, by the usual division into eras of 400 years.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Moments: RFC 3339, and the three forms of HTTP dates.
 
+use tidegate_core::calendar::days_to;
+
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -13,7 +15,7 @@ pub(super) fn rfc3339(text: &str) -> Option<f64> {
     if !form {
         return None;
     }
-    let day = days(digits(&text[..4])?, digits(&text[5..7])?, digits(&text[8..10])?)?;
+    let day = days_to(digits(&text[..4])?, digits(&text[5..7])?, digits(&text[8..10])?)?;
     let whole = day * 86_400 + clock(&text[11..19])?;
     let rest = &text[19..];
     let fraction =
@@ -58,7 +60,7 @@ pub(super) fn http(text: &str) -> Option<f64> {
         (year, 2) => 2_000 + year,
         _ => return None,
     };
-    Some((days(year, month, digits(day)?)? * 86_400 + clock(time)?) as f64)
+    Some((days_to(year, month, digits(day)?)? * 86_400 + clock(time)?) as f64)
 }
 
 /// Seconds since midnight of `08:49:37`; 60 is a leap second.
@@ -73,25 +75,4 @@ fn digits(text: &str) -> Option<i64> {
     (text.len() <= 4 && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| text.parse().ok())
         .flatten()
-}
-
-/// Days since 1970 of a date of the Gregorian calendar. The algorithm is Howard Hinnant's `days_from_civil`, for
-/// years from 0 on.
-fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let longest = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=longest).contains(&day) {
-        return None;
-    }
-    // A year begins in March here, so that the leap day is its last.
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
