@@ -5,12 +5,9 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
-use serde::Deserializer as _;
-use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
-use tidegate_core::{Fault, FaultKind};
+use tidegate_core::{Fault, FaultKind, each_field};
 
 /// How rows are laid out as a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,25 +137,8 @@ pub fn field_names(object: &str) -> Option<Vec<String>> {
 
 /// The fields of an object in their order, each as it is written.
 fn fields_of(object: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Fault> {
-    let mut json = serde_json::Deserializer::from_str(object);
-    let fields = json.deserialize_map(FieldsVisitor).and_then(|fields| json.end().map(|()| fields));
-    fields.map_err(|error| Fault::new(FaultKind::Malformed, format!("{error}")))
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(name) = map.next_key_seed(crate::row::NameSeed)? {
-            fields.push((name, map.next_value()?));
-        }
-        Ok(fields)
-    }
+    let mut fields = Vec::new();
+    each_field(object, |name, value| fields.push((name, value)))
+        .map_err(|error| Fault::new(FaultKind::Malformed, format!("{error}")))?;
+    Ok(fields)
 }

@@ -1,12 +1,11 @@
 //! One line of JSON as text, id and fields.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use tidegate_core::{ContentHash, Fault, FaultKind, Fields};
+use tidegate_core::{ContentHash, Fault, FaultKind, Fields, NameSeed};
 
 /// Which fields of a row mean something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,33 +192,6 @@ impl<'de> Visitor<'de> for IdVisitor<'_> {
             }
         }
         Ok(found)
-    }
-}
-
-/// Borrows a name where it needs no unescaping.
-pub(crate) struct NameSeed;
-
-impl<'de> DeserializeSeed<'de> for NameSeed {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for NameSeed {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field name")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_owned()))
     }
 }
 

@@ -1,12 +1,8 @@
 //! One record on its way: a JSON object whose fields are borrowed from its line until something changes them.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
-use serde_json::value::RawValue;
-use tidegate_core::{Fault, FaultKind};
+use tidegate_core::{Fault, FaultKind, each_field};
 
 use crate::split::split;
 
@@ -204,9 +200,8 @@ fn fields_of(object: &str) -> Result<Vec<Field<'_>>, serde_json::Error> {
     if split(object, each).is_some() {
         return Ok(fields);
     }
-    let mut json = serde_json::Deserializer::from_str(object);
-    let fields = json.deserialize_map(FieldsVisitor)?;
-    json.end()?;
+    fields.clear();
+    each_field(object, |name, value| fields.push(Field { name, value: Cow::Borrowed(value.get()) }))?;
     Ok(fields)
 }
 
@@ -217,52 +212,6 @@ pub(crate) fn field_of<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     match value {
         Cow::Borrowed(value) => Some(value),
         Cow::Owned(_) => None,
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Vec<Field<'de>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::with_capacity(16);
-        while let Some(name) = map.next_key_seed(NameSeed)? {
-            let value: &'de RawValue = map.next_value()?;
-            fields.push(Field { name, value: Cow::Borrowed(value.get()) });
-        }
-        Ok(fields)
-    }
-}
-
-/// Borrows a name where it needs no unescaping.
-struct NameSeed;
-
-impl<'de> DeserializeSeed<'de> for NameSeed {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for NameSeed {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field name")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_owned()))
     }
 }
 
