@@ -16,7 +16,7 @@ use tidegate_core::{
 };
 
 use crate::buffers::Buffers;
-use crate::gathered::gathered;
+use crate::gathered::{gathered, place_of};
 use crate::jsonl::{InHand, Opened, Place, RowOptions, damaged, open_at, other_input, regular_files};
 use crate::key::{encode_key, row_prefix};
 use crate::lines::HEAD;
@@ -101,9 +101,8 @@ impl Blocks {
     /// # Errors
     /// [`FaultKind::Guarded`] for a position that is not one of these files.
     pub fn resume(&mut self, position: &Position) -> Result<(), Fault> {
-        let place: Place = serde_json::from_str(&position.0).map_err(|error| other_input().cause(error))?;
-        let reader = self.reader.as_mut().filter(|reader| place.file < reader.paths.len());
-        let reader = reader.ok_or_else(other_input)?;
+        let reader = self.reader.as_mut().ok_or_else(other_input)?;
+        let place = place_of(position, reader.paths.len(), |place: &Place| place.file)?;
         reader.next = place.file;
         reader.resume = Some(place);
         Ok(())

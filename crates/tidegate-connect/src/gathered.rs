@@ -1,8 +1,11 @@
-//! Reading in steps on the compute pool: what most sources of rows do each time that they are asked for items.
+//! Reading in steps: what most sources of rows do each time that they are asked for items, where they are only looked at,
+//! and where they go on.
 
-use tidegate_core::{Cx, Fault, FaultKind, SourceItem};
+use serde::de::DeserializeOwned;
+use tidegate_core::{Cx, Fault, FaultKind, Position, SourceItem};
 
 use crate::files::FIRST;
+use crate::jsonl::other_input;
 
 /// Has `reader` gather items on the compute pool. The reader is away meanwhile, and back in its place afterwards, also
 /// where gathering failed.
@@ -28,4 +31,34 @@ pub async fn gathered<R: Send + 'static>(
         .await?;
     *reader = Some(back);
     items
+}
+
+/// The first `max` items that a reader gathers where it is called, or fewer where there are no more.
+///
+/// # Errors
+/// What gathering says.
+pub fn peeked<R>(
+    reader: &mut R,
+    max: usize,
+    is_over: impl Fn(&R) -> bool,
+    gather: impl Fn(&mut R, usize) -> Result<Vec<SourceItem>, Fault>,
+) -> Result<Vec<SourceItem>, Fault> {
+    let mut items = Vec::new();
+    while items.len() < max && !is_over(reader) {
+        items.extend(gather(reader, max - items.len())?);
+    }
+    Ok(items)
+}
+
+/// The place in one of so many `files` that a position says.
+///
+/// # Errors
+/// [`FaultKind::Guarded`]: it says none, or one in another file.
+pub fn place_of<P: DeserializeOwned>(
+    position: &Position,
+    files: usize,
+    file_of: impl Fn(&P) -> usize,
+) -> Result<P, Fault> {
+    let place: P = serde_json::from_str(&position.0).map_err(|error| other_input().cause(error))?;
+    if file_of(&place) < files { Ok(place) } else { Err(other_input()) }
 }

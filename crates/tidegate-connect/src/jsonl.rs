@@ -12,7 +12,7 @@ use tidegate_core::Stop;
 use tidegate_core::{Coverage, Cx, Fault, FaultKind, Fetch, Fetched, Listing, Position, Source, SourceItem};
 
 use crate::decode::decoded;
-use crate::gathered::gathered;
+use crate::gathered::{gathered, peeked, place_of};
 use crate::head::{Headed, Mark};
 use crate::key::{encode_key, row_prefix};
 use crate::lines::Lines;
@@ -132,12 +132,8 @@ impl Jsonl {
     /// # Errors
     /// As listing them.
     pub fn peek(mut self, max: usize) -> Result<Vec<SourceItem>, Fault> {
-        let mut items = Vec::new();
-        while let Some(reader) = self.reader.as_mut().filter(|reader| items.len() < max && !reader.is_over())
-        {
-            items.extend(reader.gather(max - items.len())?);
-        }
-        Ok(items)
+        let reader = self.reader.as_mut().ok_or_else(other_input)?;
+        peeked(reader, max, Reader::is_over, Reader::gather)
     }
 
     /// Goes on after `position`. That the file is still the same is seen when it is opened: it must be at least as
@@ -146,9 +142,8 @@ impl Jsonl {
     /// # Errors
     /// [`FaultKind::Guarded`] for a position that is not one of these files.
     pub fn resume(&mut self, position: &Position) -> Result<(), Fault> {
-        let place: Place = serde_json::from_str(&position.0).map_err(|error| other_input().cause(error))?;
-        let reader = self.reader.as_mut().filter(|reader| place.file < reader.paths.len());
-        let reader = reader.ok_or_else(other_input)?;
+        let reader = self.reader.as_mut().ok_or_else(other_input)?;
+        let place = place_of(position, reader.paths.len(), |place: &Place| place.file)?;
         reader.next = place.file;
         reader.rows = place.rows;
         reader.resume = Some(place);

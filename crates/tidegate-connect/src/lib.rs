@@ -57,7 +57,7 @@ pub use cells::{TableShape, field_names};
 pub use files::Files;
 /// Lines of lists and of rows, for whoever wants to feed them with bytes of their own.
 pub use fuzz::fuzz_lines;
-pub use gathered::gathered;
+pub use gathered::{gathered, peeked, place_of};
 pub use inputs::{InputFormat, format_of, rows_in};
 pub use jsonl::{Jsonl, RowOptions};
 /// For sources of rows elsewhere: which files are meant, and what is said of those that cannot be gone on with.

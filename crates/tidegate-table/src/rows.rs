@@ -7,7 +7,9 @@ use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tidegate_connect::{content_hash_of, encode_key, gathered, other_input, regular_files, row_prefix};
+use tidegate_connect::{
+    content_hash_of, encode_key, gathered, other_input, peeked, place_of, regular_files, row_prefix,
+};
 use tidegate_core::{
     Body, ContentHash, Cx, Fault, FaultKind, Fetch, Fetched, Fields, Listing, Position, Source, SourceItem,
     Stop, Version,
@@ -99,12 +101,8 @@ impl TableRows {
     /// # Errors
     /// As listing them.
     pub fn peek(mut self, max: usize) -> Result<Vec<SourceItem>, Fault> {
-        let mut items = Vec::new();
-        while let Some(reader) = self.reader.as_mut().filter(|reader| items.len() < max && !reader.is_over())
-        {
-            items.extend(reader.gather(max - items.len())?);
-        }
-        Ok(items)
+        let reader = self.reader.as_mut().ok_or_else(other_input)?;
+        peeked(reader, max, Reader::is_over, Reader::gather)
     }
 
     /// Goes on after `position`. That the file is still the same is seen when it is opened: it must have its size, and
@@ -113,9 +111,8 @@ impl TableRows {
     /// # Errors
     /// [`FaultKind::Guarded`] for a position that is not one of these files.
     pub fn resume(&mut self, position: &Position) -> Result<(), Fault> {
-        let place: Place = serde_json::from_str(&position.0).map_err(|error| other_input().cause(error))?;
-        let reader = self.reader.as_mut().filter(|reader| place.file < reader.paths.len());
-        let reader = reader.ok_or_else(other_input)?;
+        let reader = self.reader.as_mut().ok_or_else(other_input)?;
+        let place = place_of(position, reader.paths.len(), |place: &Place| place.file)?;
         reader.next = place.file;
         reader.rows = place.rows;
         reader.resume = Some(place);

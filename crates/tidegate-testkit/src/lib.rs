@@ -10,6 +10,8 @@
 
 #[cfg(feature = "calls")]
 pub mod calls;
+#[cfg(feature = "doubles")]
+pub mod doubles;
 #[cfg(feature = "provider")]
 pub mod provider;
 #[cfg(feature = "provider")]

@@ -1,5 +1,4 @@
 mod blocks;
-pub(crate) mod doubles;
 mod files;
 mod jsonl;
 pub(crate) mod jsonl_sink;
@@ -10,3 +9,5 @@ mod table_sink;
 mod tail;
 mod watch;
 mod webhook;
+
+pub(crate) use tidegate_testkit::doubles;

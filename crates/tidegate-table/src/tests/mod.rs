@@ -1,5 +1,6 @@
 mod damage;
-mod doubles;
 mod reading;
 mod trips;
 mod writing;
+
+use tidegate_testkit::doubles;

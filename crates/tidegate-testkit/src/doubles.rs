@@ -1,4 +1,4 @@
-//! What the tests put in place of the engine: a compute pool that works at once.
+//! What tests of sources and sinks put in place of the engine: a compute pool that works at once.
 
 use std::sync::Arc;
 
@@ -16,17 +16,24 @@ impl Compute for Inline {
     }
 }
 
-pub(crate) fn cx() -> Cx {
+/// The context of a run that nobody stops.
+#[must_use]
+pub fn cx() -> Cx {
     stoppable().0
 }
 
-pub(crate) fn stoppable() -> (Cx, StopHandle) {
+/// The context of a run, and what stops it.
+#[must_use]
+pub fn stoppable() -> (Cx, StopHandle) {
     let stop = StopHandle::new();
     (Cx::new("test".into(), Arc::new(Inline), stop.subscribe()), stop)
 }
 
 /// Lists a source to its end.
-pub(crate) async fn list_all(source: &mut dyn Source, max: usize) -> (Vec<SourceItem>, Option<Coverage>) {
+///
+/// # Panics
+/// If it fails, or has no end.
+pub async fn list_all(source: &mut dyn Source, max: usize) -> (Vec<SourceItem>, Option<Coverage>) {
     let cx = cx();
     let mut all = Vec::new();
     loop {
@@ -40,6 +47,9 @@ pub(crate) async fn list_all(source: &mut dyn Source, max: usize) -> (Vec<Source
 }
 
 /// Runs a future in a test that is not async itself.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+///
+/// # Panics
+/// Where no runtime can be made.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
 }
