@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, FieldRef, Schema};
+use arrow_schema::{DataType, Field, FieldRef, Schema, TimeUnit};
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
 use tidegate_connect::{open_regular, read_fault};
 use tidegate_core::{Fault, FaultKind};
@@ -101,11 +102,13 @@ impl Batches {
 fn metadata(file: &File) -> Result<(ArrowReaderMetadata, Columns), Fault> {
     let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let found = ArrowReaderMetadata::load(file, plain).map_err(fault)?;
-    let mut columns = types::columns(found.schema().fields()).map_err(|what| {
+    let mut leaves = found.parquet_schema().columns().iter().map(|column| column.physical_type());
+    let viewed: Vec<FieldRef> =
+        found.schema().fields().iter().map(|field| viewed(field, &mut leaves)).collect();
+    let mut columns = types::columns(&viewed.iter().cloned().collect()).map_err(|what| {
         Fault::new(FaultKind::Unsupported, what).hint("write the file anew without it, or with it as text")
     })?;
     zones(&found, &mut columns);
-    let viewed: Vec<FieldRef> = found.schema().fields().iter().map(viewed).collect();
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(viewed)));
     let read = ArrowReaderMetadata::try_new(found.metadata().clone(), options).map_err(fault)?;
     Ok((read, columns))
@@ -127,14 +130,27 @@ fn zones(found: &ArrowReaderMetadata, columns: &mut Columns) {
 }
 
 /// The field with texts and bytes that point into their page instead of being copied: one long value that a page names
-/// a thousand times takes its memory once.
-fn viewed(field: &FieldRef) -> FieldRef {
+/// a thousand times takes its memory once. Moments of 96 bits are counted in microseconds: counted in nanoseconds, those
+/// before 1677 and beyond 2262 become others without a word, and 9999-12-31 is what many tables say for "never".
+/// `leaves` are the types of the columns that are within it and behind it, as the file has them.
+fn viewed(field: &FieldRef, leaves: &mut dyn Iterator<Item = PhysicalType>) -> FieldRef {
     let data = match field.data_type() {
-        DataType::Utf8 => DataType::Utf8View,
-        DataType::Binary => DataType::BinaryView,
-        DataType::List(of) => DataType::List(viewed(of)),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(viewed).collect()),
-        _ => return field.clone(),
+        DataType::List(of) => DataType::List(viewed(of, leaves)),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| viewed(field, leaves)).collect())
+        }
+        DataType::Map(entries, _) => {
+            viewed(entries, leaves); // names and values stay as they are
+            return field.clone();
+        }
+        leaf => match (leaves.next(), leaf) {
+            (_, DataType::Utf8) => DataType::Utf8View,
+            (_, DataType::Binary) => DataType::BinaryView,
+            (Some(PhysicalType::INT96), DataType::Timestamp(TimeUnit::Nanosecond, None)) => {
+                DataType::Timestamp(TimeUnit::Microsecond, None)
+            }
+            _ => return field.clone(),
+        },
     };
     let same: Field = field.as_ref().clone();
     Arc::new(same.with_data_type(data))

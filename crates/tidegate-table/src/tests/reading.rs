@@ -1,7 +1,11 @@
 //! Rows as a source lists them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use parquet::data_type::{Int64Type, Int96, Int96Type};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use tidegate_core::{FaultKind, Position, SourceItem};
 
 use super::doubles::{block_on, list_all};
@@ -137,4 +141,48 @@ fn columns_keep_their_types_and_zones() {
     assert_eq!(crate::columns_of(std::slice::from_ref(&path)).unwrap(), columns);
     let rows = crate::read_table(&path).unwrap();
     assert_eq!(rows, ["{\"at\":\"2024-06-01T10:00:00Z\",\"small\":null,\"many\":null}"]);
+}
+
+/// A file whose column is of moments of 96 bits, as older writers have them.
+fn of_96_bits(path: &Path, moments: &[Int96]) {
+    let schema = "message m { required int64 n; optional group s { required int96 at; } }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let numbers: Vec<i64> = (0..moments.len() as i64).collect();
+    column.typed::<Int64Type>().write_batch(&numbers, None, None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let there = vec![1; moments.len()];
+    column.typed::<Int96Type>().write_batch(moments, Some(&there), None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn moments_of_96_bits_are_what_they_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let day = |days: i64, nanos: u64| {
+        let mut moment = Int96::new();
+        let days = u32::try_from(days + 2_440_588).unwrap();
+        moment.set_data(nanos as u32, (nanos >> 32) as u32, days);
+        moment
+    };
+    of_96_bits(&path, &[day(2_932_896, 86_399_999_999_000), day(0, 1_500), day(-719_528, 0)]);
+    let rows = crate::read_table(&path).unwrap();
+    assert_eq!(
+        rows,
+        [
+            "{\"n\":0,\"s\":{\"at\":\"9999-12-31T23:59:59.999999\"}}",
+            "{\"n\":1,\"s\":{\"at\":\"1970-01-01T00:00:00.000001\"}}",
+            "{\"n\":2,\"s\":{\"at\":\"0000-01-01T00:00:00\"}}",
+        ]
+    );
+    let (again, columns) = (folder.path().join("b.parquet"), crate::columns_of(&[path]).unwrap());
+    write_table(&again, &columns, &format!("{}\n", rows.join("\n"))).unwrap();
+    assert_eq!(crate::read_table(&again).unwrap(), rows);
 }
