@@ -11,6 +11,7 @@ use tidegate_sandbox::{Program, Protection};
 use tidegate_store::{OpenMode, Store};
 
 use crate::config::{Config, Embed, ModelRef, Ocr, Stage};
+use crate::map;
 use crate::models;
 use crate::parser;
 use crate::readers::Readers;
@@ -76,6 +77,7 @@ pub async fn doctor(config: &Config, parser: Option<Program>) -> Vec<Checked> {
         }
     }
     checked.extend(readers(config, parser.as_ref()));
+    checked.extend(config.stages.iter().filter_map(program));
     checked.push(sandbox(config, parser));
     checked
 }
@@ -136,6 +138,16 @@ fn embed_here(embed: &Embed, facts: &mut Facts) -> Result<(), Fault> {
     model.embed(&["tidegate"], Task::Query)?;
     facts.push(("answered in", format!("{:.1} ms", started.elapsed().as_secs_f64() * 1e3)));
     Ok(())
+}
+
+/// Whether the program of a stage is there.
+fn program(stage: &Stage) -> Option<Checked> {
+    let Stage::Exec(own) = stage else { return None };
+    let subject = format!("program {}", stage.name());
+    Some(match map::find(&own.program()) {
+        Ok(path) => Checked { subject, facts: vec![("at", path.display().to_string())], fault: None },
+        Err(fault) => Checked { subject, facts: Vec::new(), fault: Some(fault) },
+    })
 }
 
 /// Looks for the programs that read documents in the place of the parsers inside.

@@ -15,8 +15,8 @@ use crate::parser;
 use crate::readers::Readers;
 use crate::services::Services;
 use crate::stages::{
-    ChangeStage, ChunkStage, EmbedCounts, EmbedStage, EnrichStage, FILES_AT_ONCE, HttpStage, ParseFiles,
-    ParseStage, RemoteEmbedStage, ValidateStage,
+    ChangeStage, ChunkStage, Context, EmbedCounts, EmbedStage, EnrichStage, FILES_AT_ONCE, HttpStage,
+    ParseFiles, ParseStage, ProgramStage, RemoteEmbedStage, Standing, ValidateStage,
 };
 use crate::sweep::{self, SweepStage, Tally};
 use crate::takeover::StoredChunks;
@@ -47,31 +47,12 @@ pub(crate) fn build(
     (parser, left): (Option<&Program>, &Arc<Left>),
     with: (&Services, &Store, &Embedding),
 ) -> Result<Built, Fault> {
-    let mut built = Built::default();
     if let Some(map) = &config.map {
-        if config.sweeps() {
-            let tally = Arc::<Tally>::default();
-            let stage = SweepStage::new(config, map, (tally.clone(), left))?;
-            built.add(sweep::STAGE, Some(Work::Cpu(Arc::new(stage))));
-            built.tally = Some(tally);
-            return Ok(built);
-        }
-        if let config::Source::Files(_) = &config.source {
-            let parse = (&config::Parse::default(), parser.cloned());
-            built.add("parse", Some(parse_stage(config, parse, (with.0, with.1))?));
-        }
-        let journal: Arc<dyn Replies> = Arc::new(with.1.clone());
-        for (name, work) in map::stages(config, map, (with.0, &journal), (parser, left))? {
-            let work = match work {
-                map::Work::Cpu(stage) => Work::Cpu(stage),
-                map::Work::Each(most, stage) => Work::Each(most, stage),
-            };
-            built.add(&name, Some(work));
-        }
-        return Ok(built);
+        return build_job((config, map), (parser, left), with);
     }
+    let mut built = Built::default();
     let mut validate = ValidateStage::new(config)?.map(|stage| Work::Cpu(Arc::new(stage)));
-    for stage in &config.stages {
+    for (at, stage) in config.stages.iter().enumerate() {
         // What is judged is the text, before anything is asked or paid about it.
         if !matches!(stage, Stage::Parse(_)) {
             built.add("validate", validate.take());
@@ -89,10 +70,40 @@ pub(crate) fn build(
             Stage::Http(http) => Some(http_stage((stage.name(), http), with)?),
             Stage::Filter(filter) => Some(change_stage(stage.name(), &filter.step())?),
             Stage::Set(set) => Some(change_stage(stage.name(), &set.step())?),
+            Stage::Exec(own) => Some(program_stage(config, (at, own), parser, with.2)?),
         };
         built.add(stage.name(), work);
     }
     built.add("validate", validate.take());
+    Ok(built)
+}
+
+/// Makes the stages of a map job.
+fn build_job(
+    (config, map): (&Config, &config::Map),
+    (parser, left): (Option<&Program>, &Arc<Left>),
+    with: (&Services, &Store, &Embedding),
+) -> Result<Built, Fault> {
+    let mut built = Built::default();
+    if config.sweeps() {
+        let tally = Arc::<Tally>::default();
+        let stage = SweepStage::new(config, map, (tally.clone(), left))?;
+        built.add(sweep::STAGE, Some(Work::Cpu(Arc::new(stage))));
+        built.tally = Some(tally);
+        return Ok(built);
+    }
+    if let config::Source::Files(_) = &config.source {
+        let parse = (&config::Parse::default(), parser.cloned());
+        built.add("parse", Some(parse_stage(config, parse, (with.0, with.1))?));
+    }
+    let journal: Arc<dyn Replies> = Arc::new(with.1.clone());
+    for (name, work) in map::stages(config, map, (with.0, &journal), (parser, left))? {
+        let work = match work {
+            map::Work::Cpu(stage) => Work::Cpu(stage),
+            map::Work::Each(most, stage) => Work::Each(most, stage),
+        };
+        built.add(&name, Some(work));
+    }
     Ok(built)
 }
 
@@ -233,6 +244,22 @@ fn http_stage(
 
 fn change_stage(name: &str, step: &config::Step) -> Result<Work, Fault> {
     Ok(Work::Cpu(Arc::new(ChangeStage::new(name, step)?)))
+}
+
+fn program_stage(
+    config: &Config,
+    (at, own): (usize, &config::OwnProgram),
+    launcher: Option<&Program>,
+    embedding: &Embedding,
+) -> Result<Work, Fault> {
+    let before = |wanted: &str| config.stages[..at].iter().any(|stage| stage.kind() == wanted);
+    let (chunks, embedded) = (before("chunk"), before("embed"));
+    let context = (chunks && !embedded).then(|| Context::new(embedding.tokenizer()));
+    let place = Standing { chunks, context, fields: config.keeps_fields(at) };
+    let options = parse_options(config, config.parse().unwrap_or(&config::Parse::default()));
+    let stage = (config.stages[at].name(), own);
+    let stage = ProgramStage::new(config, stage, launcher, (place, options))?;
+    Ok(Work::Each(stage.width(), Arc::new(stage)))
 }
 
 /// Records that wait for a service whose concurrency is found out.

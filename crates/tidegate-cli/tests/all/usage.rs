@@ -188,7 +188,7 @@ fn what_is_printed_for_programs_is_sound() {
     let stages = schema["properties"]["stage"]["items"]["oneOf"].as_array().unwrap();
     let kinds: Vec<_> =
         stages.iter().filter_map(|stage| stage["properties"]["type"]["const"].as_str()).collect();
-    assert_eq!(kinds, ["parse", "chunk", "embed", "enrich", "http", "filter", "set"]);
+    assert_eq!(kinds, ["parse", "chunk", "embed", "enrich", "http", "filter", "set", "exec"]);
     let set = stages.iter().find(|stage| stage["properties"]["type"]["const"] == "set").unwrap();
     assert_eq!(set["properties"]["fields"]["additionalProperties"]["anyOf"][0]["type"], "string");
     let script = out(&tidegate(folder.path(), &["completions", "bash"]));

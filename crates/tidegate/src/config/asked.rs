@@ -58,6 +58,7 @@ impl Rules<'_> {
                 Stage::Http(http) => self.http((at, name), http)?,
                 Stage::Filter(filter) => self.filter(name, filter)?,
                 Stage::Set(set) => self.set((at, name), set)?,
+                Stage::Exec(exec) => self.exec(name, exec)?,
                 Stage::Parse(_) | Stage::Chunk(_) | Stage::Embed(_) => {}
             }
         }

@@ -1,9 +1,12 @@
-//! Rules of what stages say in expressions and templates: whether it reads, and names what records have.
+//! Rules of stages that go by what records say, and of programs of the user's own.
 
 use tidegate_core::{Fault, FaultKind};
 use tidegate_expr::Expr;
 
 use super::filter::Filter;
+use super::map::{MOST_PROCESSES, wrong};
+use super::own::OwnProgram;
+use super::period::Period;
 use super::set::{FieldText, Set};
 use super::validate::Rules;
 use crate::stages::NAMES;
@@ -40,6 +43,22 @@ impl Rules<'_> {
         let hint = "write fields = { year = \".fields.date[:4]\" }, or what to keep or remove";
         self.need(some, &key("type"), "does nothing", hint)?;
         self.kept(at, &key("type"), "would change fields of chunks, and the store keeps fields by document")
+    }
+
+    pub(super) fn exec(&self, name: &str, exec: &OwnProgram) -> Result<(), Fault> {
+        let key = |key: &str| format!("stage.{name}.{key}");
+        self.when(name, exec.when.as_deref())?;
+        let wrong = wrong(&exec.exec);
+        let hint = "write the program and its arguments, such as exec = [\"python3\", \"score.py\"]";
+        self.need(wrong.is_none(), &key("exec"), wrong.unwrap_or_default(), hint)?;
+        let must = format!("({}) must be at most {MOST_PROCESSES}", exec.processes);
+        self.need(exec.processes as u64 <= MOST_PROCESSES, &key("processes"), &must, "")?;
+        for (place, period) in [("timeout", exec.timeout), ("start_timeout", exec.start_timeout)] {
+            let some = period > Period::from_millis(0);
+            self.need(some, &key(place), "must be longer than nothing", "leave it out for the usual")?;
+        }
+        let hint = "leave it out to start the program in the folder of this file";
+        self.need(!exec.folder.contains('\0'), &key("folder"), "is no path", hint)
     }
 
     /// An expression that compiles, and begins with nothing that records have not: `.lang` would be null of every

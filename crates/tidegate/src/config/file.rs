@@ -59,7 +59,7 @@ pub(super) fn read_beside(path: &std::path::Path, text: &str, others: &[&str]) -
     Ok(raw)
 }
 
-const STAGE_HINT: &str = "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\" or \"set\"";
+const STAGE_HINT: &str = "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\", \"set\" or \"exec\"";
 
 /// What is wrong with a top-level name that is no section.
 fn stray(name: &str, value: &Value, origin: &Origin) -> Fault {
@@ -73,7 +73,7 @@ fn stray(name: &str, value: &Value, origin: &Origin) -> Fault {
         _ => refuse(origin, format!("`{shown}` stands outside any section")),
     };
     match nearest(name, SECTIONS) {
-        _ if ["parse", "chunk", "embed", "enrich", "http", "filter", "set"].contains(&name) => {
+        _ if ["parse", "chunk", "embed", "enrich", "http", "filter", "set", "exec"].contains(&name) => {
             fault.hint(STAGE_HINT)
         }
         Some("stage") => fault.hint("did you mean [[stage]]?"),

@@ -110,6 +110,12 @@ enum Asked<'a> {
         fields: Vec<(String, Setting)>,
         names: [&'a [String]; 2],
     },
+    Program {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        when: Option<&'a str>,
+        exec: &'a [String],
+        ids: bool,
+    },
 }
 
 impl<'a> Asked<'a> {
@@ -139,6 +145,9 @@ impl<'a> Asked<'a> {
                 fields: set.step().set,
                 names: [&set.keep, &set.remove],
             }),
+            Stage::Exec(exec) => {
+                Some(Self::Program { when: exec.when.as_deref(), exec: &exec.exec, ids: exec.ids })
+            }
             Stage::Parse(_) | Stage::Chunk(_) | Stage::Embed(_) => None,
         }
     }

@@ -148,6 +148,7 @@ fn possible(out: &mut String, variant: &Variant, table: &Table) {
     for key in &variant.keys {
         comment(out, &key.description);
         let value = match (table.get(&key.name), key.name.as_str()) {
+            (Some(_), "exec") => "[\"python3\", \"score.py\"]".to_owned(),
             (Some(value), _) => value.to_string(),
             (None, "key") => "{ env = \"OPENAI_API_KEY\" }".to_owned(),
             (None, "fields") => {

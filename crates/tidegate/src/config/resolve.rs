@@ -7,6 +7,7 @@ use tidegate_core::{Fault, FaultKind};
 use toml::{Table, Value};
 
 use super::catalogue::Catalogue;
+use super::map::absolute;
 use super::model::Config;
 use super::model_ref::ModelRef;
 use super::origin::{Origin, Origins};
@@ -200,6 +201,7 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
             Stage::Embed(Embed { model: ModelRef::Folder(path), .. }) if ours("stage.embed.model") => {
                 *path = joined(folder, path);
             }
+            Stage::Exec(exec) => exec.folder = absolute(&Path::new(folder).join(&exec.folder)),
             Stage::Parse(_) | Stage::Chunk(_) | Stage::Embed(_) | Stage::Filter(_) | Stage::Set(_) => {}
         }
     }

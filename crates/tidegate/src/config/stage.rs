@@ -1,5 +1,7 @@
 //! `[[stage]]`: what happens to records on the way, in order.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate_core::Task;
@@ -7,11 +9,13 @@ use tidegate_core::Task;
 use super::enrich::Enrich;
 use super::filter::Filter;
 use super::http::Http;
+use super::map::absolute;
 use super::model_ref::ModelRef;
+use super::own::OwnProgram;
 use super::set::Set;
 
-/// One stage. `type` is one of `parse`, `chunk`, `embed`, `enrich`, `http`, `filter`, `set`; the
-/// other keys depend on it.
+/// One stage. `type` is one of `parse`, `chunk`, `embed`, `enrich`, `http`, `filter`, `set`,
+/// `exec`; the other keys depend on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Stage {
@@ -29,10 +33,12 @@ pub enum Stage {
     Filter(Box<Filter>),
     /// Fields are set by expressions and templates, or removed.
     Set(Box<Set>),
+    /// A program of one's own works on each record.
+    Exec(Box<OwnProgram>),
 }
 
 /// Types of stage of which there may be several, told apart by their names.
-pub(super) const SEVERAL: [&str; 4] = ["enrich", "http", "filter", "set"];
+pub(super) const SEVERAL: [&str; 5] = ["enrich", "http", "filter", "set", "exec"];
 
 impl Stage {
     /// The type, as it stands in a configuration file.
@@ -46,6 +52,7 @@ impl Stage {
             Self::Http(_) => "http",
             Self::Filter(_) => "filter",
             Self::Set(_) => "set",
+            Self::Exec(_) => "exec",
         }
     }
 
@@ -57,6 +64,7 @@ impl Stage {
             Self::Http(http) => http.name.as_deref(),
             Self::Filter(filter) => filter.name.as_deref(),
             Self::Set(set) => set.name.as_deref(),
+            Self::Exec(exec) => exec.name.as_deref(),
             Self::Parse(_) | Self::Chunk(_) | Self::Embed(_) => None,
         };
         own.unwrap_or(self.kind())
@@ -64,6 +72,9 @@ impl Stage {
 
     /// Makes paths absolute, so that the stage can be made again from another folder.
     pub(crate) fn make_absolute(&mut self) {
+        if let Self::Exec(exec) = self {
+            exec.folder = absolute(Path::new(&exec.folder));
+        }
         if let Self::Embed(Embed { model: ModelRef::Folder(path), .. }) = self
             && let Some(whole) =
                 std::path::absolute(&*path).ok().and_then(|whole| whole.into_os_string().into_string().ok())
@@ -88,6 +99,7 @@ impl Stage {
             Self::Http(Box::default()),
             Self::Filter(Box::default()),
             Self::Set(Box::default()),
+            Self::Exec(Box::default()),
         ]
     }
 

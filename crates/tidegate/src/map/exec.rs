@@ -13,7 +13,7 @@ use tidegate_expr::{Expr, Record as Row};
 use tidegate_sandbox::{Program, Seen, Talk, WorkerOptions, Workers, find_tool};
 use tracing::Instrument as _;
 
-use crate::config::{Config, Exec, ExecOutput, Map, Source, Step};
+use crate::config::{Config, Exec, ExecOutput, Map, Source, Stage, Step};
 
 /// The field that tells records apart.
 const ID: &str = "_id";
@@ -33,7 +33,7 @@ pub(crate) struct ExecStage {
     context: Vec<String>,
 }
 
-/// Checks that the programs of a job are there.
+/// Checks that the programs of a job or a pipeline are there.
 ///
 /// # Errors
 /// [`FaultKind::Config`]: one is not.
@@ -41,18 +41,60 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
     let steps = config.map.iter().flat_map(|map| &map.steps);
     steps.filter_map(|step| Some((step, step.exec.as_ref()?))).try_for_each(|(step, exec)| {
         find(exec).map(drop).map_err(|fault| fault.during(format!("step {}", step.name)))
+    })?;
+    config.stages.iter().try_for_each(|stage| match stage {
+        Stage::Exec(own) => find(&own.program())
+            .map(drop)
+            .map_err(|fault| fault.during(format!("the {} stage", stage.name()))),
+        _ => Ok(()),
     })
 }
 
-fn find(exec: &Exec) -> Result<PathBuf, Fault> {
+/// Where the program is.
+///
+/// # Errors
+/// [`FaultKind::Config`]: it is not there.
+pub(crate) fn find(exec: &Exec) -> Result<PathBuf, Fault> {
     let name = exec.line.first().map_or("", String::as_str);
     // A path stands for a file beside the job, as all paths in it do.
     let beside = Path::new(&exec.folder).join(name);
     let place = if name.contains('/') { beside.to_string_lossy().into_owned() } else { name.to_owned() };
     find_tool(&place, std::env::var_os("PATH")).ok_or_else(|| {
-        let hint = "install it, or write its whole path; ./NAME is a program beside the job";
+        let hint = "install it, or write its whole path; ./NAME is a program beside the file that names it";
         Fault::new(FaultKind::Config, format!("there is no program {name:?}")).hint(hint)
     })
+}
+
+/// The processes of a program, started by way of `launcher`.
+///
+/// # Errors
+/// [`FaultKind::Config`]: a program that is not there.
+pub(crate) fn workers(
+    config: &Config,
+    exec: &Exec,
+    launcher: Option<&Program>,
+) -> Result<Workers<Lines>, Fault> {
+    let launcher = launcher.ok_or_else(|| {
+        Fault::new(FaultKind::Config, "there is nothing to start programs by")
+            .hint("a program that uses the library names its parser")
+    })?;
+    let processes = match (exec.processes, config.limits.cores) {
+        (0, 0) => std::thread::available_parallelism().map_or(1, usize::from),
+        (0, cores) => cores,
+        (processes, _) => processes,
+    };
+    let options = WorkerOptions {
+        name: exec.line.join(" ").chars().take(NAME).collect(),
+        program: find(exec)?,
+        arguments: exec.line.iter().skip(1).map(Into::into).collect(),
+        folder: PathBuf::from(&exec.folder),
+        processes,
+        timeout: exec.timeout.duration(),
+        start: exec.start_timeout.duration(),
+        longest: longest(config),
+    };
+    let lines = Lines { ids: exec.ids, output: exec.output.clone() };
+    Ok(Workers::new(launcher.clone(), options, lines))
 }
 
 impl ExecStage {
@@ -65,28 +107,8 @@ impl ExecStage {
         (map, step, exec): (&Map, &Step, &Exec),
         launcher: Option<&Program>,
     ) -> Result<Self, Fault> {
-        let launcher = launcher.ok_or_else(|| {
-            Fault::new(FaultKind::Config, "there is nothing to start programs by")
-                .hint("a program that uses the library names its parser")
-        })?;
-        let processes = match (exec.processes, config.limits.cores) {
-            (0, 0) => std::thread::available_parallelism().map_or(1, usize::from),
-            (0, cores) => cores,
-            (processes, _) => processes,
-        };
-        let options = WorkerOptions {
-            name: exec.line.join(" ").chars().take(NAME).collect(),
-            program: find(exec)?,
-            arguments: exec.line.iter().skip(1).map(Into::into).collect(),
-            folder: PathBuf::from(&exec.folder),
-            processes,
-            timeout: exec.timeout.duration(),
-            start: exec.start_timeout.duration(),
-            longest: longest(config),
-        };
-        let lines = Lines { ids: exec.ids, output: exec.output.clone() };
         Ok(Self {
-            workers: Workers::new(launcher.clone(), options, lines),
+            workers: workers(config, exec, launcher)?,
             when: step.when.as_deref().map(|source| Expr::new("when", source)).transpose()?,
             context: map.context.clone(),
         })
@@ -158,7 +180,7 @@ impl Each for ExecStage {
 }
 
 /// What is said to a program, and what its lines mean.
-struct Lines {
+pub(crate) struct Lines {
     ids: bool,
     output: ExecOutput,
 }

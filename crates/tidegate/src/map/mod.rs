@@ -25,7 +25,7 @@ use tidegate_sandbox::Program;
 pub(crate) use account::{Merge, SETTINGS, begin, is_whole};
 pub(crate) use ask::Asks;
 pub(crate) use documents::Documents;
-pub(crate) use exec::{ExecStage, check};
+pub(crate) use exec::{ExecStage, Lines, check, find, workers};
 pub(crate) use kept::{journal_of, store_of};
 pub(crate) use left::{LEFT, Left, Trying, untried};
 pub(crate) use nothing::Nothing;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 use tidegate_call::{CallCx, Priority};
-use tidegate_core::{Body, Cx, Each, Emitted, Fault, Record, Replies, Tokenizer};
+use tidegate_core::{Cx, Each, Emitted, Fault, Record, Replies, Tokenizer};
 use tidegate_model::{Message, Role};
 
+use super::context::Context;
 use super::values::Values;
 use super::when::When;
 use crate::config::{Enrich, Into};
@@ -26,8 +27,8 @@ pub(crate) struct EnrichStage {
 /// Where answers go.
 enum Target {
     Field(String),
-    /// Before the text of a chunk, whose tokens are counted by what embeds it.
-    Context(Arc<dyn Tokenizer>),
+    /// Before the text of a chunk.
+    Context(Context),
 }
 
 impl EnrichStage {
@@ -48,7 +49,7 @@ impl EnrichStage {
             prompt: Template::new(&format!("stage.{name}.prompt"), &settings.prompt)?,
             into: match settings.into {
                 Into::Field => Target::Field(settings.field.clone()),
-                Into::Context => Target::Context(tokenizer),
+                Into::Context => Target::Context(Context::new(tokenizer)),
             },
         })
     }
@@ -58,16 +59,12 @@ impl EnrichStage {
             Target::Field(name) => {
                 Arc::make_mut(&mut record.fields).insert(name.clone(), answer);
             }
-            Target::Context(tokenizer) => {
-                let context = match answer {
+            Target::Context(context) => {
+                let text = match answer {
                     Value::String(text) => text,
                     other => other.to_string(),
                 };
-                let text = record.body.as_text().unwrap_or_default();
-                let whole = format!("{context}\n\n{text}");
-                let more = u32::try_from(tokenizer.count(&context)).unwrap_or(u32::MAX);
-                record.tokens = record.tokens.saturating_add(more);
-                record.set_body(Body::Text(whole.into()));
+                context.put(record, &text);
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ pub(crate) const NAMES: [&str; 5] = ["text", "heading", "title", "source", "fiel
 pub(crate) const VECTOR: &str = "vector";
 
 /// Texts longer than this are looked at on the compute pool, in bytes.
-const LONG: usize = 64 << 10;
+pub(super) const LONG: usize = 64 << 10;
 
 /// A record as templates see it.
 #[derive(Serialize)]

@@ -69,7 +69,7 @@ impl Exec {
 const KEYS: [&str; 9] =
     ["name", "when", "exec", "processes", "timeout", "start_timeout", "ids", "output", "merge"];
 /// More processes than any machine has cores.
-const MOST_PROCESSES: u64 = 1_024;
+pub(in crate::config) const MOST_PROCESSES: u64 = 1_024;
 const WANTED: &str = "write the program and its arguments, such as exec = [\"python3\", \"score.py\"]";
 
 /// Reads the step `section`, whose files are in `folder`; `None` if it runs no program.
@@ -104,13 +104,18 @@ fn line(section: &Section<'_>) -> Result<Vec<String>, Fault> {
         return Err(section.refuse("exec", "exec is one text, and no shell parts it").hint(WANTED));
     }
     let line = section.texts("exec")?;
+    match wrong(&line) {
+        Some(what) => Err(section.refuse("exec", format!("exec {what}")).hint(WANTED)),
+        None => Ok(line),
+    }
+}
+
+/// What is wrong with a program and its arguments.
+pub(in crate::config) fn wrong(line: &[String]) -> Option<&'static str> {
     if line.first().is_none_or(|program| program.trim().is_empty()) {
-        return Err(section.refuse("exec", "exec names no program").hint(WANTED));
+        return Some("names no program");
     }
-    match line.iter().any(|word| word.contains(['\0', '\x1f'])) {
-        true => Err(section.refuse("exec", "exec has a control character").hint(WANTED)),
-        false => Ok(line),
-    }
+    line.iter().any(|word| word.contains(['\0', '\x1f'])).then_some("has a control character")
 }
 
 fn period(section: &Section<'_>, key: &str) -> Result<Option<Period>, Fault> {
@@ -135,7 +140,7 @@ fn output(section: &Section<'_>) -> Result<ExecOutput, Fault> {
 }
 
 /// What is repeated later may be repeated from elsewhere.
-fn absolute(folder: &Path) -> String {
+pub(in crate::config) fn absolute(folder: &Path) -> String {
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let folder = std::path::absolute(here).unwrap_or_else(|_| here.to_owned());
     folder.components().as_path().to_string_lossy().into_owned()

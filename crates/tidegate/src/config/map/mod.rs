@@ -18,6 +18,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use exec::{Exec, ExecOutput};
+pub(super) use exec::{MOST_PROCESSES, absolute, wrong};
 pub use file::{MapOptions, load_map};
 #[cfg(feature = "parquet")]
 pub(crate) use table::properties;

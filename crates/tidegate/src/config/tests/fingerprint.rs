@@ -74,6 +74,12 @@ fn every_key_either_changes_the_fingerprint_or_is_known_not_to() {
         "stage.enrich.concurrency",
         "stage.filter.name",
         "stage.set.name",
+        "stage.exec.name",
+        // How a program is run says nothing of what it makes.
+        "stage.exec.processes",
+        "stage.exec.timeout",
+        "stage.exec.start_timeout",
+        "stage.exec.folder",
         "stage.http.name",
         "stage.http.requests_per_minute",
         "stage.http.concurrency",
@@ -150,7 +156,7 @@ fn one_key_apart(section: &str, variant: &catalogue::Variant, key: &catalogue::K
     let stages = "[[stage]]\ntype = \"parse\"\n[[stage]]\ntype = \"chunk\"\n[[stage]]\ntype = \"embed\"\n";
     let rows = ["text_field", "id_field"].contains(&key.name.as_str());
     let base = match (section, variant.kind.as_deref()) {
-        ("stage", Some(kind @ ("enrich" | "http" | "filter" | "set"))) => asking(kind, &key.name),
+        ("stage", Some(kind @ ("enrich" | "http" | "filter" | "set" | "exec"))) => asking(kind, &key.name),
         ("sink", Some("webhook")) => {
             let url = if key.name == "url" { "" } else { "url = \"http://h/\"\n" };
             format!("{stages}[sink]\ntype = \"webhook\"\n{url}KEY\n")
@@ -227,6 +233,7 @@ fn asking(kind: &str, key: &str) -> String {
     let needed = match kind {
         "enrich" => ["model = \"a:b\"", "prompt = \"{{ text }}\""],
         "filter" => ["when = '.text'", ""],
+        "exec" => ["exec = [\"cat\"]", ""],
         "set" => ["keep = [\"k\"]", ""],
         _ => ["url = \"http://h/\"", if key == "method" { "" } else { "method = \"POST\"" }],
     };

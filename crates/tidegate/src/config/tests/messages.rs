@@ -18,12 +18,12 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "[chunk]\nmax_tokens = 1",
             "pipeline.toml:1:2: unknown section [chunk]",
-            "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\" or \"set\"",
+            "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\", \"set\" or \"exec\"",
         ),
         (
             "[stage]\ntype = \"chunk\"",
             "pipeline.toml:1:2: a stage is written [[stage]]",
-            "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\" or \"set\"",
+            "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\", \"set\" or \"exec\"",
         ),
         (
             "name = \"x\"",
@@ -96,12 +96,12 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         (
             "[[stage]]\ntype = \"map\"",
             "pipeline.toml:1:1: type of stage: there is no \"map\"",
-            "it is one of parse, chunk, embed, enrich, http, filter, set",
+            "it is one of parse, chunk, embed, enrich, http, filter, set, exec",
         ),
         (
             "[[stage]]\nmax_tokens = 5",
             "pipeline.toml:1:1: this stage has no type",
-            "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\" or \"set\"",
+            "write [[stage]] and below it type = \"parse\", \"chunk\", \"embed\", \"enrich\", \"http\", \"filter\", \"set\" or \"exec\"",
         ),
         (
             "[[stage]]\ntype = \"embed\"\nmodel = \"built-in\"",
