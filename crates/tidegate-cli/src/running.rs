@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tidegate::config::{self, Config};
 use tidegate::services::Services;
-use tidegate::{Finished, Job, JobOptions, RetrySelection, StopHandle, Tape, Watch};
+use tidegate::{Finished, Job, JobOptions, RetrySelection, RowCount, RowsSoFar, StopHandle, Tape, Watch};
 use tidegate_core::report::{RunState, Taken};
 use tidegate_core::{Fault, FaultKind, Stop};
-use tidegate_observe::{CallsView, Progress, ProgressMode, Summary, peak_memory_bytes, summary};
+use tidegate_observe::{CallsView, Progress, ProgressMode, RowsView, Summary, peak_memory_bytes, summary};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Global;
@@ -124,7 +124,7 @@ pub async fn drive(
         _ => Duration::from_secs(1),
     };
     let mut progress = Progress::start(job.monitor(), terminal.progress, &terminal.stderr);
-    let services = job.services();
+    let (services, rows) = (job.services(), job.rows());
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut running = std::pin::pin!(job.run(stop.clone()));
@@ -135,6 +135,7 @@ pub async fn drive(
             finished = &mut running => break finished,
             _ = ticks.tick() => {
                 progress.set_calls(calls_of(&services));
+                progress.set_rows(rows.as_ref().map(rows_of));
                 progress.tick();
                 let now = monitor.records().quarantined;
                 if follows && now > aside {
@@ -146,6 +147,12 @@ pub async fn drive(
     };
     progress.finish();
     finished
+}
+
+/// How far the rows of a job are.
+fn rows_of(rows: &RowCount) -> RowsView {
+    let RowsSoFar { read, done, written, aside } = rows.now();
+    RowsView { read, done, written, aside }
 }
 
 /// How calls stand, where any lane has been used.

@@ -39,7 +39,7 @@ pub use logs::{LogOptions, init_logs};
 pub use memory::peak_memory_bytes;
 pub use passages::passages;
 pub use plan::{PlanView, PlannedView, plan};
-pub use progress::{CallsView, Progress, ProgressMode};
+pub use progress::{CallsView, Progress, ProgressMode, RowsView};
 pub use quarantine::{QuarantineView, quarantine_item, quarantine_list};
 pub use report::{Summary, left_out, summary};
 pub use search::{HitView, Page, render_hits};

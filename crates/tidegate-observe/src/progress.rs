@@ -54,6 +54,7 @@ pub struct Progress {
     /// When the last plain line was written.
     line_at: Duration,
     calls: Option<CallsView>,
+    rows: Option<RowsView>,
 }
 
 impl Progress {
@@ -79,6 +80,7 @@ impl Progress {
             speed,
             line_at: Duration::ZERO,
             calls: None,
+            rows: None,
         }
     }
 
@@ -92,12 +94,21 @@ impl Progress {
         self.calls = calls;
     }
 
+    /// Tells how far the rows are that come out as rows, where it is such that are worked on: they are shown in the
+    /// place of documents and chunks.
+    pub fn set_rows(&mut self, rows: Option<RowsView>) {
+        self.rows = rows;
+    }
+
     /// Shows how things stand now. Call it about ten times a second for a bar, once a second for lines.
     pub fn tick(&mut self) {
         if self.mode == ProgressMode::Quiet {
             return;
         }
-        let view = View { calls: self.calls.clone(), ..View::of(&self.monitor, self.total) };
+        let mut view = View { calls: self.calls.clone(), ..View::of(&self.monitor, self.total) };
+        if let Some(rows) = self.rows {
+            view.count(rows);
+        }
         self.speed.note(&view);
         match &self.bar {
             Some(bar) => {
@@ -135,6 +146,8 @@ struct View {
     /// Documents listed.
     seen: u64,
     quarantined: u64,
+    /// Whether these are rows, of which as many came out as is said of chunks.
+    rows: bool,
     chunks: u64,
     bytes: u64,
     elapsed: Duration,
@@ -142,6 +155,19 @@ struct View {
     held: Option<String>,
     busiest: String,
     calls: Option<CallsView>,
+}
+
+/// How far rows are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowsView {
+    /// Read.
+    pub read: u64,
+    /// Written, left out or put aside.
+    pub done: u64,
+    /// Written.
+    pub written: u64,
+    /// Put aside.
+    pub aside: u64,
 }
 
 /// How calls to services stand.
@@ -165,6 +191,7 @@ impl View {
             done: done.min(records.seen),
             seen: records.seen,
             quarantined: records.quarantined,
+            rows: false,
             chunks: monitor.committed(),
             bytes: monitor.read_bytes(),
             elapsed: monitor.elapsed(),
@@ -173,6 +200,12 @@ impl View {
             busiest: monitor.bottleneck(),
             calls: None,
         }
+    }
+
+    /// Counts rows instead.
+    fn count(&mut self, rows: RowsView) {
+        (self.rows, self.seen, self.done) = (true, rows.read, rows.done.min(rows.read));
+        (self.chunks, self.quarantined) = (rows.written, rows.aside);
     }
 }
 
@@ -209,16 +242,17 @@ impl Speed {
 /// The line for a view.
 fn live(view: &View, speed: &Speed) -> String {
     let mut parts = Vec::new();
+    let (noun, made) = if view.rows { ("rows", "out") } else { ("documents", "chunks") };
     match view.total.filter(|total| *total >= view.seen) {
         Some(total) => {
             let full = (view.done.saturating_mul(CELLS as u64) / total.max(1)).min(CELLS as u64) as usize;
             parts.push(format!("{}{}", "█".repeat(full), "░".repeat(CELLS - full)));
-            parts.push(format!("{} of {} documents", count(view.done), count(total)));
+            parts.push(format!("{} of {} {noun}", count(view.done), count(total)));
         }
-        None => parts.push(format!("{} of {} documents", count(view.done), count(view.seen))),
+        None => parts.push(format!("{} of {} {noun}", count(view.done), count(view.seen))),
     }
     parts.push(format!("{}/s", rate(speed.documents)));
-    parts.push(format!("{} chunks", count(view.chunks)));
+    parts.push(format!("{} {made}", count(view.chunks)));
     parts.push(format!("{} in flight", count(view.seen.saturating_sub(view.done))));
     parts.push(format!("{}/s", bytes(speed.bytes as u64)));
     if view.quarantined > 0 {

@@ -60,6 +60,12 @@ fn a_line_says_how_far_how_fast_and_what_it_waits_for() {
         "█████░░░░░░░░░░░░░░░  600 of 2,400 documents  60.0/s  4,800 chunks  12 in flight  3.00 MB/s  \
          2 put aside  busiest: embed  30 s left"
     );
+    let mut rows = now.clone();
+    rows.count(RowsView { read: 640, done: 620, written: 300, aside: 2 });
+    assert_eq!(
+        live(&rows, &speed),
+        "620 of 640 rows  60.0/s  300 out  20 in flight  3.00 MB/s  2 put aside  busiest: embed  10.0 s"
+    );
     let held = View { held: Some("the disk is full\u{1b}[2J".to_owned()), ..now };
     assert!(live(&held, &speed).contains("  waiting: the disk is full[2J  "));
 }

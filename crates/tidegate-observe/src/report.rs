@@ -80,7 +80,28 @@ fn head(report: &Report, paint: Paint) -> String {
     )
 }
 
+/// What became of rows: "9,000 in: 4,500 out, 2 put aside". What steps left out stands on a line of its own.
+fn rows(report: &Report, paint: Paint) -> String {
+    let (records, written) = (report.records, report.chunks.written);
+    if records.seen == 0 {
+        return String::new();
+    }
+    let mut text = format!("{} in: {} out", count(records.seen), count(written));
+    for (n, what) in [(records.unchanged, "done before"), (records.pending, "pending")] {
+        if n > 0 {
+            let _ = write!(text, ", {} {what}", count(n));
+        }
+    }
+    if records.quarantined > 0 {
+        let _ = write!(text, ", {}", paint.warn(format!("{} put aside", count(records.quarantined))));
+    }
+    text
+}
+
 fn documents(summary: Summary<'_>, paint: Paint) -> String {
+    if summary.rows {
+        return rows(summary.report, paint);
+    }
     let records = summary.report.records;
     let mut parts = Vec::new();
     let mut part = |n: u64, what: &str| {
@@ -215,15 +236,14 @@ fn memory(report: &Report) -> String {
 }
 
 fn bound(summary: Summary<'_>) -> String {
-    let Summary { report, rows, .. } = summary;
+    let (report, noun) = (summary.report, summary.noun());
     if report.records.stored == 0 {
         return String::new(); // nothing was worked on, so nothing bound the run
     }
     match report.bottleneck.as_str() {
         "" => String::new(),
-        "source" if rows => "reading the input: every step mostly waited for rows".to_owned(),
-        "source" => "listing: every stage mostly waited for documents".to_owned(),
-        "fetch" => format!("fetch: reading {}s took most of the time", summary.noun()),
+        "source" => format!("reading the input: every stage mostly waited for {noun}s"),
+        "fetch" => format!("fetch: reading {noun}s took most of the time"),
         "store" => "store: writing took most of the time".to_owned(),
         name => match report.stages.iter().find(|stage| stage.name == name) {
             Some(stage) if stage.wait_limit_s > stage.work_s || 2.0 * stage.wait_limit_s > report.seconds => {
@@ -330,6 +350,24 @@ mod tests {
              bound by   embed: its workers were busiest\n\
              hint: 3 documents were put aside; `tidegate quarantine list` says why\n"
         );
+    }
+
+    #[test]
+    fn of_rows_it_is_said_how_many_went_in_and_came_out() {
+        let records = Records { seen: 1_234, stored: 1_230, quarantined: 4, ..Records::default() };
+        let (chunks, bottleneck) = (Chunks { written: 600, reused: 0 }, "source".to_owned());
+        let report = Report { records, chunks, bottleneck, parts_quarantined: 0, ..report() };
+        let (read_bytes, sweep) = (42_000_000, Sweep::default());
+        let shown = Summary { report: &report, sweep, read_bytes, left_out: 0, leaving_links: 0, rows: true };
+        let text = summary(shown, Paint::default());
+        for line in [
+            "  rows       1,234 in: 600 out, 4 put aside\n",
+            "  bound by   listing: every stage mostly waited for rows\n",
+            "hint: 4 rows were put aside;",
+        ] {
+            assert!(text.contains(line), "{line} is missing:\n{text}");
+        }
+        assert!(!text.contains("document") && !text.contains("chunks"), "{text}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::map::{self, Merge, Start, Trying};
 use crate::output::{Begin, open_sink};
 use crate::pipeline;
 use crate::remembered::{follow_moves, gone_folders, remembered};
+use crate::row_count::RowCount;
 use crate::services::Services;
 use crate::source::Opened;
 use crate::stages::EmbedCounts;
@@ -261,6 +262,12 @@ impl Job {
         self.services.clone()
     }
 
+    /// What counts the rows of the run, if it is a map job's.
+    #[must_use]
+    pub fn rows(&self) -> Option<RowCount> {
+        self.maps.then(|| RowCount::new(self.monitor.clone(), self.tally.clone()))
+    }
+
     /// The id of the run to come.
     #[must_use]
     pub fn run_id(&self) -> &str {
@@ -307,12 +314,12 @@ impl Job {
             Ok(parts) => report.parts_quarantined = parts,
             Err(uncounted) => drop(fault.get_or_insert(uncounted)),
         }
-        if let Some(tally) = tally {
-            sweep::in_rows(&mut report, &tally);
-        }
         report.calls = services.calls();
         report.lanes = services.lanes();
         report.chunks.written = monitor.committed();
+        if let Some(tally) = tally {
+            sweep::in_rows(&mut report, &tally);
+        }
         if let Some(counts) = embedded {
             report.embedded = EmbeddedCounts {
                 texts: counts.texts.get(),

@@ -83,3 +83,30 @@ fn killed_at_any_time_the_output_is_the_same() {
     map(&world, 0);
     assert!(world.read("out.jsonl") == output, "the output is not what it should be");
 }
+
+#[test]
+fn what_a_row_belongs_to_stands_in_the_quarantine_and_rows_are_counted() {
+    let world = World::new();
+    world.write("job.toml", format!("[input]\ncontext = [\"user_id\", \"none\"]\n{JOB}"));
+    let bad = "{\"n\":7,\"lang\":\"en\",\"user_id\":\"u-7\"}\n";
+    world.write("in.jsonl", rows(3_000).0 + bad + "{\"user_id\":\"u-8\",\n");
+    let ran = world.run(&["map", "job.toml", "in.jsonl", "-o", "out.jsonl"]).ended(3);
+    let said = |text: &str| assert!(ran.err.contains(text), "{text} is missing:\n{}", ran.err);
+    said("rows       3,002 in: 1,500 out, 2 put aside");
+    said("1,500 by steps");
+    said("hint: 2 rows were put aside");
+    assert!(!ran.err.contains("document"), "{}", ran.err);
+    let list = world.run(&["quarantine", "list", "--json"]).ended(0).json();
+    let entry = |line: &str| {
+        let ends = |entry: &&serde_json::Value| entry["source"].as_str().unwrap().ends_with(line);
+        list.as_array().unwrap().iter().find(ends).unwrap()["chain"].to_string()
+    };
+    assert!(entry("#L3001").contains("line 3001 at byte") && entry("#L3001").contains("user_id=\\\"u-7\\\""));
+    assert!(entry("#L3002").contains("line 3002 at byte") && !entry("#L3002").contains("user_id="), "{list}");
+    // It is still the block that is worked on.
+    let report = world.run(&["map", "job.toml", "in.jsonl", "-o", "again.jsonl", "--json"]).ended(3).json();
+    assert_eq!(
+        (&report["stages"][1]["name"], &report["chunks"]["written"]),
+        (&"steps".into(), &1_500.into())
+    );
+}

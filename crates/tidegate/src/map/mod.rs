@@ -97,22 +97,33 @@ fn object(record: &Record) -> Result<&str, Fault> {
 /// names.
 fn placed(fault: Fault, record: &Record, context: &[String]) -> Fault {
     let number = |name: &str| record.fields.get(name).and_then(serde_json::Value::as_u64);
-    let mut place = match (number("line"), number("offset"), number("row")) {
+    let place = match (number("line"), number("offset"), number("row")) {
         (Some(line), Some(offset), _) => format!("line {line} at byte {offset}"),
         (_, _, Some(row)) => format!("row {row}"),
         _ => "the record".to_owned(),
     };
-    let belongs = belongs(record, context);
-    if !belongs.is_empty() {
-        place = format!("{place}, {belongs}");
+    let object = record.body.as_text().unwrap_or_default();
+    fault.during(with_context(place, object.as_bytes(), context))
+}
+
+/// Where a record stands, and what it belongs to.
+pub(crate) fn with_context(place: String, object: &[u8], context: &[String]) -> String {
+    match belonging(object, context) {
+        belongs if belongs.is_empty() => place,
+        belongs => format!("{place}, {belongs}"),
     }
-    fault.during(place)
 }
 
 /// What a record belongs to, as `user_id=7 prompt_id=a`; empty where there is nothing to say.
 fn belongs(record: &Record, context: &[String]) -> String {
-    let Some(text) = record.body.as_text().filter(|_| !context.is_empty()) else { return String::new() };
-    let Ok(fields) = serde_json::from_str::<Fields>(text) else { return String::new() };
+    belonging(record.body.as_text().unwrap_or_default().as_bytes(), context)
+}
+
+fn belonging(object: &[u8], context: &[String]) -> String {
+    if context.is_empty() {
+        return String::new();
+    }
+    let Ok(fields) = serde_json::from_slice::<Fields>(object) else { return String::new() };
     let said = context.iter().filter_map(|name| Some(format!("{name}={}", fields.get(name)?)));
     said.collect::<Vec<_>>().join(" ")
 }

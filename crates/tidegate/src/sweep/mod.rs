@@ -36,6 +36,8 @@ pub(crate) struct SweepStage {
     pub(crate) name: String,
     /// For what the lines of a block become.
     pub(crate) buffers: Buffers,
+    /// Fields that tell what a record belongs to.
+    pub(crate) context: Vec<String>,
     /// Lines that are not tried, by file.
     pub(crate) left: HashMap<String, HashSet<u64>>,
 }
@@ -54,7 +56,7 @@ impl Config {
     pub(crate) fn sweeps(&self) -> bool {
         let Some(map) = &self.map else { return false };
         let Source::Jsonl(jsonl) = &self.source else { return false };
-        let plain = map.limit == 0 && map.context.is_empty() && jsonl.id_field.is_none();
+        let plain = map.limit == 0 && jsonl.id_field.is_none();
         plain
             && self.resumes_rows()
             && jsonl.format == RowFormat::Jsonl
@@ -85,7 +87,7 @@ impl SweepStage {
             _ => usize::MAX,
         };
         let (name, buffers, left) = (STAGE.to_owned(), Buffers::new(LARGEST), left.lines());
-        Ok(Self { steps, max_line, tally, name, buffers, left })
+        Ok(Self { steps, max_line, tally, name, buffers, context: map.context.clone(), left })
     }
 }
 
@@ -216,8 +218,9 @@ impl Sweep<'_> {
             Ok(Verdict::Dropped) => self.rows.dropped += 1,
             Err(fault) => {
                 out.truncate(start);
-                let fault = fault.during(format!("line {} at byte {}", line.number, line.offset));
-                self.aside(line.number, fault);
+                let place = format!("line {} at byte {}", line.number, line.offset);
+                let place = map::with_context(place, line.bytes, &self.stage.context);
+                self.aside(line.number, fault.during(place));
             }
         }
     }

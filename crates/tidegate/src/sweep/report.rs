@@ -15,10 +15,11 @@ pub(crate) fn in_rows(report: &mut Report, tally: &Tally) {
     records.pending = swept.saturating_sub(done + aside);
     records.seen = records.stored + records.quarantined + records.pending;
     report.parts_quarantined = 0;
+    report.chunks.written = done - tally.dropped.get().min(done);
     for stage in report.stages.iter_mut().filter(|stage| stage.name == STAGE) {
         stage.taken = swept;
         stage.dropped = tally.dropped.get();
         stage.failed = aside;
-        stage.emitted = done - tally.dropped.get().min(done);
+        stage.emitted = report.chunks.written;
     }
 }

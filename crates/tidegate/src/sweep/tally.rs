@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use tidegate_core::counters::Counter;
 use tidegate_core::{Commit, Cx, Fault, Grouping, Record, Sink, UnitId};
 
+use crate::row_count::RowsSoFar;
+
 /// What became of lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Rows {
@@ -53,7 +55,20 @@ impl Tally {
         self.swept.add(rows.seen);
     }
 
-    fn committed(&self, rows: Rows) {
+    /// Rows so far, of which the engine put aside `unreadable`.
+    pub(crate) fn so_far(&self, unreadable: u64) -> RowsSoFar {
+        let (dropped, aside) = (self.dropped.get(), self.aside.get() + unreadable);
+        let done = self.done.get();
+        RowsSoFar {
+            read: self.swept.get() + unreadable,
+            done: done + aside,
+            // The counters move while they are read.
+            written: done.saturating_sub(dropped),
+            aside,
+        }
+    }
+
+    pub(super) fn committed(&self, rows: Rows) {
         self.done.add(rows.kept + rows.dropped);
         self.dropped.add(rows.dropped);
         self.aside.add(rows.aside);

@@ -37,6 +37,7 @@ fn swept(block: &[u8], steps: Vec<Step>) -> (String, Vec<String>, Rows) {
         tally: Arc::default(),
         name: "steps".to_owned(),
         buffers: Buffers::new(LARGEST),
+        context: vec!["n".to_owned(), "lang".to_owned()],
         left: HashMap::from([("in.jsonl".to_owned(), HashSet::from([90]))]),
     };
     let record = stage.sweep(record).unwrap();
@@ -68,11 +69,13 @@ fn lines_are_kept_dropped_and_put_aside_with_their_place() {
     assert_eq!(out, "{\"n\":1,\"p\":\"Label: a\"}\n{\"n\":1.0,\"p\":\"Label: \\\"\"}\n");
     assert_eq!(rows, Rows { seen: 5, kept: 2, dropped: 1, aside: 2 });
     assert!(
-        aside[0].starts_with("steps in.jsonl#L4: ") && aside[0].contains("line 4 at byte 47"),
+        aside[0].starts_with("steps in.jsonl#L4: ") && aside[0].contains("line 4 at byte 47: "),
         "{aside:?}"
     );
     assert!(
-        aside[1].starts_with("steps in.jsonl#L5: ") && aside[1].contains("setting field \"p\""),
+        aside[1].starts_with("steps in.jsonl#L5: ")
+            && aside[1].contains("setting field \"p\"")
+            && aside[1].contains("lang=\"en\": "),
         "{aside:?}"
     );
 }
@@ -88,4 +91,21 @@ fn what_is_too_long_or_nothing_but_noise_is_bounded() {
     assert_eq!((rows.aside, aside.len()), (5_000, 1_001));
     let last = aside.last().unwrap();
     assert!(last.starts_with("steps in.jsonl#L1001-L5000: ") && last.contains("4000 lines"), "{last}");
+}
+
+#[test]
+fn lines_are_counted_where_the_engine_counts_blocks() {
+    let tally = Tally::default();
+    let rows = |seen, kept, dropped, aside| Rows { seen, kept, dropped, aside };
+    tally.swept(rows(1_000, 600, 390, 10));
+    let now = tally.so_far(1);
+    assert_eq!(
+        (now.read, now.done, now.written, now.aside),
+        (1_001, 1, 0, 1),
+        "nothing is written before its commit"
+    );
+    tally.committed(rows(1_000, 600, 390, 10));
+    tally.swept(rows(50, 50, 0, 0));
+    let now = tally.so_far(1);
+    assert_eq!((now.read, now.done, now.written, now.aside), (1_051, 1_001, 600, 11));
 }
