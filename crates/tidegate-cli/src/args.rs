@@ -14,6 +14,7 @@ use crate::help;
 use crate::index_args::IndexArgs;
 use crate::map_args::MapArgs;
 use crate::plan_args::PlanArgs;
+use crate::schema_args::SchemaArgs;
 use crate::search_args::SearchArgs;
 
 /// Index documents and search them by words and by meaning, offline.
@@ -132,9 +133,9 @@ pub enum Command {
     /// Play a provider of models on this machine, to try settings without paying
     #[command(after_help = help::MOCK_PROVIDER)]
     MockProvider(MockProviderArgs),
-    /// Print the JSON Schema of pipeline.toml
+    /// Print the JSON Schema of pipeline.toml, or of a job of `tidegate map`
     #[command(after_help = help::SCHEMA)]
-    Schema,
+    Schema(SchemaArgs),
     /// Check the configuration, or print what applies and where it came from
     #[command(after_help = help::CONFIG)]
     Config(ConfigArgs),

@@ -228,7 +228,10 @@ as they do. Its vectors and answers are made up from the text: right in form, em
 /// `tidegate schema --help`.
 pub const SCHEMA: &str = "\
 Examples:
-  tidegate schema > pipeline.schema.json";
+  tidegate schema > pipeline.schema.json
+  tidegate schema job > job.schema.json
+
+The first line of a file tells editors about it: #:schema ./job.schema.json";
 
 /// `tidegate config --help`.
 pub const CONFIG: &str = "\

@@ -26,6 +26,7 @@ mod plan_args;
 mod query_file;
 mod regenerating;
 mod running;
+mod schema_args;
 mod search_args;
 mod terminal;
 mod typed;
@@ -63,7 +64,7 @@ fn dispatch(cli: &Cli, terminal: &Terminal) -> Result<Exit, Fault> {
     let global = &cli.global;
     match &cli.command {
         Command::Init(args) => commands::init::run(args, terminal),
-        Command::Schema => commands::schema::run(),
+        Command::Schema(args) => commands::schema::run(args),
         Command::Config(args) => commands::config::run(args, global, terminal),
         Command::Completions(args) => commands::completions::run(args),
         Command::Bench(command) => commands::bench::run(command, global, terminal),

@@ -6,6 +6,8 @@ use clap::Args;
 use tidegate::Tape;
 use tidegate::config::{MapOptions, Overrides, Period, Size};
 
+use crate::args::Global;
+
 /// `tidegate map`.
 #[derive(Debug, Args)]
 pub struct MapArgs {
@@ -71,8 +73,8 @@ impl MapArgs {
         }
     }
 
-    /// The same for the library; `store` is the global option.
-    pub fn options(&self, store: Option<&String>) -> MapOptions {
+    /// The same for the library, with the global options.
+    pub fn options(&self, global: &Global) -> MapOptions {
         MapOptions {
             inputs: self.inputs.clone(),
             output: self.output.clone().unwrap_or_else(|| "-".to_owned()),
@@ -80,8 +82,9 @@ impl MapArgs {
             unordered: self.unordered,
             limit: self.limit.unwrap_or_default(),
             base_url: self.base_url.clone(),
+            base: global.config.clone(),
             overrides: Overrides {
-                store: store.cloned(),
+                store: global.store.clone(),
                 budget: self.budget,
                 spend_tokens: self.max_tokens,
                 memory: self.memory,

@@ -7,6 +7,7 @@ use tidegate::PlanOptions;
 use tidegate::config::{MapOptions, Overrides, Period};
 use tidegate_core::Fault;
 
+use crate::args::Global;
 use crate::commands::parser_child;
 
 /// `tidegate plan`.
@@ -39,14 +40,15 @@ pub struct PlanArgs {
 }
 
 impl PlanArgs {
-    /// The job for the library; `store` is the global option.
-    pub fn job(&self, store: Option<&String>) -> MapOptions {
+    /// The job for the library, with the global options.
+    pub fn job(&self, global: &Global) -> MapOptions {
         MapOptions {
             inputs: self.inputs.clone(),
             output: "-".to_owned(),
             limit: self.limit.unwrap_or_default(),
             base_url: self.base_url.clone(),
-            overrides: Overrides { store: store.cloned(), budget: self.budget, ..Overrides::default() },
+            base: global.config.clone(),
+            overrides: Overrides { store: global.store.clone(), budget: self.budget, ..Overrides::default() },
             ..MapOptions::default()
         }
     }

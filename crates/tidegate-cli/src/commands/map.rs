@@ -15,11 +15,7 @@ use crate::terminal::Terminal;
 
 /// Asks models about every record of a data set, or shows what would be asked.
 pub fn run(args: &MapArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Fault> {
-    if global.config.is_some() {
-        return Err(Fault::new(FaultKind::Config, "--config belongs to a pipeline")
-            .hint("write [providers], [limits] and [store] into the job's own file"));
-    }
-    let config = load_map(&args.job, args.options(global.store.as_ref()))?;
+    let config = load_map(&args.job, args.options(global))?;
     if args.dry_run {
         return show(&config, args, global);
     }

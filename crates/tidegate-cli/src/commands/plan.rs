@@ -2,7 +2,7 @@
 
 use tidegate::config::{Config, Source, load_map};
 use tidegate::{Plan, PlanOptions, PlannedStep, plan};
-use tidegate_core::{Fault, FaultKind};
+use tidegate_core::Fault;
 use tidegate_observe::{Counting, PlanView, PlannedView};
 
 use crate::args::Global;
@@ -14,11 +14,7 @@ use crate::terminal::Terminal;
 
 /// Says what a map job will take.
 pub fn run(args: &PlanArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Fault> {
-    if global.config.is_some() {
-        return Err(Fault::new(FaultKind::Config, "--config belongs to a pipeline")
-            .hint("write [providers], [limits] and [store] into the job's own file"));
-    }
-    let config = load_map(&args.job, args.job(global.store.as_ref()))?;
+    let config = load_map(&args.job, args.job(global))?;
     let plan = looked(&config, &args.options()?, terminal)?;
     let mut out = Out::stdout();
     if global.json {

@@ -272,7 +272,7 @@ fn mistakes_in_a_job_are_told_with_their_place_before_anything_is_sent() {
         (&["map", "job.toml", "in.jsonl"], "--output"),
         (&["map", "job.toml", "-", "in.jsonl", "-o", "-"], "together with files"),
         (&["map", "job.toml", "*.csv", "-o", "-"], "no file of rows"),
-        (&["map", "job.toml", "in.jsonl", "-o", "-", "--config", "p.toml"], "the job's own file"),
+        (&["map", "job.toml", "in.jsonl", "-o", "-", "--config", "p.toml"], "p.toml cannot be read"),
     ] {
         world.run(args).ended(2).says(said);
     }

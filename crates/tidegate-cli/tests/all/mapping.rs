@@ -206,3 +206,39 @@ fn the_first_rows_are_tried_and_the_rest_follows() {
     map(&world, 0, &["in.jsonl", "-o", "out.jsonl"]);
     assert_eq!((world.read("out.jsonl").lines().count(), model.seen().len()), (60, 60));
 }
+
+#[test]
+fn a_pipelines_providers_limits_and_store_hold_where_the_job_says_nothing_else() {
+    let world = World::new();
+    let model = echo();
+    let provider = format!("base_url = \"{}\"\nkey = {{ file = \"key.txt\" }}\n", model.url());
+    // What it says of anything else is a pipeline's alone, and its paths are relative to its own folder.
+    world.write(
+        "team/pipeline.toml",
+        format!(
+            "[source]\ntype = \"jsonl\"\npaths = [\"none.jsonl\"]\n[validate]\nmin_words = 99\n[store]\nurl = \"team.db\"\n\
+             [limits]\nmax_tokens = 1\n[providers.toy]\n{provider}concurrency = 3\n"
+        ),
+    );
+    world.write("team/key.txt", "secret-key");
+    world.write("jobs/job.toml", LABEL);
+    world.write("in.jsonl", rows(3));
+    let args = ["map", "jobs/job.toml", "in.jsonl", "-o", "out.jsonl", "--config", "team/pipeline.toml"];
+    world.run(&args).ended(4).says("stopped at the budget");
+    // The job's own word counts.
+    world.write(
+        "jobs/job.toml",
+        format!("{LABEL}[limits]\nmax_tokens = 100000\n[providers.toy]\nconcurrency = 2\n"),
+    );
+    world.run(&["plan", "jobs/job.toml", "in.jsonl", "--config", "team/pipeline.toml"]).ended(0);
+    world.run(&args).ended(0);
+    assert_eq!(world.read("out.jsonl").lines().count(), 3);
+    assert!(world.path("team/team.db").exists() && !world.path("tidegate.db").exists());
+    let keys = model.seen().iter().map(|seen| seen.headers["authorization"].clone()).collect::<Vec<_>>();
+    assert!(!keys.is_empty() && keys.iter().all(|key| key == "Bearer secret-key"), "{keys:?}");
+    // A flag counts more than both.
+    world.run(&[&args[..], &["--overwrite", "--store", "own.db"]].concat()).ended(0);
+    assert!(world.path("own.db").exists());
+    world.write("team/pipeline.toml", "[limits]\nmemroy = \"1GB\"\n");
+    world.run(&args).ended(2).says("team/pipeline.toml:2").says("did you mean `memory`?");
+}

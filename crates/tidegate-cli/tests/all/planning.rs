@@ -70,7 +70,7 @@ fn nothing_is_sent_written_or_needed_to_plan() {
 
     world.run(&["plan", "job.toml"]).ended(2).says("INPUT");
     world.run(&["plan", "job.toml", "none.jsonl"]).ended(2).says("none.jsonl");
-    world.run(&["plan", "job.toml", "in.jsonl", "--config", "p.toml"]).ended(2).says("the job's own file");
+    world.run(&["plan", "job.toml", "in.jsonl", "--config", "p.toml"]).ended(2).says("p.toml cannot be read");
     world.run(&["map", "job.toml", "-", "-o", "-", "--plan"]).ended(2).says("cannot be read twice");
 }
 

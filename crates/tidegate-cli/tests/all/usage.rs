@@ -191,6 +191,13 @@ fn what_is_printed_for_programs_is_sound() {
     assert_eq!(kinds, ["parse", "chunk", "embed", "enrich", "http", "filter", "set", "exec"]);
     let set = stages.iter().find(|stage| stage["properties"]["type"]["const"] == "set").unwrap();
     assert_eq!(set["properties"]["fields"]["additionalProperties"]["anyOf"][0]["type"], "string");
+    let job: serde_json::Value =
+        serde_json::from_str(&out(&tidegate(folder.path(), &["schema", "job"]))).unwrap();
+    assert!(job["properties"]["step"].is_object() && schema["properties"]["step"].is_null());
+    assert_eq!(
+        out(&tidegate(folder.path(), &["schema", "pipeline"])),
+        out(&tidegate(folder.path(), &["schema"]))
+    );
     let script = out(&tidegate(folder.path(), &["completions", "bash"]));
     assert!(script.contains("quarantine") && script.contains("--allow-delete"));
     let points = out(&tidegate(folder.path(), &["debug", "killpoints"]));

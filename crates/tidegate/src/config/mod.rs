@@ -60,7 +60,7 @@ pub use limits::{Durability, Limits, Store, Sweep};
 pub(crate) use map::properties;
 pub use map::{
     ColumnType, Example, Exec, ExecOutput, Map, MapOptions, OutputFormat, OutputPacking, Prompt, Setting,
-    Step, TableInput, load_map,
+    Step, TableInput, job_schema, load_map,
 };
 pub use model::{Config, Pipeline};
 pub use model_ref::ModelRef;

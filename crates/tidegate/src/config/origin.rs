@@ -1,8 +1,8 @@
 //! Where a setting came from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where a value came from.
@@ -26,6 +26,13 @@ pub enum Origin {
     Flag(&'static str),
 }
 
+impl Origin {
+    /// Whether it is in the file at `path`.
+    pub(super) fn is_in(&self, path: &Path) -> bool {
+        matches!(self, Self::File { path: file, .. } if file.as_path() == path)
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -42,6 +49,15 @@ impl fmt::Display for Origin {
 pub struct Origins(pub(super) BTreeMap<String, Origin>);
 
 impl Origins {
+    /// The files that anything came from, each once.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let file = |origin| match origin {
+            &Origin::File { ref path, .. } => Some(&**path),
+            _ => None,
+        };
+        self.0.values().filter_map(file).collect::<BTreeSet<&PathBuf>>().into_iter()
+    }
+
     /// Where the value of `key` came from; keys are `section.key` and `stage.TYPE.key`.
     #[must_use]
     pub fn of(&self, key: &str) -> &Origin {

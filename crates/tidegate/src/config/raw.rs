@@ -96,6 +96,17 @@ impl Raw {
         self.settings.push(setting);
     }
 
+    /// What is set in these sections.
+    pub(super) fn only(mut self, sections: &[&str]) -> Self {
+        self.settings.retain(|setting| match &setting.place {
+            Place::Section(section) => sections.contains(&section.as_str()),
+            Place::Named(section, _) => sections.contains(section),
+            Place::Stage(_) => false,
+        });
+        self.named.retain(|(section, _)| sections.contains(section));
+        Self { stages: None, ..self }
+    }
+
     /// The `type` set for a section.
     pub(super) fn kind(&self, section: &str) -> Option<&Setting> {
         let place = Place::Section(section.to_owned());

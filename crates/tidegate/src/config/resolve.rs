@@ -95,8 +95,12 @@ pub(super) fn resolve_read(read: Option<Raw>, layers: Layers<'_>) -> Result<Reso
     check::check(&Catalogue::new(), &raw)?;
     let origins = origins(&raw);
     let mut config = assemble(raw)?;
-    if let Some(folder) = layers.file.as_ref().and_then(|file| file.path.parent()) {
-        rebase(&mut config, &origins, folder)?;
+    if let Some(file) = &layers.file {
+        for other in origins.files().filter(|path| **path != file.path) {
+            rebase(&mut config, &|key| origins.of(key).is_in(other), other)?;
+        }
+        let ours = |key: &str| *origins.of(key) == Origin::Default || origins.of(key).is_in(&file.path);
+        rebase(&mut config, &ours, &file.path)?;
     }
     read_schemas(&mut config, &origins)?;
     // Read once more when they are needed; here, so that a mistake in them is told before anything begins.
@@ -164,16 +168,16 @@ fn list_of(stages: impl Iterator<Item = Value>) -> Table {
     Table::from_iter([("stage".to_owned(), Value::Array(stages.collect()))])
 }
 
-/// Makes paths that the file (or nobody) set relative to the file's folder, so that a pipeline means the same from
-/// wherever it is started. Paths on the command line and in the environment are relative to where that was typed.
-fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), Fault> {
+/// Makes paths that `file` (or nobody) set, which are `ours`, relative to its folder, so that a pipeline means the same
+/// from wherever it is started. Paths on the command line and in the environment are relative to where that was typed.
+fn rebase(config: &mut Config, ours: &dyn Fn(&str) -> bool, file: &Path) -> Result<(), Fault> {
+    let Some(folder) = file.parent() else { return Ok(()) };
     let Some(folder) = folder.to_str() else {
         let message = format!("the path {} is not UTF-8", folder.to_string_lossy().escape_debug());
         return Err(
             Fault::new(FaultKind::Config, message).hint("change into the folder and name the file alone")
         );
     };
-    let ours = |key: &str| matches!(origins.of(key), Origin::File { .. } | Origin::Default);
     let paths = match &mut config.source {
         Source::Files(files) => files.paths.as_mut_slice(),
         Source::Jsonl(rows) => &mut rows.paths,
@@ -188,8 +192,10 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
         Sink::Jsonl(sink) if sink.path != "-" && sink.place().is_none() && ours("sink.path") => {
             sink.path = joined(folder, &sink.path);
         }
-        Sink::Webhook(sink) => sink.headers.files().for_each(|path| *path = joined(folder, path)),
-        Sink::Jsonl(_) | Sink::Store => {}
+        Sink::Webhook(sink) if ours("sink.headers") => {
+            sink.headers.files().for_each(|path| *path = joined(folder, path));
+        }
+        Sink::Jsonl(_) | Sink::Webhook(_) | Sink::Store => {}
     }
     for stage in &mut config.stages {
         match stage {
@@ -221,7 +227,9 @@ fn rebase(config: &mut Config, origins: &Origins, folder: &Path) -> Result<(), F
         config.validate.schema.as_mut().filter(|schema| !is_inline(schema) && ours("validate.schema"));
     schema.into_iter().for_each(|path| *path = joined(folder, path));
     for (name, format) in &mut config.formats {
-        format.headers.files().for_each(|path| *path = joined(folder, path));
+        if ours(&format!("formats.{name}.headers")) {
+            format.headers.files().for_each(|path| *path = joined(folder, path));
+        }
         if let Some(line) = format.parser.as_mut().filter(|_| ours(&format!("formats.{name}.parser")))
             && let Some(command) = line.strip_prefix("cmd:")
         {

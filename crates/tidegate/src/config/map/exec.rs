@@ -66,7 +66,7 @@ impl Exec {
     }
 }
 
-const KEYS: [&str; 9] =
+pub(super) const KEYS: [&str; 9] =
     ["name", "when", "exec", "processes", "timeout", "start_timeout", "ids", "output", "merge"];
 /// More processes than any machine has cores.
 pub(in crate::config) const MOST_PROCESSES: u64 = 1_024;

@@ -10,7 +10,7 @@ use super::section::Section;
 use super::table::{OutputFormat, TABLE_KEYS, TableKeys};
 use super::{Map, Step, output, steps};
 use crate::config::check::refuse;
-use crate::config::file::{Reader, load, read_beside};
+use crate::config::file::{Reader, load, read, read_beside};
 use crate::config::model::Config;
 use crate::config::origin::Origin;
 use crate::config::overrides::Overrides;
@@ -36,14 +36,24 @@ pub struct MapOptions {
     pub limit: u64,
     /// Where the providers of all steps are, for another service that speaks as they do.
     pub base_url: Option<String>,
+    /// The file of a pipeline whose `[providers]`, `[limits]` and `[store]` hold where the job says nothing else.
+    pub base: Option<PathBuf>,
     /// What else is set.
     pub overrides: Overrides,
 }
 
 /// The sections of a job that are a job's alone.
-const OWN: [&str; 3] = ["input", "step", "output"];
+pub(super) const OWN: [&str; 3] = ["input", "step", "output"];
 /// Those that it shares with a pipeline.
-const SHARED: [&str; 6] = ["providers", "limits", "store", "validate", "formats", "sandbox"];
+pub(super) const SHARED: [&str; 6] = ["providers", "limits", "store", "validate", "formats", "sandbox"];
+
+/// Those that a job takes from the file of a pipeline as well.
+const BASE: [&str; 3] = ["providers", "limits", "store"];
+
+/// The keys of `[input]` where documents are read.
+pub(super) const DOCUMENT_KEYS: [&str; 5] = ["format", "include", "exclude", "when", "context"];
+/// Those where rows are, beside the ones about tables.
+pub(super) const ROW_KEYS: [&str; 6] = ["format", "field", "id", "when", "context", "max_line"];
 
 /// Reads the file of a map job and puts it together with what was typed, ready to be opened as a
 /// [`Job`](crate::Job).
@@ -173,15 +183,14 @@ impl Input {
             return Ok(input);
         };
         if let Some("documents") = section.text("format")?.as_deref() {
-            section.only(&["format", "include", "exclude", "when", "context"])?;
+            section.only(&DOCUMENT_KEYS)?;
             let (include, exclude) = (section.texts("include")?, section.texts("exclude")?);
             input.documents = Some(Files { include, exclude, ..Files::default() });
             input.when = steps::expression(&section, "when")?;
             input.context = section.texts("context")?;
             return Ok(input);
         }
-        let known = ["format", "field", "id", "when", "context", "max_line"];
-        section.only(&known.into_iter().chain(TABLE_KEYS).collect::<Vec<_>>())?;
+        section.only(&ROW_KEYS.into_iter().chain(TABLE_KEYS).collect::<Vec<_>>())?;
         input.format = match section.text("format")? {
             None => None,
             Some(name) => {
@@ -210,10 +219,13 @@ impl Input {
 
 /// Providers, limits, store and rules, as in a pipeline.
 fn settings(path: &Path, text: &str, options: &MapOptions) -> Result<Config, Fault> {
-    let read = read_beside(path, text, &OWN)?;
+    let mut raw = read_beside(path, text, &OWN)?;
+    if let Some(base) = &options.base {
+        raw = read(base, &load(base)?)?.only(&BASE).under(raw);
+    }
     let file = Some(ConfigFile { path: path.to_owned(), text: text.to_owned() });
     let env = &|name: &str| std::env::var(name).ok();
-    let resolved = resolve_read(Some(read), Layers { file, env, overrides: options.overrides.clone() })?;
+    let resolved = resolve_read(Some(raw), Layers { file, env, overrides: options.overrides.clone() })?;
     let mut config = resolved.config;
     // Where nobody says, the store is where the command is typed, as it is for all other commands about it.
     if resolved.origins.of("store.url") == &Origin::Default {

@@ -9,6 +9,7 @@ mod file;
 mod includes;
 mod output;
 mod response;
+mod schema;
 mod section;
 mod steps;
 mod table;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use exec::{Exec, ExecOutput};
 pub(super) use exec::{MOST_PROCESSES, absolute, wrong};
 pub use file::{MapOptions, load_map};
+pub use schema::job_schema;
 #[cfg(feature = "parquet")]
 pub(crate) use table::properties;
 pub use table::{ColumnType, OutputFormat, OutputPacking, TableInput};

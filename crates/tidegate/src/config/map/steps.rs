@@ -14,9 +14,9 @@ use crate::config::model_ref::{ModelRef, is_name};
 use crate::config::validate::A_MODEL;
 use tidegate_expr::{Expr, Template};
 
-const COMMON: [&str; 2] = ["name", "when"];
+pub(super) const COMMON: [&str; 2] = ["name", "when"];
 /// The keys of a step that asks.
-const ASKS: [&str; 15] = [
+pub(super) const ASKS: [&str; 15] = [
     "model",
     "system",
     "system_file",
@@ -33,7 +33,7 @@ const ASKS: [&str; 15] = [
     "stop",
     "concurrency",
 ];
-const OTHERS: [&str; 4] = ["filter", "set", "keep", "remove"];
+pub(super) const OTHERS: [&str; 4] = ["filter", "set", "keep", "remove"];
 
 /// Names of other parts of a run in reports.
 const TAKEN: [&str; 6] = ["input", "validate", "fetch", "store", "parse", "document"];

@@ -83,6 +83,9 @@ pub(super) struct TableKeys {
     table: TableInput,
 }
 
+/// The keys of `[output]`.
+pub(super) const OUTPUT_KEYS: [&str; 4] = ["format", "columns", "delimiter", "types"];
+
 /// The keys of `[input]` that are about tables.
 pub(super) const TABLE_KEYS: [&str; 5] = ["header", "columns", "delimiter", "quotes", "types"];
 
@@ -201,7 +204,7 @@ impl OutputFormat {
         let Some(section) = whole.table("output", "a section: write [output] above its keys")? else {
             return Self::of_path(path).in_its_place(path, &Origin::Default);
         };
-        section.only(&["format", "columns", "delimiter", "types"])?;
+        section.only(&OUTPUT_KEYS)?;
         let parquet = crate::parquet::is_table(path);
         let (delimiter, columns) = (delimiter(&section)?, columns(&section)?);
         let tabular = delimiter.is_some() || !columns.is_empty();
