@@ -51,11 +51,11 @@ pub struct Origins(pub(super) BTreeMap<String, Origin>);
 impl Origins {
     /// The files that anything came from, each once.
     pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        let file = |origin| match origin {
-            &Origin::File { ref path, .. } => Some(&**path),
+        let files = self.0.values().filter_map(|origin| match origin {
+            Origin::File { path, .. } => Some(&**path),
             _ => None,
-        };
-        self.0.values().filter_map(file).collect::<BTreeSet<&PathBuf>>().into_iter()
+        });
+        files.collect::<BTreeSet<&PathBuf>>().into_iter()
     }
 
     /// Where the value of `key` came from; keys are `section.key` and `stage.TYPE.key`.

@@ -39,7 +39,9 @@ pub fn job_schema() -> Value {
 
 /// A table of these keys and no others.
 fn closed(keys: Value, description: &str) -> Value {
-    json!({ "type": "object", "description": description, "properties": keys, "additionalProperties": false })
+    let mut table = json!({ "type": "object", "description": description, "additionalProperties": false });
+    table["properties"] = keys;
+    table
 }
 
 fn text(description: &str) -> Value {
