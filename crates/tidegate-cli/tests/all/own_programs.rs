@@ -102,6 +102,24 @@ fn a_program_changes_documents_before_they_are_cut() {
 }
 
 #[test]
+fn long_documents_are_worked_on_as_short_ones() {
+    let world = World::new();
+    let long = paragraph("longword", 30_000);
+    assert!(long.len() > 200_000);
+    world.write("docs/long.md", &long);
+    world.write("docs/short.md", paragraph("shortword", 30));
+    world.write("jobs/own.py", program("record[\"text\"] = record[\"text\"].upper()"));
+    let sink =
+        "[sink]\ntype = \"jsonl\"\npath = \"../out.jsonl\"\nfields = [\"key\", \"text\"]\nordered = true\n";
+    let keys = "when = '(.text | length) > 100000'";
+    documents(&world, &format!("{}{sink}", exec("own.py", keys)));
+    run(&world).ended(0);
+    let made = lines(&world);
+    assert!(made[0]["text"].as_str().unwrap().trim() == long.to_uppercase());
+    assert_eq!(made[1]["text"].as_str().unwrap().trim(), paragraph("shortword", 30));
+}
+
+#[test]
 fn a_program_says_where_a_chunk_belongs() {
     let world = World::new();
     world.write(
