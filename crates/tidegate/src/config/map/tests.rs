@@ -18,7 +18,7 @@ fn load(text: &str) -> Result<Config, Fault> {
     load_map(&job, MapOptions { inputs, output: output.to_owned(), ..MapOptions::default() })
 }
 
-const STEP: &str = "[[step]]\nname = \"a\"\nmodel = \"toy:m\"\nprompt = \"{{ text }}\"\n";
+const STEP: &str = "[[step]]\nname = \"a\"\nmodel = \"openai:m\"\nprompt = \"{{ text }}\"\n";
 
 #[test]
 fn every_job_of_the_manual_is_one() {
@@ -52,7 +52,8 @@ fn a_job_is_remembered_whole_and_told_from_others() {
     assert!(schema.find("\"z\"") < schema.find("\"a\""), "a model writes properties in this order: {schema}");
     let of = |text: &str| load(text).unwrap().fingerprint();
     let base = of(STEP);
-    for same in ["concurrency = 3\n", "[limits]\nbudget = 5\n", "[providers.toy]\nbase_url = \"http://h\"\n"]
+    for same in
+        ["concurrency = 3\n", "[limits]\nbudget = 5\n", "[providers.openai]\nbase_url = \"http://h\"\n"]
     {
         assert_eq!(of(&format!("{STEP}{same}")), base, "{same}");
     }
