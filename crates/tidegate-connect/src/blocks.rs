@@ -1,4 +1,4 @@
-//! Lines of JSON Lines files as a source, many at a time: each item is a block of whole lines.
+//! Lines of JSON Lines files and rows of tables as a source, many at a time: each item is a block of whole ones.
 //!
 //! For work that costs less than accounting for a line alone would: an item for each of a hundred million lines would
 //! take more time than what is done to them. What a block holds is told apart by whoever works on it.
@@ -9,15 +9,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 use tidegate_core::{
-    Body, ContentHash, Cx, Fault, FaultKind, Fetch, Fields, Listing, Position, Source, SourceItem, Stop,
-    Version,
+    Body, ContentHash, Cx, Fault, Fetch, Fields, Listing, Position, Source, SourceItem, Stop, Version,
 };
 
 use crate::buffers::Buffers;
+use crate::ends::{Ends, TooLong, is_blank};
 use crate::gathered::{gathered, place_of};
-use crate::jsonl::{InHand, Opened, Place, RowOptions, damaged, open_at, other_input, regular_files};
+use crate::jsonl::{
+    InHand, Opened, Place, RowOptions, columns_of, damaged, open_at, other_input, regular_files,
+};
 use crate::key::{encode_key, row_prefix};
 use crate::lines::HEAD;
 use crate::open;
@@ -29,11 +31,13 @@ const EDGE: usize = 4 << 10;
 /// Blocks listed in one go.
 const LISTED: usize = 4;
 
-/// Lists blocks of the lines of files, in order, with positions to resume from. Files may be compressed with gzip or
-/// Zstandard.
+/// Lists blocks of the lines of files, or of the rows of tables, in order, with positions to resume from. Files may be
+/// compressed with gzip or Zstandard.
 ///
 /// The body of an item is its lines; its fields are the number of the first (`line`) and where it begins (`offset`, in
-/// bytes of the decompressed file). A line longer than allowed is an item of its own, which cannot be read.
+/// bytes of the decompressed file), and for a table what its columns are called (`columns`) and whether its header is
+/// still among the lines (`header`); [`crate::TableText`] tells its rows apart. A line longer than allowed is an item of
+/// its own, which cannot be read.
 pub struct Blocks {
     /// What is read; away while a step runs on the compute pool.
     reader: Option<Reader>,
@@ -41,7 +45,7 @@ pub struct Blocks {
 
 struct Reader {
     paths: Vec<PathBuf>,
-    max_line: usize,
+    options: RowOptions,
     /// Bytes of a block.
     block: usize,
     next: usize,
@@ -55,6 +59,10 @@ struct OpenFile {
     index: usize,
     prefix: String,
     reader: Opened,
+    /// What ends a line.
+    ends: Ends,
+    /// For a table: what its columns are called, and whether its header is still to come.
+    columns: Option<(Value, bool)>,
     /// Read, but not yet part of a block.
     rest: Vec<u8>,
     /// Where `rest` begins, and how many lines came before it.
@@ -70,20 +78,22 @@ struct OpenFile {
 enum Piece {
     /// Whole lines.
     Lines(Vec<u8>),
-    /// A line that is too long: its beginning, and its length with the line feed.
-    TooLong(Vec<u8>, u64),
+    /// A line that is too long.
+    TooLong(TooLong),
     End,
 }
 
 impl Blocks {
-    /// Looks whether the files are there. Of `options`, the longest line counts, and nothing else.
+    /// Looks whether the files are there. Of `options`, the longest line counts, and whether they are tables.
     ///
     /// # Errors
-    /// [`FaultKind::Config`] for a path that is not a regular file.
+    /// [`FaultKind::Config`] for a path that is not a regular file, and for a table whose columns cannot be told.
     pub fn open(paths: &[PathBuf], options: &RowOptions) -> Result<Self, Fault> {
         let paths = regular_files(paths)?;
-        let (max_line, buffers) = (options.max_line, Buffers::new(2 * BLOCK));
-        let reader = Reader { paths, max_line, block: BLOCK, next: 0, resume: None, open: None, buffers };
+        // What is wrong with a header is said before anything else is done.
+        paths.iter().try_for_each(|path| columns_of(path, options).map(drop))?;
+        let (options, buffers) = (options.clone(), Buffers::new(2 * BLOCK));
+        let reader = Reader { paths, options, block: BLOCK, next: 0, resume: None, open: None, buffers };
         Ok(Self { reader: Some(reader) })
     }
 
@@ -135,9 +145,9 @@ impl Reader {
                 }
                 continue;
             };
-            match file.next(self.block, self.max_line) {
+            match file.next(self.block, self.options.max_line) {
                 Ok(Piece::Lines(lines)) => items.push(file.block(lines)),
-                Ok(Piece::TooLong(head, length)) => items.push(file.too_long(&head, (length, self.max_line))),
+                Ok(Piece::TooLong(line)) => items.push(file.too_long(&line, self.options.max_line)),
                 Ok(Piece::End) => self.open = None,
                 Err(error) => {
                     items.push(file.broken(damaged(error)));
@@ -153,13 +163,26 @@ impl Reader {
         let Some(path) = self.paths.get(self.next) else { return Ok(false) };
         let prefix = row_prefix(&encode_key(path));
         let line = self.resume.as_ref().map_or(0, |place| place.line);
-        match open_at(path, self.resume.as_ref(), b"\n") {
+        let ends = Ends::of(&self.options.format);
+        let columns = columns_of(path, &self.options)?;
+        match open_at(path, self.resume.as_ref(), ends.feeds()) {
             Ok(Some((reader, offset))) => {
                 let (index, buffers) = (self.next, self.buffers.clone());
-                let rest = buffers.take();
-                let (ended, failed) = (false, None);
-                self.open =
-                    Some(OpenFile { index, prefix, reader, rest, offset, line, ended, failed, buffers });
+                let columns = columns.map(|columns| (json!(columns.names()), offset == 0));
+                let (rest, ended, failed) = (buffers.take(), false, None);
+                self.open = Some(OpenFile {
+                    index,
+                    prefix,
+                    reader,
+                    ends,
+                    columns,
+                    rest,
+                    offset,
+                    line,
+                    ended,
+                    failed,
+                    buffers,
+                });
             }
             Ok(None) => return Err(other_input().during(format!("resuming {}", path.display()))),
             Err(error) if self.resume.is_some() => {
@@ -175,6 +198,7 @@ impl Reader {
 
 impl OpenFile {
     fn next(&mut self, block: usize, max_line: usize) -> io::Result<Piece> {
+        let mut search = self.ends.search();
         loop {
             if let Some(error) = self.failed.take() {
                 return Err(error);
@@ -182,7 +206,7 @@ impl OpenFile {
             if !self.ended
                 && let Err(error) = self.fill(block.max(self.rest.len() + block / 2 + 1))
             {
-                let Some(end) = memchr::memrchr(b'\n', &self.rest) else { return Err(error) };
+                let Some(end) = search.last(&self.rest, self.offset == 0) else { return Err(error) };
                 self.failed = Some(error);
                 return Ok(Piece::Lines(self.whole(end)));
             }
@@ -190,20 +214,20 @@ impl OpenFile {
                 let lines = std::mem::take(&mut self.rest);
                 return Ok(if lines.is_empty() { Piece::End } else { Piece::Lines(lines) });
             }
-            if let Some(end) = memchr::memrchr(b'\n', &self.rest) {
+            if let Some(end) = search.last(&self.rest, self.offset == 0) {
                 return Ok(Piece::Lines(self.whole(end)));
             }
             if self.rest.len() > max_line {
-                return self.skip(block);
+                return self.skip(block).map(Piece::TooLong);
             }
         }
     }
 
-    /// Takes the lines up to the line feed at `end`.
+    /// Takes the lines that end at `end`.
     fn whole(&mut self, end: usize) -> Vec<u8> {
         let mut lines = std::mem::replace(&mut self.rest, self.buffers.take());
-        self.rest.extend_from_slice(&lines[end + 1..]);
-        lines.truncate(end + 1);
+        self.rest.extend_from_slice(&lines[end..]);
+        lines.truncate(end);
         lines
     }
 
@@ -217,21 +241,18 @@ impl OpenFile {
     }
 
     /// Passes over a line that is too long, without holding more of it than its beginning.
-    fn skip(&mut self, block: usize) -> io::Result<Piece> {
+    fn skip(&mut self, block: usize) -> io::Result<TooLong> {
         let head = self.rest[..HEAD.min(self.rest.len())].to_vec();
-        let mut length = 0;
+        let mut passing = self.ends.passing(self.offset == 0);
+        let mut line = TooLong { head, length: 0, lines: 0 };
         loop {
-            if let Some(end) = memchr::memchr(b'\n', &self.rest) {
-                length += end as u64 + 1;
-                self.rest.drain(..=end);
-                return Ok(Piece::TooLong(head, length));
+            let (seen, over) = passing.pass(&self.rest, self.ended);
+            line.count(&self.rest[..seen]);
+            self.rest.drain(..seen);
+            if over || self.ended {
+                return Ok(line);
             }
-            length += self.rest.len() as u64;
-            self.rest.clear();
-            if self.ended {
-                return Ok(Piece::TooLong(head, length));
-            }
-            self.fill(block)?;
+            self.fill(block.max(self.rest.len() + 1))?;
         }
     }
 
@@ -239,23 +260,29 @@ impl OpenFile {
         let size = lines.len() as u64;
         let key = format!("{}@{}", self.prefix, self.offset);
         let mut item = SourceItem::new(key, version(&lines), size);
-        item.fields = place(self.line + 1, self.offset);
-        self.line += memchr::memchr_iter(b'\n', &lines).count() as u64;
-        self.line += u64::from(!lines.ends_with(b"\n"));
+        let mut fields = place(self.line + 1, self.offset);
+        if let Some((columns, header)) = &mut self.columns {
+            fields.insert("columns".to_owned(), columns.clone());
+            // A header may stand behind any number of blank lines.
+            let begins = *header && !is_blank(&lines, self.offset == 0);
+            fields.insert("header".to_owned(), begins.into());
+            *header &= !begins;
+        }
+        item.fields = Arc::new(fields);
+        self.line += self.ends.lines_in(&lines);
         self.offset += size;
         item.body = Some(Body::Bytes(self.buffers.share(lines)));
         item.position = self.position();
         item
     }
 
-    fn too_long(&mut self, head: &[u8], (length, max_line): (u64, usize)) -> SourceItem {
-        let what = format!("a line of {length} bytes, more than the limit of {max_line}");
-        let fault = Fault::new(FaultKind::TooLarge, what).hint("raise max_line");
+    fn too_long(&mut self, line: &TooLong, max_line: usize) -> SourceItem {
+        let fault = self.ends.too_long(line.length, max_line);
         let mut item = unreadable(&self.prefix, (self.line + 1, self.offset), fault);
-        item.body = Some(Body::Bytes(Bytes::copy_from_slice(head)));
-        item.size = head.len() as u64;
-        self.line += 1;
-        self.offset += length;
+        item.body = Some(Body::Bytes(Bytes::copy_from_slice(&line.head)));
+        item.size = line.head.len() as u64;
+        self.line += line.lines.max(1);
+        self.offset += line.length;
         item.position = self.position();
         item
     }
@@ -271,14 +298,14 @@ impl OpenFile {
     }
 }
 
-fn place(line: u64, offset: u64) -> Arc<Fields> {
-    Arc::new(Fields::from_iter([("line".to_owned(), json!(line)), ("offset".to_owned(), json!(offset))]))
+fn place(line: u64, offset: u64) -> Fields {
+    Fields::from_iter([("line".to_owned(), json!(line)), ("offset".to_owned(), json!(offset))])
 }
 
 fn unreadable(prefix: &str, (line, offset): (u64, u64), fault: Fault) -> SourceItem {
     let mut item = SourceItem::new(format!("{prefix}L{line}"), Version::default(), 0);
     item.body = Some(Body::Empty);
-    item.fields = place(line, offset);
+    item.fields = Arc::new(place(line, offset));
     item.fault = Some(fault.during(format!("reading line {line} at byte {offset}")));
     item
 }

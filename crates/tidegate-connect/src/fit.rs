@@ -17,6 +17,7 @@ use crate::record_ends::RecordEnds;
 use crate::rows::MAX_LINE;
 use crate::spool::Spool;
 use crate::table::{names_of, reader_of};
+use crate::unfit::UnfitLines;
 use crate::writing::is_stored;
 
 /// What the stage is called in the quarantine.
@@ -118,7 +119,9 @@ fn fit(
     let mut fitted = Fitted { cells, ..Fitted::default() };
     for (unit, spools) in units.iter_mut().zip(spools) {
         let mut row = Vec::new();
-        if is_stored(unit) {
+        if is_stored(unit) && unit.records.first().is_some_and(is_block) {
+            fit_block(unit, shape, (&mut fitted.cells, &mut row));
+        } else if is_stored(unit) {
             match fit_unit((unit, spools), shape, (&mut fitted.cells, &mut row)) {
                 Ok(()) => fitted.aside |= spools.iter().any(|spool| spool.lines > 0),
                 Err(Unfit::Lost(error)) => return (Err(error), units),
@@ -134,6 +137,30 @@ fn fit(
         cells.header(&mut fitted.header);
     }
     (Ok(fitted), units)
+}
+
+/// Whether a record is a block of lines, each a row of its own.
+fn is_block(record: &Record) -> bool {
+    matches!(record.body, Body::Bytes(_))
+}
+
+/// Appends the rows of a block. One that cannot be a row is put aside alone.
+fn fit_block(unit: &mut Unit, shape: &TableShape, (cells, rows): (&mut Option<Arc<Cells>>, &mut Vec<u8>)) {
+    let mut unfit = UnfitLines::default();
+    if let Some(record) = unit.records.first()
+        && let Body::Bytes(lines) = &record.body
+    {
+        rows.reserve(lines.len());
+        let lines = lines.split_inclusive(|byte| *byte == b'\n');
+        for (nth, line) in lines.enumerate() {
+            // Whoever made the lines made them of text.
+            let object = std::str::from_utf8(line).unwrap_or_default().trim_end_matches('\n');
+            if let Err(fault) = put(object, shape, (cells, rows)) {
+                unfit.note(record, nth, (STAGE, fault));
+            }
+        }
+    }
+    unfit.settle(unit, STAGE);
 }
 
 /// Appends the rows of a unit, and looks whether what was kept aside for it fits as well; else why not.

@@ -301,7 +301,7 @@ impl OpenFile {
 
 /// The columns of the table at `path`; `None` for other files, and for one without a row or that cannot be read, which
 /// listing it tells.
-fn columns_of(path: &Path, options: &RowOptions) -> Result<Option<Arc<Columns>>, Fault> {
+pub(crate) fn columns_of(path: &Path, options: &RowOptions) -> Result<Option<Arc<Columns>>, Fault> {
     if !matches!(options.format, RowFormat::Table(_)) {
         return Ok(None);
     }

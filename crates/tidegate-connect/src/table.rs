@@ -1,13 +1,16 @@
 //! Rows of tables (CSV, TSV) as JSON objects: what the columns are called and what stands in them.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use tidegate_core::{Fault, FaultKind, Fields};
 
+use crate::quoted::put_quoted;
 use crate::record_ends::{RecordEnds, prime};
 use crate::row::{Row, utf8};
+use crate::split::{Field, Split, unquote};
 
 /// How a table is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,13 @@ pub struct TableOptions {
     pub types: Vec<(String, CellType)>,
     /// The column that identifies a row: text or a whole number. Without one, rows are known by line number.
     pub id: Option<String>,
+}
+
+impl TableOptions {
+    /// How fields and rows are told apart.
+    pub(crate) fn split(&self) -> Split {
+        Split { delimiter: self.delimiter, quotes: self.quotes }
+    }
 }
 
 impl Default for TableOptions {
@@ -78,6 +88,13 @@ pub(crate) struct Cells {
 }
 
 impl Cells {
+    /// The fields as bytes.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> Vec<Vec<u8>> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| self.text[start..*end].to_vec()).collect()
+    }
+
     fn iter(&self) -> impl Iterator<Item = &str> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         // Rows are looked at as a whole first, and quotes and delimiters are ASCII.
@@ -186,22 +203,28 @@ impl Table {
     ///
     /// # Errors
     /// A row that is not as the columns are.
-    pub(crate) fn row(&mut self, record: &[u8], offset: u64) -> Result<Row, Fault> {
+    pub(crate) fn row(&self, record: &[u8], offset: u64) -> Result<Row, Fault> {
         let columns = self
             .columns
             .as_ref()
             .ok_or_else(|| Fault::new(FaultKind::Internal, "a row was read before the columns were known"))?;
-        utf8(record).map_err(|_| not_utf8(record, offset))?;
-        let Some(cells) = cells_of(&mut self.reader, record, columns.columns.len()) else {
-            let hint = "close them, or set quotes = false in [input] if quotes mean nothing in this table";
-            return Err(malformed("quotes that are never closed".to_owned()).hint(hint));
-        };
-        columns.object(&cells)
+        let mut json = Vec::with_capacity(columns.size + record.len() + 2);
+        let id = columns.object(self.options.split(), (record, offset), (&mut json, None))?;
+        Ok(Row { text: String::from_utf8(json).unwrap_or_default().into(), id, fields: Fields::new() })
     }
 }
 
 impl Columns {
-    fn new(names: &[String], options: &TableOptions, file: &str) -> Result<Self, Fault> {
+    /// What they are called.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.iter().collect()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| &*column.name)
+    }
+
+    pub(crate) fn new(names: &[String], options: &TableOptions, file: &str) -> Result<Self, Fault> {
         let hint = "name all columns with columns = [\"…\"] in [input], which then stand for the header";
         let mut places = HashMap::with_capacity(names.len());
         for (at, name) in names.iter().enumerate() {
@@ -234,31 +257,64 @@ impl Columns {
         Ok(Self { columns, id, size })
     }
 
-    fn object(&self, cells: &Cells) -> Result<Row, Fault> {
-        let (there, wanted) = (cells.ends.len(), self.columns.len());
+    /// Appends the row as an object, and to `places` where its values stand; what it is known by, if a column says so.
+    /// `offset` is where it begins. What was appended of a row at fault is to be taken away again.
+    ///
+    /// # Errors
+    /// A row that is not as the columns are.
+    pub(crate) fn object(
+        &self,
+        split: Split,
+        (record, offset): (&[u8], u64),
+        (json, mut places): (&mut Vec<u8>, Option<&mut Vec<Range<usize>>>),
+    ) -> Result<Option<String>, Fault> {
+        let row = utf8(record).map_err(|_| not_utf8(record, offset))?;
+        let (mut there, mut id, mut wrong, mut text) = (0, None, None, Vec::new());
+        let closed = split.fields(record, |field| {
+            let cell = match field {
+                Field::Plain(at) => &row[at],
+                Field::Quoted(at) => {
+                    text.clear();
+                    unquote(&record[at], &mut text);
+                    // Quotes and delimiters are ASCII, and the row is UTF-8.
+                    std::str::from_utf8(&text).unwrap_or_default()
+                }
+            };
+            if let Some(column) = self.columns.get(there) {
+                json.push(if there == 0 { b'{' } else { b',' });
+                json.extend_from_slice(&column.key);
+                let start = json.len();
+                let put = column.put(cell, json);
+                wrong = wrong.take().or(put.err());
+                if let Some(places) = &mut places {
+                    places.push(start..json.len());
+                }
+            }
+            if self.id == Some(there) {
+                id = Some(self.columns[there].id(cell));
+            }
+            there += 1;
+        });
+        if !closed {
+            let hint = "close them, or set quotes = false in [input] if quotes mean nothing in this table";
+            return Err(malformed("quotes that are never closed".to_owned()).hint(hint));
+        }
+        let wanted = self.columns.len();
         if there != wanted {
             let hint = "fields that hold the delimiter or a line end must stand in quotes";
             let fault = malformed(format!("the row has {there} fields, and the table {wanted} columns"));
             return Err(fault.hint(hint));
         }
-        let mut json = Vec::with_capacity(self.size + cells.text.len() + 2);
-        for (column, cell) in self.columns.iter().zip(cells.iter()) {
-            json.push(if json.is_empty() { b'{' } else { b',' });
-            json.extend_from_slice(&column.key);
-            column.put(cell, &mut json)?;
-        }
         json.push(b'}');
-        let text = String::from_utf8(json).unwrap_or_default();
-        let id =
-            self.id.map(|at| self.columns[at].id(cells.iter().nth(at).unwrap_or_default())).transpose()?;
-        Ok(Row { text: text.into(), id, fields: Fields::new() })
+        wrong.map_or(Ok(()), Err)?;
+        id.transpose()
     }
 }
 
 impl Column {
     fn new(name: String, holds: CellType) -> Self {
         let mut key = Vec::with_capacity(name.len() + 3);
-        put_text(&name, &mut key);
+        put_quoted(&name, &mut key);
         key.push(b':');
         Self { name, key, holds }
     }
@@ -268,7 +324,7 @@ impl Column {
         let value = cell.trim_ascii();
         let value = match self.holds {
             CellType::Text => {
-                put_text(cell, json);
+                put_quoted(cell, json);
                 return Ok(());
             }
             _ if value.is_empty() => "null",
@@ -308,11 +364,6 @@ impl Column {
             _ => Err(malformed(format!("column {} is neither text nor a whole number", shown(&self.name)))),
         }
     }
-}
-
-fn put_text(text: &str, json: &mut Vec<u8>) {
-    // Writing to memory cannot fail.
-    let _ = serde_json::to_writer(json, text);
 }
 
 fn is_number(text: &str) -> bool {

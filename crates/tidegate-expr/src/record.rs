@@ -1,6 +1,7 @@
 //! One record on its way: a JSON object whose fields are borrowed from its line until something changes them.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use tidegate_core::{Fault, FaultKind, each_field};
 
@@ -55,6 +56,32 @@ impl<'a> Record<'a> {
     pub fn of_text(line: &'a str) -> Result<Self, Fault> {
         let line = line.trim_matches([' ', '\t', '\r', '\n']);
         let fields = fields_of(line).map_err(|error| malformed(&error))?;
+        Ok(Self { line, original: fields.len(), fields, altered: false })
+    }
+
+    /// Takes an object whose maker knows its fields: their names, all of them different, and where in `line` the values
+    /// stand.
+    ///
+    /// ```
+    /// use tidegate_expr::Record;
+    /// let record = Record::of(br#"{"id":7,"text":"tide"}"#, [("id", 6..7), ("text", 15..21)])?;
+    /// assert_eq!((record.get("id"), record.get("text")), (Some("7"), Some("\"tide\"")));
+    /// # Ok::<(), tidegate_core::Fault>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FaultKind::Internal`] for places that are none in `line`, or a line that is not UTF-8.
+    pub fn of(
+        line: &'a [u8],
+        fields: impl IntoIterator<Item = (&'a str, Range<usize>)>,
+    ) -> Result<Self, Fault> {
+        let wrong = || Fault::new(FaultKind::Internal, "an object whose fields stand elsewhere");
+        let line = simdutf8::basic::from_utf8(line).map_err(|_| wrong())?;
+        let field = |(name, place): (&'a str, Range<usize>)| {
+            let value = Cow::Borrowed(line.get(place).ok_or_else(wrong)?);
+            Ok(Field { name: Cow::Borrowed(name), value })
+        };
+        let fields = fields.into_iter().map(field).collect::<Result<Vec<_>, Fault>>()?;
         Ok(Self { line, original: fields.len(), fields, altered: false })
     }
 

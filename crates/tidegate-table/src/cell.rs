@@ -17,6 +17,7 @@ use arrow_schema::{DataType, TimeUnit};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use tidegate_connect::put_quoted;
 
 use crate::clock::{self, Unit};
 
@@ -41,7 +42,7 @@ pub(crate) fn object(
     for (field, array) in schema.fields().iter().zip(batch.columns()) {
         out.push(open);
         open = b',';
-        json(field.name(), out);
+        put_quoted(field.name(), out);
         out.push(b':');
         let misfit = |what| Misfit::Value { column: field.name().clone(), what };
         value(array, row, &mut Out { bytes: &mut *out, most })
@@ -141,7 +142,7 @@ fn text(text: &str, out: &mut Out<'_>) -> Written {
     if text.len() > out.most.saturating_sub(out.bytes.len()) {
         return Err(None);
     }
-    json(text, out.bytes);
+    put_quoted(text, out.bytes);
     Ok(())
 }
 

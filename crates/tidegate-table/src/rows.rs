@@ -22,6 +22,11 @@ use crate::mark::Mark;
 /// Bytes of rows listed in one go at most: what is listed is in memory before the budget hears of it.
 const LISTED: usize = 4 << 20;
 
+/// Bytes of a block, but for the rest of its last row.
+const BLOCK: usize = 1 << 20;
+/// Bytes at each end of a block that its version covers.
+const EDGE: usize = 4 << 10;
+
 /// How the rows of files are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableRowsOptions {
@@ -33,11 +38,14 @@ pub struct TableRowsOptions {
     pub stream: bool,
     /// Ends after so many rows, those before a resumed position counted; zero means no limit.
     pub limit: u64,
+    /// Whether an item is as many rows as make a block, a line each, instead of one. Ids and limits mean nothing then.
+    pub blocks: bool,
 }
 
 /// Lists the rows of Parquet files, in order.
 ///
-/// The body of an item is the row as an object on one line; its field `row` is its number in its file, from 1.
+/// The body of an item is the row as an object on one line; its field `row` is its number in its file, from 1. Where items
+/// are blocks, it is that of the first.
 pub struct TableRows {
     /// What is read; away while a step runs on the compute pool.
     reader: Option<Reader>,
@@ -155,9 +163,13 @@ impl Reader {
                 }
                 continue;
             };
-            match file.next(&self.options, self.rows) {
-                Ok(Some(item)) => {
-                    self.rows += 1;
+            let listed = match self.options.blocks {
+                true => file.next_block(&self.options, self.rows),
+                false => file.next(&self.options, self.rows).map(|item| item.map(|item| (item, 1))),
+            };
+            match listed {
+                Ok(Some((item, rows))) => {
+                    self.rows += rows;
                     bytes += usize::try_from(item.size).unwrap_or(usize::MAX);
                     items.push(item);
                 }
@@ -232,15 +244,70 @@ impl OpenFile {
                 drop(batch);
             }
             if let Some(batch) = &self.batch {
-                let item = self.item(batch, options, before);
+                let mut item = self.item(batch, options);
                 self.at += 1;
                 self.row += 1;
+                item.position = self.position(options, before + 1);
                 return Ok(Some(item));
             }
             if !self.fill()? {
                 return Ok(None);
             }
         }
+    }
+
+    /// The next rows as one item, and how many they are; `None` behind the last. A row at fault is an item of its own.
+    fn next_block(
+        &mut self,
+        options: &TableRowsOptions,
+        before: u64,
+    ) -> Result<Option<(SourceItem, u64)>, Fault> {
+        let (first, mut lines) = (self.row, Vec::new());
+        let mut broken = None;
+        while lines.len() < BLOCK && broken.is_none() {
+            let Some(batch) = self.batch.as_ref().filter(|batch| self.at < batch.num_rows()) else {
+                // What was read goes out before anything is said of what was not.
+                match self.fill() {
+                    Ok(true) => continue,
+                    Err(fault) if self.row == first => return Err(fault),
+                    Ok(false) | Err(_) => break,
+                }
+            };
+            match object(batch, self.at, (options, &mut lines)) {
+                Ok(()) => lines.push(b'\n'),
+                Err(_) if self.row > first => break,
+                Err(fault) => broken = Some(fault),
+            }
+            self.at += 1;
+            self.row += 1;
+        }
+        let rows = self.row - first;
+        if rows == 0 {
+            return Ok(None);
+        }
+        let mut item = match broken {
+            Some(fault) => unreadable((&self.prefix, first + 1), options, fault),
+            None => self.block(first + 1, lines),
+        };
+        item.position = self.position(options, before + rows);
+        Ok(Some((item, rows)))
+    }
+
+    /// The item of rows that are lines already.
+    fn block(&self, first: u64, lines: Vec<u8>) -> SourceItem {
+        let edges = [&lines[..lines.len().min(EDGE)], &lines[lines.len().saturating_sub(EDGE)..]];
+        let content = ContentHash::of_parts(&[&(lines.len() as u64).to_le_bytes(), edges[0], edges[1]]);
+        let size = lines.len() as u64;
+        let mut item = SourceItem::new(format!("{}@{first}", self.prefix), version(&content), size);
+        item.body = Some(Body::Bytes(lines.into()));
+        item.fields = place(first);
+        item
+    }
+
+    /// Where reading goes on, `rows` being those of all files up to here.
+    fn position(&self, options: &TableRowsOptions, rows: u64) -> Option<Position> {
+        let place = Place { file: self.index, row: self.row, rows, mark: self.table.mark.clone() };
+        options.stream.then(|| serde_json::to_string(&place).ok().map(Position))?
     }
 
     /// Reads the next batch; `false` behind the last.
@@ -263,9 +330,9 @@ impl OpenFile {
     }
 
     /// The item of the row that is next in the batch.
-    fn item(&self, batch: &RecordBatch, options: &TableRowsOptions, before: u64) -> SourceItem {
+    fn item(&self, batch: &RecordBatch, options: &TableRowsOptions) -> SourceItem {
         let number = self.row + 1;
-        let mut item = match self.row(batch, options) {
+        match self.row(batch, options) {
             Ok((name, text)) => {
                 let content = content_hash_of(&text, &Fields::new());
                 let name = name.unwrap_or_else(|| format!("L{number}"));
@@ -277,13 +344,7 @@ impl OpenFile {
                 item
             }
             Err(fault) => unreadable((&self.prefix, number), options, fault),
-        };
-        if options.stream {
-            let place =
-                Place { file: self.index, row: number, rows: before + 1, mark: self.table.mark.clone() };
-            item.position = serde_json::to_string(&place).ok().map(Position);
         }
-        item
     }
 
     /// What the row is called, where a column says so, and its object.
@@ -293,21 +354,9 @@ impl OpenFile {
         options: &TableRowsOptions,
     ) -> Result<(Option<String>, String), Fault> {
         let mut out = Vec::new();
-        cell::object(batch, self.at, (options.max_row, &mut out)).map_err(|misfit| match misfit {
-            Misfit::TooLong => {
-                let most = options.max_row;
-                Fault::new(FaultKind::TooLarge, format!("a row of more than {most} bytes"))
-                    .hint("raise max_line in [input]")
-            }
-            Misfit::Value { column, what } => {
-                Fault::new(FaultKind::Malformed, format!("column {column:?}: {what}"))
-                    .hint("write the column anew as text")
-            }
-        })?;
+        object(batch, self.at, (options, &mut out))?;
         let name = options.id.as_ref().map(|column| id(batch, self.at, column)).transpose()?;
-        let text = String::from_utf8(out).map_err(|_| {
-            Fault::new(FaultKind::Encoding, "a text that is not UTF-8").hint("write the file anew")
-        })?;
+        let text = String::from_utf8(out).map_err(|_| not_utf8())?;
         Ok((name, text))
     }
 
@@ -315,6 +364,28 @@ impl OpenFile {
     fn broken(&self, options: &TableRowsOptions, fault: Fault) -> SourceItem {
         unreadable((&self.prefix, self.row + 1), options, fault)
     }
+}
+
+/// Appends a row as an object; nothing, if it is at fault.
+fn object(
+    batch: &RecordBatch,
+    row: usize,
+    (options, out): (&TableRowsOptions, &mut Vec<u8>),
+) -> Result<(), Fault> {
+    let (before, most) = (out.len(), options.max_row);
+    let written = cell::object(batch, row, (most, &mut *out)).map_err(|misfit| match misfit {
+        Misfit::TooLong => Fault::new(FaultKind::TooLarge, format!("a row of more than {most} bytes"))
+            .hint("raise max_line in [input]"),
+        Misfit::Value { column, what } => {
+            Fault::new(FaultKind::Malformed, format!("column {column:?}: {what}"))
+                .hint("write the column anew as text")
+        }
+    });
+    written.inspect_err(|_| out.truncate(before))
+}
+
+fn not_utf8() -> Fault {
+    Fault::new(FaultKind::Encoding, "a text that is not UTF-8").hint("write the file anew")
 }
 
 /// What a row is known by.

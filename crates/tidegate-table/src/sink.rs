@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tidegate_connect::{Committed, OUTPUT, OUTPUT_TAIL, write_fault};
+use tidegate_connect::{Committed, OUTPUT, OUTPUT_TAIL, UnfitLines, write_fault};
 use tidegate_core::item::Failure;
 use tidegate_core::{
     Advice, Body, Commit, Cx, Fault, FaultKind, Grouping, Ledger, Outcome, Record, Sink, Unit, UnitId,
@@ -18,13 +18,16 @@ use crate::aside::Aside;
 use crate::build::Misfit;
 use crate::manifest::{Places, part_number};
 use crate::output::{Output, refuse};
-use crate::plan::{Bounds, Plan};
+use crate::plan::{Bounds, Plan, Taking};
 use crate::types::{NAMED, Type};
 
 /// Commits go before other work on the compute pool: everything waits for them.
 const FIRST: u64 = 0;
 /// Rows of the part that grows still are shown when they have doubled, from so many on.
 const SHOWN: u64 = 1_000;
+
+/// What the stage is called in the quarantine.
+const STAGE: &str = "store";
 
 /// How a table is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,7 +193,7 @@ impl Sink for TableSink {
         self.claim().await?;
         self.with(cx, Output::seal).await.map_err(|fault| fault.during("writing a part of the output"))?;
         let Taken { lines, plan, cuts, unfit } = self.take(cx, commit).await?;
-        unfit.into_iter().for_each(|(unit, fault)| put_aside(&mut commit.units[unit], &fault));
+        unfit.into_iter().for_each(|(unit, wrong)| unfit_in(&mut commit.units[unit], wrong));
         let (unknown, length) = (self.unknown, lines.len() as u64);
         let appended = self.with(cx, move |output| {
             if !unknown {
@@ -251,8 +254,16 @@ struct Taken {
     /// The plan behind them, and the ends of parts among them.
     plan: Plan,
     cuts: Vec<crate::plan::Cut>,
-    /// Units whose row is none of the table's.
-    unfit: Vec<(usize, Fault)>,
+    /// Units with rows that are none of the table's.
+    unfit: Vec<(usize, Wrong)>,
+}
+
+/// What of a unit is none of the table's.
+enum Wrong {
+    /// Its one row.
+    Row(Fault),
+    /// These lines of the block that it is, from 0.
+    Lines(Vec<(usize, Fault)>),
 }
 
 /// The rows of a unit.
@@ -289,7 +300,7 @@ impl TableSink {
                         },
                     ));
                 }
-                Err(fault) if fault.kind() == FaultKind::TooLarge => unfit.push((at, fault)),
+                Err(fault) if fault.kind() == FaultKind::TooLarge => unfit.push((at, Wrong::Row(fault))),
                 Err(fault) => return Err(fault),
             }
         }
@@ -298,16 +309,20 @@ impl TableSink {
             let mut lines = Vec::new();
             let mut taking = plan.taking();
             for (at, rows) in &stored {
+                if let [Body::Bytes(block)] = &rows.bodies[..] {
+                    let wrong = take_block(block, (&mut taking, &mut lines));
+                    if !wrong.is_empty() {
+                        unfit.push((*at, Wrong::Lines(wrong)));
+                    }
+                    continue;
+                }
                 let alone = rows.objects().nth(1).is_none();
                 for object in rows.objects() {
-                    match taking.row(object) {
-                        Ok(()) => {
-                            lines.extend_from_slice(object.as_bytes());
-                            lines.push(b'\n');
-                        }
-                        Err(misfit) if alone => unfit.push((*at, self::unfit(&misfit))),
+                    match take_row(object, (&mut taking, &mut lines)) {
+                        Ok(()) => {}
+                        Err(fault) if alone => unfit.push((*at, Wrong::Row(fault))),
                         // Of a unit of several rows some may be taken already.
-                        Err(misfit) => return Err(self::unfit(&misfit)),
+                        Err(fault) => return Err(fault),
                     }
                 }
             }
@@ -318,12 +333,47 @@ impl TableSink {
     }
 }
 
+fn take_row(object: &str, (taking, lines): (&mut Taking<'_>, &mut Vec<u8>)) -> Result<(), Fault> {
+    taking.row(object).map_err(|misfit| unfit(&misfit))?;
+    lines.extend_from_slice(object.as_bytes());
+    lines.push(b'\n');
+    Ok(())
+}
+
+/// Takes the rows of a block, a line each; those that are none of the table's.
+fn take_block(block: &[u8], (taking, lines): (&mut Taking<'_>, &mut Vec<u8>)) -> Vec<(usize, Fault)> {
+    lines.reserve(block.len());
+    let mut wrong = Vec::new();
+    for (nth, line) in block.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        // Whoever made the lines made them of text.
+        let object = std::str::from_utf8(line).unwrap_or_default().trim_end_matches('\n');
+        if let Err(fault) = take_row(object, (taking, lines)) {
+            wrong.push((nth, fault));
+        }
+    }
+    wrong
+}
+
+/// Puts aside what of a unit is none of the table's.
+fn unfit_in(unit: &mut Unit, wrong: Wrong) {
+    match wrong {
+        Wrong::Row(fault) => put_aside(unit, &fault),
+        Wrong::Lines(lines) => {
+            let mut unfit = UnfitLines::default();
+            if let Some(record) = unit.records.first() {
+                lines.into_iter().for_each(|(nth, fault)| unfit.note(record, nth, (STAGE, fault)));
+            }
+            unfit.settle(unit, STAGE);
+        }
+    }
+}
+
 /// Makes of a unit that cannot be stored one whose items are put aside.
 fn put_aside(unit: &mut Unit, fault: &Fault) {
     unit.records.clear();
     for item in &mut unit.items {
         item.outcome = Outcome::Quarantined;
         item.asides.clear();
-        item.failure = Some(Failure { stage: "store".into(), fault: fault.clone(), exhibit: Body::Empty });
+        item.failure = Some(Failure { stage: STAGE.into(), fault: fault.clone(), exhibit: Body::Empty });
     }
 }

@@ -65,7 +65,7 @@ pub fn columns_of(paths: &[PathBuf]) -> Result<Columns, Fault> {
 /// # Errors
 /// A file that is none; the fault of the first row that cannot be read.
 pub fn read_table(path: &Path) -> Result<Vec<String>, Fault> {
-    let options = TableRowsOptions { id: None, max_row: usize::MAX, stream: false, limit: 0 };
+    let options = TableRowsOptions { id: None, max_row: usize::MAX, stream: false, limit: 0, blocks: false };
     let items = TableRows::open(&[path.to_owned()], options)?.peek(usize::MAX)?;
     let text = |item: tidegate_core::SourceItem| match item.fault {
         Some(fault) => Err(fault),

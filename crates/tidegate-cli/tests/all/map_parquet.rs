@@ -257,7 +257,7 @@ fn what_a_table_of_text_was_said_to_hold_is_what_its_columns_hold() {
         ["id", "age", "score", "active", "twice"]
     );
     assert_eq!(columns.into_iter().map(|(_, of)| of).collect::<Vec<_>>(), expected);
-    // A whole number with more digits than such a column has is told, and how to keep it.
+    // A whole number with more digits than such a column has is told.
     world.write("in.csv", "id,age,score,active\n01,,,\n02,,,\n03,123456789012345678901,,\n04,7,0.5,TRUE\n");
     map(&world, 3, &["in.csv", "-o", "out.parquet"]);
     assert_eq!(
@@ -265,7 +265,7 @@ fn what_a_table_of_text_was_said_to_hold_is_what_its_columns_hold() {
         "{\"id\":\"04\",\"age\":7,\"score\":0.5,\"active\":true,\"twice\":14}"
     );
     let shown = world.run(&["quarantine", "show", "in.csv#L4"]).ended(0).out;
-    assert!(shown.contains("is not a whole number") && shown.contains("[output.types]"), "{shown}");
+    assert!(shown.contains("column \"age\": 123456789012345678901 is not a whole number"), "{shown}");
 }
 
 #[test]

@@ -110,3 +110,76 @@ fn what_a_row_belongs_to_stands_in_the_quarantine_and_rows_are_counted() {
         (&"steps".into(), &1_500.into())
     );
 }
+
+/// Rows of a table, two of which are at fault; the same by the block and row by row.
+#[test]
+fn tables_are_the_same_by_the_block_and_row_by_row() {
+    let row = |i: usize| match i {
+        3_000 => "3000,en,\"never a number\",x\n".to_owned(),
+        4_000 => "4000,en\n".to_owned(),
+        _ if i.is_multiple_of(3) => format!("{i},en,\"a \"\"tide\"\",\nof {i}\",{i}.50\n"),
+        _ => format!("{i},{},row {i} of so many,\n", if i.is_multiple_of(2) { "en" } else { "de" }),
+    };
+    let table: String = "id,lang,text,score\n".to_owned() + &(0..12_000).map(row).collect::<String>();
+    // With something to say of each row, rows are told apart before they are worked on.
+    let job = |more: &str| {
+        format!(
+            "{more}[input.types]\nscore = \"number\"\nid = \"integer\"\n{}",
+            JOB.replace("n }}: ", "id }}: ")
+        )
+        .replace(".n + 1", ".score // 0 | . + 1")
+        .replace("[\"n\"", "[\"id\"")
+    };
+    let run = |more: &str, out: &str| {
+        let world = World::new();
+        world.write("job.toml", job(more));
+        world.write("in.csv", &table);
+        let words = ["map", "job.toml", "in.csv", "-o", out, "--json"];
+        let report = world.run(&words).ended(3).json();
+        let made = match out.strip_suffix(".parquet") {
+            Some(_) => {
+                tidegate_table::read_table(&world.path(out).join("part-00000.parquet")).unwrap().join("\n")
+            }
+            None => world.read(out),
+        };
+        let aside: Vec<String> = world.quarantine().into_iter().map(|(key, ..)| key).collect();
+        (made, report["records"].clone(), aside)
+    };
+    for out in ["out.jsonl", "out.csv", "out.parquet"] {
+        let (blocks, rows) = (run("", out), run("[validate]\nrequire = [\"lang\"]\n", out));
+        assert!(blocks.0 == rows.0, "{out} is another by the block: {}", &blocks.0[..300]);
+        assert!(blocks.0.lines().count() > 6_000, "{}", blocks.0.lines().count());
+        assert_eq!(blocks.1, rows.1, "{out}");
+        assert_eq!(blocks.2, rows.2, "{out}");
+        assert_eq!(blocks.1["quarantined"], 2);
+    }
+}
+
+/// What has no column is put aside by itself, and told by the line on which it stood in the input.
+#[test]
+fn rows_of_a_block_that_do_not_fit_are_put_aside_alone() {
+    let world = World::new();
+    world.write("job.toml", "[[step]]\nfilter = \".n % 2 == 0\"\n");
+    let line = |n: usize| match n {
+        2_000 => format!("{{\"n\":{n},\"more\":1}}\n"),
+        4_000 => format!("{{\"n\":{n},\"a\":{{\"b\":\"x\"}}}}\n"),
+        _ => format!("{{\"n\":{n},\"a\":{n}}}\n"),
+    };
+    world.write("in.jsonl", (0..6_000).map(line).collect::<String>());
+    for (out, aside) in [("out.csv", vec!["2001"]), ("out.parquet", vec![])] {
+        let report = world.run(&["map", "job.toml", "in.jsonl", "-o", out, "--json"]);
+        let report = report.ended(if aside.is_empty() { 0 } else { 3 }).json();
+        assert_eq!(report["records"]["stored"], 6_000 - aside.len(), "{out}");
+        let keys: Vec<String> = world.quarantine().into_iter().map(|(key, ..)| key).collect();
+        assert_eq!(keys.len(), aside.len(), "{out}: {keys:?}");
+        for (key, line) in keys.iter().zip(aside) {
+            assert!(key.ends_with(&format!("in.jsonl#L{line}")), "{key}");
+        }
+        world.run(&["quarantine", "drop", "--all"]).ended(0);
+    }
+    world.write("job.toml", "[[step]]\nfilter = \".n % 2 == 0\"\n[output.types]\na = \"integer\"\n");
+    let report = world.run(&["map", "job.toml", "in.jsonl", "-o", "typed.parquet", "--json"]).ended(3).json();
+    assert_eq!((&report["records"]["stored"], &report["records"]["quarantined"]), (&5_999.into(), &1.into()));
+    let keys = world.quarantine();
+    assert!(keys[0].0.ends_with("in.jsonl#L4001") && keys[0].1 == "store", "{keys:?}");
+}

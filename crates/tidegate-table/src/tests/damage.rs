@@ -53,6 +53,42 @@ fn a_thousand_flipped_bits_cost_rows_and_nothing_else() {
     assert!(refused > 100, "{refused}");
 }
 
+/// Stretches are taken out, written over, doubled and swapped; numbers become others.
+#[test]
+fn a_file_that_is_mangled_costs_rows_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let whole = whole(&path);
+    let mut draws = Draws(13);
+    let mut read = 0;
+    for round in 0..600 {
+        let mut bytes = whole.clone();
+        for _ in 0..=draws.below(3) {
+            let from = draws.below(bytes.len());
+            let to = (from + draws.below(64)).min(bytes.len());
+            match draws.below(4) {
+                0 => drop(bytes.drain(from..to)),
+                1 => bytes[from..to].fill([0, 0xff, 0x80, 0x7f][draws.below(4)]),
+                2 => {
+                    let other = whole[from.min(whole.len())..to.min(whole.len())].to_vec();
+                    bytes.splice(from..from, other);
+                }
+                _ => bytes[from..to].reverse(),
+            }
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        match read_table(&path) {
+            Ok(rows) => {
+                read += 1;
+                assert!(rows.len() <= 200, "{} rows in round {round}", rows.len());
+                assert!(rows.iter().all(|row| serde_json::from_str::<serde_json::Value>(row).is_ok()));
+            }
+            Err(fault) => assert!(fault.hint_text().is_some(), "{fault}"),
+        }
+    }
+    assert!((1..600).contains(&read), "{read}");
+}
+
 #[test]
 fn a_file_cut_anywhere_is_refused() {
     let folder = tempfile::tempdir().unwrap();

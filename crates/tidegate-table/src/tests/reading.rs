@@ -12,7 +12,7 @@ use super::doubles::{block_on, list_all};
 use crate::{TableRows, TableRowsOptions, Type, write_table};
 
 fn options() -> TableRowsOptions {
-    TableRowsOptions { id: None, max_row: 1 << 20, stream: true, limit: 0 }
+    TableRowsOptions { id: None, max_row: 1 << 20, stream: true, limit: 0, blocks: false }
 }
 
 fn rows(numbers: std::ops::Range<u32>) -> String {

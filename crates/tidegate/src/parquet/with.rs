@@ -23,6 +23,7 @@ pub(crate) fn open(rows: &Jsonl, (config, stream): (&Config, bool)) -> Result<Ro
         max_row: usize::try_from(rows.max_line.bytes()).unwrap_or(usize::MAX),
         stream,
         limit: config.map.as_ref().map_or(0, |map| map.limit),
+        blocks: config.sweeps(),
     };
     Rows::open(&paths, options)
 }

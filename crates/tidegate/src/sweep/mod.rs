@@ -1,10 +1,11 @@
-//! Steps without a model, over blocks of lines: what costs less for a line than accounting for it would.
+//! Steps without a model, over blocks of lines or of rows: what costs less for a line than accounting for it would.
 //!
 //! A block is an item to the engine, with everything that follows: its memory is accounted for, it is committed with
 //! the length of the output, and a run goes on behind it. Lines are counted here, and a line that cannot be worked on
 //! is put aside by itself.
 
 mod report;
+mod rows;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -12,11 +13,12 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tidegate_connect::Buffers;
+use tidegate_connect::{Buffers, UnfitLines};
 use tidegate_core::{Body, Cpu, Cx, Emit, Fault, FaultKind, Record};
 use tidegate_expr::{Record as Row, Step, Verdict};
 
 pub(crate) use report::in_rows;
+use rows::{InRows, Line};
 use tally::Rows;
 pub(crate) use tally::{Tallied, Tally};
 
@@ -29,6 +31,10 @@ const ASIDES: u64 = 1_000;
 /// Works on the lines of a block.
 pub(crate) struct SweepStage {
     pub(crate) steps: Vec<Step>,
+    /// What the lines are.
+    rows: InRows,
+    /// Whether the output is told on which lines its rows stood: one that may have no place for some of them.
+    tells: bool,
     /// The longest line, in bytes.
     pub(crate) max_line: usize,
     pub(crate) tally: Arc<Tally>,
@@ -59,10 +65,7 @@ impl Config {
         let plain = map.limit == 0 && jsonl.id_field.is_none();
         plain
             && self.resumes_rows()
-            && jsonl.format == RowFormat::Jsonl
-            && jsonl.table.is_none()
-            && !matches!(&self.sink, Sink::Jsonl(sink) if sink.format.delimiter.is_some())
-            && self.table().is_none()
+            && jsonl.format != RowFormat::Lines
             && !self.validate.is_on()
             && map.steps.iter().all(|step| step.ask.is_none() && step.exec.is_none())
     }
@@ -86,8 +89,18 @@ impl SweepStage {
             Source::Jsonl(jsonl) => usize::try_from(jsonl.max_line.bytes()).unwrap_or(usize::MAX),
             _ => usize::MAX,
         };
-        let (name, buffers, left) = (STAGE.to_owned(), Buffers::new(LARGEST), left.lines());
-        Ok(Self { steps, max_line, tally, name, buffers, context: map.context.clone(), left })
+        let delimited = matches!(&config.sink, Sink::Jsonl(sink) if sink.format.delimiter.is_some());
+        Ok(Self {
+            steps,
+            rows: InRows::of(&config.source),
+            tells: delimited || config.table().is_some(),
+            max_line,
+            tally,
+            name: STAGE.to_owned(),
+            buffers: Buffers::new(LARGEST),
+            context: map.context.clone(),
+            left: left.lines(),
+        })
     }
 }
 
@@ -103,34 +116,29 @@ impl SweepStage {
         let Body::Bytes(block) = std::mem::replace(&mut record.body, Body::Empty) else {
             return Err(Fault::new(FaultKind::Internal, "lines without their bytes"));
         };
-        let number = |name: &str| record.fields.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
-        // A block that is UTF-8 as a whole is told so faster than line by line.
-        let text = simdutf8::basic::from_utf8(&block).ok();
-        let mut lines =
-            Lines { block: &block, text, at: 0, number: number("line"), offset: number("offset") };
-        let (rows, left) = (Rows::default(), self.left.get(file_of(&record)));
-        let mut sweep = Sweep { stage: self, record: &record, left, rows, more: None };
         let mut out = self.buffers.take();
-        while let Some(line) = lines.next() {
-            sweep.line(&line, &mut out);
-        }
-        let rows = sweep.end();
+        let (rows, numbers) = {
+            let left = self.left.get(file_of(&record));
+            let sweep = Sweep {
+                stage: self,
+                record: &record,
+                left,
+                rows: Rows::default(),
+                kept: Vec::new(),
+                more: None,
+            };
+            self.rows.each(&record, &block, (sweep, &mut out))?.end()
+        };
         self.tally.swept(rows);
         rows.write(&mut record);
+        if self.tells {
+            UnfitLines::tell(&mut record, &numbers);
+        }
         record.set_body(Body::Bytes(self.buffers.share(out)));
         Ok(record)
     }
 
-    fn work(&self, line: &Line<'_>, out: &mut Vec<u8>) -> Result<Verdict, Fault> {
-        if line.bytes.len() > self.max_line {
-            let what =
-                format!("a line of {} bytes, more than the limit of {}", line.bytes.len(), self.max_line);
-            return Err(Fault::new(FaultKind::TooLarge, what).hint("raise max_line"));
-        }
-        let mut row = match line.text {
-            Some(text) => Row::of_text(text)?,
-            None => Row::parse(line.bytes)?,
-        };
+    fn work(&self, mut row: Row<'_>, out: &mut Vec<u8>) -> Result<Verdict, Fault> {
         for step in &self.steps {
             if step.apply(&mut row)? == Verdict::Dropped {
                 return Ok(Verdict::Dropped);
@@ -139,57 +147,17 @@ impl SweepStage {
         row.write(out);
         Ok(Verdict::Kept)
     }
+
+    /// Why a line of so many bytes is not worked on, if it is too long.
+    fn too_long(&self, bytes: usize) -> Option<Fault> {
+        let what = || format!("a line of {bytes} bytes, more than the limit of {}", self.max_line);
+        (bytes > self.max_line).then(|| Fault::new(FaultKind::TooLarge, what()).hint("raise max_line"))
+    }
 }
 
 /// The file that a block is from.
 fn file_of(record: &Record) -> &str {
     record.key.rsplit_once('#').map_or(&record.key, |(file, _)| file)
-}
-
-/// One line of a block.
-struct Line<'a> {
-    bytes: &'a [u8],
-    /// The same, if it is known to be UTF-8.
-    text: Option<&'a str>,
-    /// Its number in its file, from 1.
-    number: u64,
-    /// Where it begins in its file.
-    offset: u64,
-}
-
-/// The lines of a block that are not blank.
-struct Lines<'a> {
-    block: &'a [u8],
-    /// The block, if it is UTF-8.
-    text: Option<&'a str>,
-    at: usize,
-    number: u64,
-    offset: u64,
-}
-
-impl<'a> Lines<'a> {
-    fn next(&mut self) -> Option<Line<'a>> {
-        const BOM: &[u8] = b"\xef\xbb\xbf";
-        loop {
-            let rest = self.block.get(self.at..).filter(|rest| !rest.is_empty())?;
-            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            let (number, offset) = (self.number, self.offset + self.at as u64);
-            let mut start = self.at;
-            let mut bytes = &rest[..length];
-            if offset == 0
-                && let Some(behind) = bytes.strip_prefix(BOM)
-            {
-                start += BOM.len();
-                bytes = behind;
-            }
-            self.at += length + 1;
-            self.number += 1;
-            if !bytes.iter().all(u8::is_ascii_whitespace) {
-                let text = self.text.and_then(|text| text.get(start..start + bytes.len()));
-                return Some(Line { bytes, text, number, offset });
-            }
-        }
-    }
 }
 
 /// The work on one block.
@@ -199,27 +167,32 @@ struct Sweep<'a> {
     /// Lines of this file that are not tried.
     left: Option<&'a HashSet<u64>>,
     rows: Rows,
+    /// The numbers of the lines that are kept, where the output is told.
+    kept: Vec<u64>,
     /// The first and the last line beyond those that are put aside one by one, and what was wrong with the first.
     more: Option<(u64, u64, Fault)>,
 }
 
 impl Sweep<'_> {
-    fn line(&mut self, line: &Line<'_>, out: &mut Vec<u8>) {
+    /// Works on the row that a line is, or puts it aside for what is wrong with it already.
+    fn line(&mut self, line: &Line<'_>, row: Result<Row<'_>, Fault>, out: &mut Vec<u8>) {
         self.rows.seen += 1;
         if self.left.is_some_and(|left| left.contains(&line.number)) {
             return self.aside(line.number, map::untried());
         }
         let start = out.len();
-        match self.stage.work(line, out) {
+        match row.and_then(|row| self.stage.work(row, out)) {
             Ok(Verdict::Kept) => {
                 out.push(b'\n');
                 self.rows.kept += 1;
+                if self.stage.tells {
+                    self.kept.push(line.number);
+                }
             }
             Ok(Verdict::Dropped) => self.rows.dropped += 1,
             Err(fault) => {
                 out.truncate(start);
-                let place = format!("line {} at byte {}", line.number, line.offset);
-                let place = map::with_context(place, line.bytes, &self.stage.context);
+                let place = map::with_context(line.place(), line.object, &self.stage.context);
                 self.aside(line.number, fault.during(place));
             }
         }
@@ -244,13 +217,14 @@ impl Sweep<'_> {
         self.record.tether().part(key).fail(stage, fault);
     }
 
-    fn end(mut self) -> Rows {
+    /// The counts, and the numbers of the lines that are kept.
+    fn end(mut self) -> (Rows, Vec<u64>) {
         if let Some((first, last, fault)) = self.more.take() {
             let count = self.rows.aside - ASIDES;
             let fault =
                 fault.during(format!("{count} lines between {first} and {last}, the first because of"));
             self.put(&format!("L{first}-L{last}"), &fault);
         }
-        self.rows
+        (self.rows, self.kept)
     }
 }

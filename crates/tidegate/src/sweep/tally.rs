@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tidegate_connect::UnfitLines;
 use tidegate_core::counters::Counter;
 use tidegate_core::{Commit, Cx, Fault, Grouping, Record, Sink, UnitId};
 
@@ -33,7 +34,9 @@ impl Rows {
     pub(super) fn of(record: &Record) -> Self {
         let count =
             |at: usize| record.fields.get(FIELD).and_then(|counts| counts.get(at)?.as_u64()).unwrap_or(0);
-        Self { seen: count(0), kept: count(1), dropped: count(2), aside: count(3) }
+        // What a table had no place for.
+        let unfit = UnfitLines::count_of(record).min(count(1));
+        Self { seen: count(0), kept: count(1) - unfit, dropped: count(2), aside: count(3) + unfit }
     }
 }
 
@@ -96,9 +99,11 @@ impl Sink for Tallied {
     }
 
     async fn commit(&mut self, cx: &Cx, commit: &mut Commit) -> Result<(), Fault> {
-        let rows: Vec<Rows> = commit.units.iter().flat_map(|unit| &unit.records).map(Rows::of).collect();
+        let counts = |commit: &Commit| -> Vec<Rows> {
+            commit.units.iter().flat_map(|unit| &unit.records).map(Rows::of).collect()
+        };
         self.sink.commit(cx, commit).await?;
-        rows.into_iter().for_each(|rows| self.tally.committed(rows));
+        counts(commit).into_iter().for_each(|rows| self.tally.committed(rows));
         Ok(())
     }
 

@@ -33,7 +33,9 @@ fn swept(block: &[u8], steps: Vec<Step>) -> (String, Vec<String>, Rows) {
     ]));
     let stage = SweepStage {
         steps,
+        rows: InRows::Lines,
         max_line: 1_000,
+        tells: false,
         tally: Arc::default(),
         name: "steps".to_owned(),
         buffers: Buffers::new(LARGEST),
