@@ -30,6 +30,7 @@ mod quota;
 mod sandbox;
 mod search;
 mod startup;
+mod tabular;
 mod versus;
 mod waterfall;
 mod ways;
@@ -59,6 +60,8 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     outage    a minute of 503: calls made meanwhile, records lost, time to full speed
     memory    200 MB and 2 GB of JSONL: the same peak
     filter    2 GB and 10 GB of JSONL through a filter and a template, beside scripts, Polars and jq
+    tabular   1 GB of CSV, and the same as Parquet, through a filter and a template, into CSV, JSON Lines and Parquet,
+              beside Polars, DuckDB and pandas
     search    p50, p99 and recall at 200,000 and 1,000,000 vectors
     quality   nDCG@10 and recall@100 of text, vector and hybrid on labelled data, with their intervals
     minilm    embedding on this machine's cores, beside onnxruntime and sentence-transformers
@@ -70,7 +73,7 @@ Each bench prints a table and one line of JSON. Without a name: startup, index, 
     --embed MODEL  for quality: what makes the vectors (default builtin)
     --rescore MODEL  for quality: what looks at the first hits once more
     --adapt        for quality: once more with the table fitted to the same documents by MiniLM
-    --small        for memory, filter and wordpiece a part of the size, for what calls a provider and for minilm a
+    --small        for memory, filter, tabular and wordpiece a part of the size, for what calls a provider and for minilm a
                    shorter run
 ",
     values: &["corpus", "data", "embed", "rescore"],
@@ -133,6 +136,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("outage", outage::measure),
     ("memory", memory::measure),
     ("filter", filter::measure),
+    ("tabular", tabular::measure),
     ("search", search::measure),
     ("quality", quality::measure),
     ("minilm", minilm::measure),

@@ -182,7 +182,7 @@ fn generate(path: &Path, bytes: u64) -> Result<Rows, String> {
 }
 
 /// Words with now and then a quotation or a new line, which must be escaped.
-fn said(random: &mut Random, words: u64) -> String {
+pub(super) fn said(random: &mut Random, words: u64) -> String {
     let mut text = String::new();
     for _ in 0..words {
         text.push_str(WORDS[random.below(WORDS.len() as u64) as usize]);

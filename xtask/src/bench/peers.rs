@@ -37,6 +37,11 @@ pub(super) fn filters() -> Result<PathBuf, String> {
     environment_of("bench-venv-filter", "requirements-filter.txt")
 }
 
+/// The Python that has what reads and writes tables.
+pub(super) fn tabular() -> Result<PathBuf, String> {
+    environment_of("bench-venv-tables", "requirements-tables.txt")
+}
+
 /// Runs a peer's script; it prints one line of JSON per contestant.
 pub(super) fn script(name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
     run_script(&environment()?, name, words)
@@ -44,8 +49,7 @@ pub(super) fn script(name: &str, words: &[&str]) -> Result<Vec<Value>, String> {
 
 /// Runs the script that writes and reads tables; the line it prints.
 pub(crate) fn tables(words: &[&str]) -> Result<Value, String> {
-    let lines =
-        run_script(&environment_of("bench-venv-tables", "requirements-tables.txt")?, "tables.py", words)?;
+    let lines = run_script(&tabular()?, "tables.py", words)?;
     lines.into_iter().next().ok_or_else(|| "the script printed nothing".to_owned())
 }
 
