@@ -16,6 +16,7 @@ use crate::map_args::MapArgs;
 use crate::plan_args::PlanArgs;
 use crate::schema_args::SchemaArgs;
 use crate::search_args::SearchArgs;
+use crate::tape_args::TapeArgs;
 
 /// Index documents and search them by words and by meaning, offline.
 #[derive(Debug, Parser)]
@@ -162,6 +163,8 @@ pub struct RunArgs {
     /// How long an outage may hold the run before it stops, to be resumed [default: 30m]
     #[arg(long, value_name = "TIME")]
     pub max_hold: Option<tidegate::config::Period>,
+    #[command(flatten)]
+    pub tape: TapeArgs,
 }
 
 /// `tidegate init`.

@@ -6,6 +6,8 @@ use clap::Args;
 use tidegate::config::{ModelRef, Overrides, Period, Precision, Size, SourceType};
 use tidegate_core::{Fault, FaultKind};
 
+use crate::tape_args::TapeArgs;
+
 /// `tidegate index`.
 #[derive(Debug, Default, Args)]
 pub struct IndexArgs {
@@ -108,6 +110,8 @@ pub struct IndexArgs {
     /// Remove documents that are gone from the source, however many
     #[arg(long, help_heading = "How to run")]
     pub allow_delete: bool,
+    #[command(flatten)]
+    pub tape: TapeArgs,
 }
 
 impl IndexArgs {

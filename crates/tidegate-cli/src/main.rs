@@ -28,6 +28,7 @@ mod regenerating;
 mod running;
 mod schema_args;
 mod search_args;
+mod tape_args;
 mod terminal;
 mod typed;
 

@@ -8,7 +8,7 @@ use tidegate_core::{Embedder, Fault, FaultKind, Journal, Task, Tokenizer};
 use tidegate_model::{Builtin, TokenTable};
 use tidegate_store::Store;
 
-use crate::config::{Config, Embed, ModelRef, Sink};
+use crate::config::{Config, EMBED, Embed, ModelRef, Sink};
 use crate::services::{self, RemoteEmbedding, Services};
 use crate::{models, tables};
 
@@ -134,7 +134,10 @@ impl Embedding {
         (services, store): (&Services, &Store),
         journal: Option<Arc<dyn Journal>>,
     ) -> Result<Self, Fault> {
-        let known = store.models()?;
+        let mut known = store.models()?;
+        if let Some(length) = services.deck().and_then(|deck| deck.length(EMBED)) {
+            known.push((services::identity(&services.reach(&embed.model)?, embed), length));
+        }
         let remote = services::open(services, (task, embed), (&known, journal)).await?;
         Ok(Self::Remote(Arc::new(remote)))
     }

@@ -22,7 +22,7 @@ use crate::source::Opened;
 use crate::stages::EmbedCounts;
 use crate::sweep::{self, Tallied, Tally};
 use crate::takeover::{StoredDocuments, Takeover};
-use crate::tape::Tape;
+use crate::tape::{self, Tape};
 use crate::terms::{engine_options, open_store, run_id};
 use crate::unswept::Unswept;
 
@@ -97,7 +97,8 @@ pub struct JobOptions<'a> {
     pub parser: Option<Program>,
     /// What a [`plan`](crate::plan) said that the run will take, for its report.
     pub planned: Option<Taken>,
-    /// Whether the answers of a map job are recorded, or taken from what was. Such a run begins at the first row.
+    /// Whether the answers of models are recorded, or taken from what was. Such a run works on all there is, a map job
+    /// from the first row.
     pub tape: Tape,
 }
 
@@ -171,6 +172,8 @@ impl Job {
             relist: opened.as_ref().is_some_and(|opened| opened.relists),
             generation: target.into,
             outcomes_only: !matches!(config.sink, config::Sink::Store),
+            // All of a run's answers are on its cassette, not only those to what changed.
+            force: config.map.is_none() && services.deck().is_some(),
             ..PipelineRun::new(&config.pipeline.name, &fingerprint, &run)
         };
         let ledger = Arc::new(store.ledger(terms).await?);
@@ -183,6 +186,9 @@ impl Job {
                 ledger.start_over().await?; // all of its answers are on the cassette, not only those to come
                 begin.over = true;
             }
+        }
+        if config.map.is_none() && services.deck().is_some() {
+            tape::from_the_start(&ledger).await?;
         }
         let maps = config.map.is_some();
         let takes_over = target.takeover.is_some();

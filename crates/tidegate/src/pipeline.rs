@@ -202,7 +202,7 @@ fn chunk_stage(chunk: &config::Chunk, embedding: &Embedding) -> Arc<dyn Cpu> {
 fn embed_stage(
     config: &Config,
     embed: &config::Embed,
-    (_, store, embedding): (&Services, &Store, &Embedding),
+    (services, store, embedding): (&Services, &Store, &Embedding),
 ) -> (Work, Arc<EmbedCounts>) {
     match embedding {
         Embedding::Local(local) => {
@@ -213,7 +213,7 @@ fn embed_stage(
             (Work::Batch(or(embed.concurrency, 2), Arc::new(stage)), counts)
         }
         Embedding::Remote(model) => {
-            let stage = RemoteEmbedStage::new(model.clone(), embed.batch);
+            let stage = RemoteEmbedStage::new(model.clone(), embed.batch, services.deck().cloned());
             let counts = stage.counts();
             // How many are really in flight is the lane's to say; here stand enough that it never lacks one.
             let most = config.most_in_flight(&embed.model);

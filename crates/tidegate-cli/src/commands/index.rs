@@ -1,7 +1,7 @@
 //! `tidegate index`.
 
-use tidegate::config;
-use tidegate_core::Fault;
+use tidegate::{Tape, config};
+use tidegate_core::{Fault, FaultKind};
 
 use crate::args::Global;
 use crate::exit::Exit;
@@ -15,6 +15,13 @@ pub fn run(args: &IndexArgs, global: &Global, terminal: &Terminal) -> Result<Exi
     let mut overrides = args.overrides()?;
     overrides.store.clone_from(&global.store);
     let resolved = config::load(global.config.as_deref(), overrides)?;
+    if args.regenerate && args.tape.tape() != Tape::Off {
+        return Err(Fault::new(
+            FaultKind::Config,
+            "a cassette is of a whole run, and --regenerate takes over what is there",
+        )
+        .hint("leave --record and --replay out"));
+    }
     if args.regenerate {
         return regenerating::run(&resolved, global, terminal);
     }
@@ -25,5 +32,6 @@ pub fn run(args: &IndexArgs, global: &Global, terminal: &Terminal) -> Result<Exi
             before.max_tokens, before.overlap_tokens
         ));
     }
-    running::run(&resolved.config, &running::Asked::of(global), terminal)
+    let asked = running::Asked { tape: args.tape.of(&resolved.config)?, ..running::Asked::of(global) };
+    running::run(&resolved.config, &asked, terminal)
 }

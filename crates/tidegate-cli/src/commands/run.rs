@@ -20,5 +20,6 @@ pub fn run(args: &RunArgs, global: &Global, terminal: &Terminal) -> Result<Exit,
         ..Overrides::default()
     };
     let resolved = config::load(Some(file), overrides)?;
-    running::run(&resolved.config, &running::Asked::of(global), terminal)
+    let asked = running::Asked { tape: args.tape.of(&resolved.config)?, ..running::Asked::of(global) };
+    running::run(&resolved.config, &asked, terminal)
 }

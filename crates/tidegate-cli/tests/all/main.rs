@@ -32,6 +32,7 @@ mod own_programs;
 mod pages;
 mod parser_services;
 mod parsing;
+mod pipeline_tapes;
 mod planning;
 mod planning_documents;
 mod programs;

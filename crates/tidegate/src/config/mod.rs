@@ -80,5 +80,6 @@ pub use set::{FieldText, Set, Settings};
 pub use sink::{JsonlSink, Sink, Vectors, WebhookSink};
 pub use size::Size;
 pub use source::{Files, Jsonl, Objects, RowFormat, Source, SourceType, Stdin, Tail, Urls};
+pub(crate) use stage::EMBED;
 pub use stage::{Chunk, Embed, Parse, Precision, Stage};
 pub use validation::{OnFailure, Validate};

@@ -37,6 +37,8 @@ pub enum Stage {
     Exec(Box<OwnProgram>),
 }
 
+/// What the stage is called that makes vectors.
+pub(crate) const EMBED: &str = "embed";
 /// Types of stage of which there may be several, told apart by their names.
 pub(super) const SEVERAL: [&str; 5] = ["enrich", "http", "filter", "set", "exec"];
 
@@ -47,7 +49,7 @@ impl Stage {
         match self {
             Self::Parse(_) => "parse",
             Self::Chunk(_) => "chunk",
-            Self::Embed(_) => "embed",
+            Self::Embed(_) => EMBED,
             Self::Enrich(_) => "enrich",
             Self::Http(_) => "http",
             Self::Filter(_) => "filter",

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use crate::config::{Map, Prompt, Step};
 use crate::form;
 use crate::services::{Asking, RemoteAnswers, Services};
-use crate::tape::{Deck, Question};
+use crate::tape::{Deck, Question, last_of};
 use tidegate_expr::{Expr, Record as Row, Template};
 
 /// Records longer than this are read on the compute pool, in bytes.
@@ -81,15 +81,10 @@ impl AskStage {
         (cx, record): (&Cx, &Record),
     ) -> Result<Arc<Completion>, Fault> {
         let Some(key) = self.asks.key(chat) else { return self.answer(chat, (cx, record)).await };
-        let (step, ordinal) = (&*self.step, record.ordinal);
-        let question = Question { step, record: &record.key, ordinal, chat, key };
-        if let Some(played) = deck.play(&question) {
-            // Whoever wrote an answer by hand is held to its form as any model is.
-            return played.and_then(|answer| self.asks.model.value(&answer).map(|_| answer));
-        }
-        let answered = self.answer(chat, (cx, record)).await;
-        deck.record(&question, &answered)?;
-        answered
+        let question = Question::new(&self.step, record, (last_of(chat), key));
+        let answer = deck.answer(&question, self.answer(chat, (cx, record))).await?;
+        // Whoever wrote an answer by hand is held to its form as any model is.
+        self.asks.model.value(&answer).map(|_| answer)
     }
 
     async fn question(&self, cx: &Cx, record: &Record) -> Result<Option<Chat>, Fault> {

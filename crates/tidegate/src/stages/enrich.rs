@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tidegate_call::{CallCx, Priority};
 use tidegate_core::{Cx, Each, Emitted, Fault, Record, Replies, Tokenizer};
-use tidegate_model::{Message, Role};
+use tidegate_model::{Completion, Message, Role};
 
 use super::context::Context;
 use super::values::Values;
 use super::when::When;
 use crate::config::{Enrich, Into};
 use crate::services::{RemoteAnswers, Services};
+use crate::tape::{Deck, Question, last_of};
 use tidegate_expr::Template;
 
 /// Asks a model about each record, and puts its answer where the configuration says.
@@ -22,6 +23,9 @@ pub(crate) struct EnrichStage {
     system: String,
     prompt: Template,
     into: Target,
+    name: String,
+    /// What records the answers, or has them.
+    deck: Option<Arc<Deck>>,
 }
 
 /// Where answers go.
@@ -51,7 +55,23 @@ impl EnrichStage {
                 Into::Field => Target::Field(settings.field.clone()),
                 Into::Context => Target::Context(Context::new(tokenizer)),
             },
+            name: name.to_owned(),
+            deck: services.deck().cloned(),
         })
+    }
+
+    async fn answer(&self, cx: &Cx, record: &Record) -> Result<Arc<Completion>, Fault> {
+        let prompt = self.prompt.render(&Values::of(record)?)?;
+        let message = Message { role: Role::User, content: prompt.into() };
+        let chat = self.model.chat(&self.system, vec![message]);
+        let call = CallCx::new(Priority::Bulk, record.trace).stopping(cx.stop_signal());
+        let asked = self.model.answer(&chat, (cx, &call));
+        match (&self.deck, self.model.key(&chat)) {
+            (Some(deck), Some(key)) => {
+                deck.answer(&Question::new(&self.name, record, (last_of(&chat), key)), asked).await
+            }
+            _ => asked.await,
+        }
     }
 
     fn put(&self, record: &mut Record, answer: Value) -> Result<(), Fault> {
@@ -77,10 +97,7 @@ impl Each for EnrichStage {
         if !self.when.holds(cx, record).await? {
             return Ok(Emitted::Keep);
         }
-        let prompt = self.prompt.render(&Values::of(record)?)?;
-        let call = CallCx::new(Priority::Bulk, record.trace).stopping(cx.stop_signal());
-        let message = Message { role: Role::User, content: prompt.into() };
-        let answer = self.model.answer(&self.model.chat(&self.system, vec![message]), (cx, &call)).await?;
+        let answer = self.answer(cx, record).await?;
         self.put(record, self.model.value(&answer)?)?;
         Ok(Emitted::Keep)
     }

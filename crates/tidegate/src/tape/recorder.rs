@@ -9,13 +9,12 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tidegate_core::{ContentHash, Fault, FaultKind};
-use tidegate_model::Completion;
 
-use super::entry::{Head, Line, VERSION};
-use super::{Question, file_of};
+use super::entry::{Head, Line, Said, VERSION};
+use super::{At, Question, file_of};
 
 /// The scratch file.
 const SCRATCH: &str = ".recording";
@@ -33,12 +32,12 @@ struct Spool {
     file: BufWriter<File>,
     length: u64,
     /// Of each step, by key: the first record that asked, and where its line stands.
-    lines: Vec<BTreeMap<ContentHash, At>>,
+    lines: Vec<BTreeMap<ContentHash, Kept>>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct At {
-    ordinal: u64,
+struct Kept {
+    place: At,
     offset: u64,
     length: usize,
     /// Whether it is an answer, and no fault.
@@ -62,13 +61,9 @@ impl Recorder {
         Ok(Self { folder: folder.to_owned(), steps, spool })
     }
 
-    pub(super) fn record(
-        &self,
-        question: &Question<'_>,
-        answer: &Result<Arc<Completion>, Fault>,
-    ) -> Result<(), Fault> {
+    pub(super) fn record(&self, question: &Question<'_>, answer: &Said) -> Result<(), Fault> {
         let Some(step) = self.steps.iter().position(|(step, _)| step == question.step) else { return Ok(()) };
-        let Some(line) = Line::new((question.prompt(), &question.key), answer) else { return Ok(()) };
+        let Some(line) = Line::new((question.prompt, &question.key), answer) else { return Ok(()) };
         let mut text = serde_json::to_string(&line).map_err(|error| {
             Fault::new(FaultKind::Internal, "an answer cannot be written as json").cause(error)
         })?;
@@ -76,17 +71,17 @@ impl Recorder {
         let mut spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
         let spool = &mut *spool;
         let before = spool.lines[step].get_mut(&question.key);
-        let ordinal = before.as_ref().map_or(question.ordinal, |at| at.ordinal.min(question.ordinal));
+        let place = before.as_ref().map_or(question.place, |kept| kept.place.min(question.place));
         // Another record with the same question. What was refused once may have been answered when it was asked again.
-        if let Some(at) = before.filter(|at| at.answered || answer.is_err()) {
-            at.ordinal = ordinal;
+        if let Some(kept) = before.filter(|kept| kept.answered || answer.is_err()) {
+            kept.place = place;
             return Ok(());
         }
         spool
             .file
             .write_all(text.as_bytes())
             .map_err(|error| unwritable(&self.folder.join(SCRATCH), error))?;
-        let at = At { ordinal, offset: spool.length, length: text.len(), answered: answer.is_ok() };
+        let at = Kept { place, offset: spool.length, length: text.len(), answered: answer.is_ok() };
         spool.length += text.len() as u64;
         spool.lines[step].insert(question.key, at);
         Ok(())
@@ -99,9 +94,9 @@ impl Recorder {
         for ((step, model), lines) in self.steps.iter().zip(&spool.lines) {
             let path = file_of(&self.folder, step);
             let head = Head { cassette: VERSION, step: step.clone(), model: model.clone() };
-            let mut order: Vec<(&ContentHash, &At)> = lines.iter().collect();
-            order.sort_by_key(|(key, at)| (at.ordinal, **key));
-            let order: Vec<At> = order.into_iter().map(|(_, at)| *at).collect();
+            let mut order: Vec<(&ContentHash, &Kept)> = lines.iter().collect();
+            order.sort_by_key(|(key, at)| (at.place, **key));
+            let order: Vec<Kept> = order.into_iter().map(|(_, at)| *at).collect();
             copy(spool.file.get_ref(), &order, (&path, &head)).map_err(|error| unwritable(&path, error))?;
         }
         Ok(())
@@ -132,7 +127,7 @@ fn alone(scratch: &Path) -> Result<File, Fault> {
 }
 
 /// Writes a file of its own, and gives it the name of the old one.
-fn copy(spool: &File, order: &[At], (path, head): (&Path, &Head)) -> io::Result<()> {
+fn copy(spool: &File, order: &[Kept], (path, head): (&Path, &Head)) -> io::Result<()> {
     let scratch = path.with_extension("jsonl.new");
     let mut file = BufWriter::new(File::create(&scratch)?);
     serde_json::to_writer(&mut file, head)?;

@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tidegate_core::{ContentHash, Fault, FaultKind};
-use tidegate_model::Completion;
 
 use super::entry::{Head, Line, Said, VERSION};
 use super::near::{difference, nearest};
-use super::{Question, file_of};
+use super::{Question, Reply, file_of};
 
 /// The longest line, in bytes.
 const LONGEST: u64 = 64 << 20;
@@ -51,12 +49,19 @@ impl Cassette {
     }
 
     /// What came of `question`.
-    pub(super) fn answer(&self, question: &Question<'_>) -> Result<Arc<Completion>, Fault> {
+    pub(super) fn answer(&self, question: &Question<'_>) -> Said {
         match self.steps.get(question.step).and_then(|step| step.said.get(&question.key)) {
-            Some(Said::Answer(answer)) => Ok(answer.clone()),
-            Some(Said::Fault(fault)) => Err(fault.clone()),
+            Some(said) => said.clone(),
             None => Err(self.missing(question)),
         }
+    }
+
+    /// The length of a step's vectors, if it has any.
+    pub(super) fn length(&self, step: &str) -> Option<usize> {
+        self.steps.get(step)?.said.values().find_map(|said| match said {
+            Ok(Reply::Vector(vector)) => Some(vector.len()),
+            _ => None,
+        })
     }
 
     /// Why there is no answer to `question`: what is different from what was recorded.
@@ -73,7 +78,7 @@ impl Cassette {
 
 impl Recorded {
     fn changed(&self, question: &Question<'_>) -> String {
-        let prompt = question.prompt();
+        let prompt = question.prompt;
         let Some(model) = &self.model else { return format!("there is no {}", self.path.display()) };
         if *model != self.now {
             return format!("{model} was asked, and {} is to be", self.now);

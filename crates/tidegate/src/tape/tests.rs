@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use tidegate_core::{FaultKind, Usage};
-use tidegate_model::{ChatParams, Finish};
+use tidegate_model::Finish;
 
 use super::*;
 
@@ -8,28 +8,25 @@ fn steps() -> Vec<(String, String)> {
     vec![("label".to_owned(), "toy:m".to_owned())]
 }
 
-fn answer(text: &str) -> Result<Arc<Completion>, Fault> {
+fn answer(text: &str) -> Result<Reply, Fault> {
     let usage = Usage { input_tokens: 7, cached_tokens: 0, output_tokens: 2 };
-    Ok(Arc::new(Completion { text: text.into(), finish: Finish::Stop, model: "m-1".into(), usage }))
+    let answer = Completion { text: text.into(), finish: Finish::Stop, model: "m-1".into(), usage };
+    Ok(Reply::Text(Arc::new(answer)))
 }
 
-fn chat(prompt: &str) -> Chat {
-    Chat::question(None, prompt, Arc::new(ChatParams::default()))
-}
-
-fn question<'a>(chat: &'a Chat, ordinal: u64) -> Question<'a> {
-    let key = ContentHash::of(chat.messages[0].content.as_bytes());
-    Question { step: "label", record: "in.jsonl#L3", ordinal, chat, key }
+fn question(prompt: &str, ordinal: u64) -> Question<'_> {
+    let key = ContentHash::of(prompt.as_bytes());
+    Question { step: "label", record: "in.jsonl#L3", place: (ordinal, (0, 0)), prompt, key }
 }
 
 /// A record's place, its prompt, and what came of that.
-type Came<'a> = (u64, &'a str, Result<Arc<Completion>, Fault>);
+type Came<'a> = (u64, &'a str, Result<Reply, Fault>);
 
 /// Records in this order.
 fn recorded(folder: &Path, said: &[Came<'_>]) -> String {
     let recorder = Recorder::new(folder, steps()).unwrap();
     for (ordinal, prompt, answer) in said {
-        recorder.record(&question(&chat(prompt), *ordinal), answer).unwrap();
+        recorder.record(&question(prompt, *ordinal), answer).unwrap();
     }
     recorder.finish().unwrap();
     drop(recorder);
@@ -63,8 +60,8 @@ fn what_was_recorded_is_answered_and_stands_in_the_order_of_the_input() {
     assert_eq!(recorded(folder.path(), &other), text, "whatever came first");
 
     let cassette = Cassette::open(folder.path(), steps()).unwrap();
-    assert_eq!(cassette.answer(&question(&chat("a"), 0)).unwrap(), answer("A").unwrap());
-    let fault = cassette.answer(&question(&chat("c"), 0)).unwrap_err();
+    assert_eq!(cassette.answer(&question("a", 0)).unwrap(), answer("A").unwrap());
+    let fault = cassette.answer(&question("c", 0)).unwrap_err();
     assert_eq!((fault.kind(), fault.message()), (FaultKind::Refused, "the model refused: no"));
 }
 
@@ -75,7 +72,7 @@ fn an_answer_counts_more_than_a_refusal_of_the_same_question() {
         let folder = tempfile::tempdir().unwrap();
         recorded(folder.path(), &[(4, "a", first), (7, "a", second), (5, "b", answer("B"))]);
         let cassette = Cassette::open(folder.path(), steps()).unwrap();
-        assert_eq!(cassette.answer(&question(&chat("a"), 0)).unwrap(), answer("A").unwrap());
+        assert_eq!(cassette.answer(&question("a", 0)).unwrap(), answer("A").unwrap());
         let text = std::fs::read_to_string(folder.path().join("label.jsonl")).unwrap();
         assert!(text.lines().nth(1).unwrap().contains("\"a\""), "it stands where it was asked first: {text}");
     }
@@ -85,14 +82,14 @@ fn an_answer_counts_more_than_a_refusal_of_the_same_question() {
 fn two_runs_do_not_record_to_one_cassette_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let first = Recorder::new(folder.path(), steps()).unwrap();
-    first.record(&question(&chat("a"), 0), &answer("A")).unwrap();
+    first.record(&question("a", 0), &answer("A")).unwrap();
     let fault = Recorder::new(folder.path(), steps()).err().unwrap();
     assert!(fault.kind() == FaultKind::Config && fault.hint_text().is_some(), "{fault}");
     assert!(fault.to_string().contains("another run is recording to"), "{fault}");
     first.finish().unwrap();
     drop(first);
     let cassette = Cassette::open(folder.path(), steps()).unwrap();
-    assert_eq!(cassette.answer(&question(&chat("a"), 0)).unwrap(), answer("A").unwrap());
+    assert_eq!(cassette.answer(&question("a", 0)).unwrap(), answer("A").unwrap());
     Recorder::new(folder.path(), steps()).unwrap();
 }
 
@@ -100,8 +97,7 @@ fn two_runs_do_not_record_to_one_cassette_at_once() {
 fn what_is_not_there_is_said_with_what_changed() {
     let folder = tempfile::tempdir().unwrap();
     let missing = |prompt: &str, key: &str, steps: Vec<(String, String)>| {
-        let chat = chat(prompt);
-        let asked = Question { key: ContentHash::of(key.as_bytes()), ..question(&chat, 0) };
+        let asked = Question { key: ContentHash::of(key.as_bytes()), ..question(prompt, 0) };
         let fault = Cassette::open(folder.path(), steps).unwrap().answer(&asked).unwrap_err();
         assert_eq!(fault.kind(), FaultKind::Config);
         assert!(fault.hint_text().unwrap().contains("--record"));
@@ -137,6 +133,17 @@ fn what_does_not_read_is_refused_with_file_and_line() {
         (format!("{HEAD}{}", twice.replace(&key, "xyz")), 2, "64 hexadecimal digits"),
         (format!("{HEAD}{}", twice.replace("\"b\"", "null")), 2, "neither an answer nor a fault"),
         (format!("{HEAD}{}", twice.replace("answer", "fault")), 2, "no fault \"b\""),
+        (format!("{HEAD}{}", twice.replace("answer", "vector")), 2, "not base64"),
+        (
+            format!("{HEAD}{}", twice.replace("\"answer\":\"b\"", "\"vector\":\"AAAA\"")),
+            2,
+            "no list of numbers",
+        ),
+        (
+            format!("{HEAD}{}", twice.replace("\"answer\":\"b\"", "\"vector\":\"AADAfw==\"")),
+            2,
+            "what is no number",
+        ),
     ] {
         std::fs::write(&path, &text).unwrap();
         let fault = Cassette::open(folder.path(), steps()).err().unwrap_or_else(|| panic!("{text} is taken"));
@@ -153,6 +160,22 @@ fn what_does_not_read_is_refused_with_file_and_line() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "my rows\n");
 }
 
+#[test]
+fn vectors_are_played_bit_by_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let vector = |numbers: &[f32]| Ok(Reply::Vector(numbers.into()));
+    let numbers = [1.0, -0.0, f32::MIN_POSITIVE, 0.1, -3.4e38];
+    recorded(folder.path(), &[(1, "a", vector(&numbers)), (0, "b", vector(&[0.5; 5]))]);
+    let cassette = Cassette::open(folder.path(), steps()).unwrap();
+    assert_eq!(cassette.length("label"), Some(5));
+    let Ok(Reply::Vector(played)) = cassette.answer(&question("a", 0)) else { panic!("no vector") };
+    assert!(played.iter().zip(numbers).all(|(played, number)| played.to_bits() == number.to_bits()));
+    let deck = Deck::Playing(cassette);
+    assert!(deck.vectors(&[question("a", 0), question("c", 0)]).is_err());
+    let vectors = deck.vectors(&[question("b", 0)]).unwrap().unwrap();
+    assert_eq!(vectors[0].as_deref().unwrap(), [0.5; 5]);
+}
+
 proptest! {
     #[test]
     fn any_text_is_recorded_and_answered(prompts in proptest::collection::btree_set("\\PC{0,20}", 1..8), text in ".{0,30}") {
@@ -161,7 +184,7 @@ proptest! {
         recorded(folder.path(), &said);
         let cassette = Cassette::open(folder.path(), steps()).unwrap();
         for prompt in &prompts {
-            prop_assert_eq!(cassette.answer(&question(&chat(prompt), 0)).unwrap(), answer(&text).unwrap());
+            prop_assert_eq!(cassette.answer(&question(prompt, 0)).unwrap(), answer(&text).unwrap());
         }
     }
 
