@@ -207,7 +207,10 @@ pub(crate) fn is_whole(report: &tidegate_core::report::Report, fault: Option<&Fa
 
 #[cfg(test)]
 mod tests {
-    use tidegate_core::{Commit, Ledger as _};
+    use tidegate_core::item::Failure;
+    use tidegate_core::{
+        Body, Commit, ItemOutcome, Ledger as _, Outcome, SourceItem, TraceId, Unit, Version,
+    };
     use tidegate_store::OpenMode;
 
     use super::*;
@@ -242,6 +245,48 @@ mod tests {
         assert_eq!(begin(&config, (&store, &ledger), false).await.unwrap(), Start::Resume);
         let length = |name: &str| committed(&store, name, None).unwrap().map(|committed| committed.length);
         (length("map-out"), length("map-out.retry"))
+    }
+
+    /// What puts these aside, and says that it wrote `length` bytes.
+    fn aside(keys: &[&str], length: u64) -> Commit {
+        let unit = |(ordinal, key): (u64, &&str)| {
+            let fault = Fault::new(FaultKind::Malformed, "no good");
+            let failure = Failure { stage: "label".into(), fault, exhibit: Body::Empty };
+            let item = Arc::new(SourceItem::new(*key, Version::default(), 1));
+            let (asides, trace) = (Vec::new(), TraceId(ordinal));
+            let (outcome, failure) = (Outcome::Quarantined, Some(failure));
+            let item = ItemOutcome { item, ordinal, content: None, outcome, failure, asides, trace };
+            Unit { items: vec![item], records: Vec::new(), staged: 0 }
+        };
+        let lengths = vec![(OUTPUT.to_owned(), length)];
+        Commit { units: (0..).zip(keys).map(unit).collect(), lengths, ..Commit::default() }
+    }
+
+    #[tokio::test]
+    async fn a_retry_of_some_that_was_killed_once_it_was_done_leaves_the_others_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("out.jsonl");
+        let url = format!("sqlite:{}", folder.path().join("t.db").display());
+        let store = Store::open(&url, OpenMode::Write).unwrap();
+        let mut config = Config { map: Some(Box::new(Map::default())), ..Config::default() };
+        config.pipeline.name = "map-out".to_owned();
+        config.source = Source::Jsonl(Jsonl::default());
+        config.sink = Sink::Jsonl(JsonlSink { path: output.display().to_string(), ..JsonlSink::default() });
+        let ledger = account(&config, &store, ("map-out", 10)).await;
+        ledger.remember_settings(SETTINGS, &serde_json::to_string(&config).unwrap()).await.unwrap();
+        ledger.commit(&aside(&["a", "b"], 10)).await.unwrap();
+        let retry = account(&config, &store, ("map-out.retry", 20)).await;
+        let named = RetrySelection::Keys(["a".to_owned()].into());
+        Left::of(&store, "map-out", &named).unwrap().remember(&retry).await.unwrap();
+        retry.commit(&aside(&["a", "b"], 20)).await.unwrap();
+        retry.close().await.unwrap();
+        fs::write(&output, [b'n'; 20]).unwrap(); // renamed, and killed
+        assert_eq!(begin(&config, (&store, &ledger), false).await.unwrap(), Start::Resume);
+        let list = store.quarantine_list().unwrap();
+        let mut attempts: Vec<_> = list.iter().map(|entry| (entry.source.as_str(), entry.attempts)).collect();
+        attempts.sort_unstable();
+        assert_eq!(attempts, [("a", 2), ("b", 1)]);
+        assert_eq!(crate::remembered_configs(&store).unwrap().len(), 1, "what was remembered of it is gone");
     }
 
     #[tokio::test]
