@@ -198,6 +198,9 @@ fn tell(config: &Config, asked: &Asked, (finished, terminal): (&Finished, &Termi
         out.json(report)?;
         return out.finish();
     }
+    if let Some(output) = left_out(config) {
+        terminal.say(&format!("{output} lies among the inputs; it is the output, and was not read"));
+    }
     if report.records.seen == 0 && finished.fault.is_none() {
         terminal.say(&nothing_found(config, finished));
         return Ok(());
@@ -212,6 +215,16 @@ fn tell(config: &Config, asked: &Asked, (finished, terminal): (&Finished, &Termi
     };
     terminal.say(summary(shown, terminal.paint_err).trim_end());
     Ok(())
+}
+
+/// The output of a job that lies among its inputs.
+fn left_out(config: &Config) -> Option<String> {
+    match (&config.map, &config.sink) {
+        (Some(map), config::Sink::Jsonl(sink)) if map.left_out => {
+            Some(tidegate_observe::clean(&sink.path).into_owned())
+        }
+        _ => None,
+    }
 }
 
 fn nothing_found(config: &Config, finished: &Finished) -> String {

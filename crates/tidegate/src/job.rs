@@ -130,8 +130,8 @@ impl Job {
         target: Target,
     ) -> Result<Self, Fault> {
         // Sources and models first: a mistyped path must not leave an empty store behind.
-        apart::check(config)?;
         map::check(config)?;
+        apart::check(config, &options.tape)?;
         let services = Arc::new(Services::taped(config, &options.tape)?);
         let opened = match &target.takeover {
             Some(_) => None,

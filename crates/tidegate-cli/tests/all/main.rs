@@ -28,6 +28,7 @@ mod mapping;
 mod nothing_twice;
 mod objects;
 mod outputs;
+mod own_outputs;
 mod own_programs;
 mod pages;
 mod parser_services;

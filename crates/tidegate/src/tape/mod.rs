@@ -239,6 +239,6 @@ pub(crate) async fn from_the_start(ledger: &PipelineLedger) -> Result<(), Fault>
 }
 
 /// The file of a step.
-fn file_of(folder: &Path, step: &str) -> PathBuf {
+pub(crate) fn file_of(folder: &Path, step: &str) -> PathBuf {
     folder.join(format!("{step}.jsonl"))
 }

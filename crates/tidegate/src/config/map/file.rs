@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use tidegate_connect::{InputFormat, Written, format_of, rows_in};
 use tidegate_core::{ContentHash, Fault, FaultKind};
 use tidegate_model::Profiles;
+use toml::Value;
 
 use super::section::Section;
 use super::table::{OutputFormat, TABLE_KEYS, TableKeys};
-use super::{Map, Step, output, steps};
+use super::{Map, Step, named, output, steps};
+use crate::apart;
 use crate::config::check::refuse;
 use crate::config::file::{Reader, load, read, read_beside};
 use crate::config::model::Config;
@@ -73,6 +75,9 @@ pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
     };
     sections(&whole)?;
     let folder = path.parent().unwrap_or(Path::new(""));
+    let mut files = named::files(&Value::Table(values.clone()), folder);
+    files.extend(options.base.clone());
+    apart::from_job(&options.output, (path, &files))?;
     let tables = whole.tables("step", "step")?;
     let steps = steps::read(&tables, folder)?;
     let input = Input::read(&whole)?;
@@ -89,6 +94,7 @@ pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
         unordered: options.unordered,
         limit: options.limit,
         types: output::types(&whole, &options.output)?,
+        left_out: false,
     }));
     connect(&mut config, (input, format), options)?;
     Ok(config)
@@ -249,6 +255,9 @@ fn connect(
 ) -> Result<(), Fault> {
     config.stages = Vec::new();
     config.source = source(input, (&options.inputs, &options.output))?;
+    if let Some(map) = config.map.as_mut() {
+        map.left_out = apart::lies_among(&options.output, (&options.inputs, config.source.paths()));
+    }
     config.pipeline.name = name_of(&options.output);
     config.sink = Sink::Jsonl(JsonlSink {
         path: options.output,

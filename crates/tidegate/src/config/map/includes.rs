@@ -4,7 +4,7 @@
 //! The template language could look for files itself while it renders. It is not let: a template is handed values and
 //! reads nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tidegate_core::{Fault, FaultKind};
 
@@ -23,6 +23,34 @@ pub(super) fn expand(template: &str, folder: &Path) -> Result<String, Fault> {
     let mut text = String::with_capacity(template.len());
     expand_into(&mut text, template, (folder, DEEPEST))?;
     Ok(text)
+}
+
+/// The files of `folder` that `template` includes, and those that these include. What cannot be read is named all the
+/// same: to say what is wrong with it is for whoever fills the template in.
+pub(super) fn named(template: &str, folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    name_into(&mut found, template, (folder, DEEPEST));
+    found
+}
+
+/// The same of what is in `file`.
+pub(super) fn named_in_file(file: &Path, folder: &Path) -> Vec<PathBuf> {
+    load_prompt(file).map(|text| named(&text, folder)).unwrap_or_default()
+}
+
+fn name_into(found: &mut Vec<PathBuf>, template: &str, (folder, deep): (&Path, usize)) {
+    let mut rest = template;
+    while let Some((_, name, after)) = first(rest) {
+        let file = folder.join(name);
+        if deep > 0
+            && !found.contains(&file)
+            && let Ok(text) = load_prompt(&file)
+        {
+            found.push(file);
+            name_into(found, &text, (folder, deep - 1));
+        }
+        rest = after;
+    }
 }
 
 fn expand_into(text: &mut String, template: &str, (folder, deep): (&Path, usize)) -> Result<(), Fault> {
@@ -92,6 +120,8 @@ mod tests {
         ] {
             assert_eq!(whole(kept).unwrap(), kept);
         }
+        let names = named("{% include 'a.md' %}{% include 'none.md' %}", folder.path());
+        assert_eq!(names, [folder.path().join("a.md"), folder.path().join("b/c.md")]);
         assert!(whole("{% include 'none.md' %}").unwrap_err().to_string().contains("none.md"));
         std::fs::write(folder.path().join("a.md"), "{% include 'a.md' %}").unwrap();
         assert!(whole("{% include 'a.md' %}").unwrap_err().to_string().contains("deep"));

@@ -7,6 +7,7 @@
 mod exec;
 mod file;
 mod includes;
+mod named;
 mod output;
 mod response;
 mod schema;
@@ -47,6 +48,9 @@ pub struct Map {
     /// Types of columns, where rows become a table.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<(String, String)>,
+    /// Whether the output lies among the inputs, and is left out of them.
+    #[serde(skip)]
+    pub left_out: bool,
 }
 
 /// One thing that happens to a record.
@@ -135,7 +139,13 @@ pub struct Example {
 impl Map {
     /// The same without what changes how a run goes but not what it makes.
     pub(super) fn decisive(&self) -> Self {
-        let mut map = Self { unordered: false, limit: 0, context: Vec::new(), ..self.clone() };
+        let mut map = Self {
+            unordered: false,
+            limit: 0,
+            context: Vec::new(),
+            left_out: false,
+            ..self.clone()
+        };
         for ask in map.steps.iter_mut().filter_map(|step| step.ask.as_mut()) {
             ask.concurrency = 0;
         }
