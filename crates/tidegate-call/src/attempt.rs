@@ -92,7 +92,7 @@ impl<C: Codec> Caller<C> {
             priority: this.cx.priority,
             deadline: this.cx.deadline,
             extra,
-            cost: self.codec.price(&usage).unwrap_or_default(),
+            cost: self.codec.price(&usage),
         }
     }
 

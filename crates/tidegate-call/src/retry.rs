@@ -231,7 +231,7 @@ impl<C: Codec> Caller<C> {
             return None;
         }
         let (charge, priority, deadline) = (Charge::default(), cx.priority, cx.deadline);
-        let ask = Admission { charge, priority, deadline, extra: Extra::No, cost: 0.0 };
+        let ask = Admission { charge, priority, deadline, extra: Extra::No, cost: None };
         self.lane.admit(&ask, cx).await.ok()
     }
 

@@ -87,10 +87,10 @@ pub struct IndexArgs {
     /// Words before every question, such as "query: "
     #[arg(long, value_name = "WORDS", requires = "embed", help_heading = "What makes vectors")]
     pub query_prefix: Option<String>,
-    /// Stop before more than this is spent, in the currency of the price table; what is done is kept
+    /// Stop before more than this is spent, in the currency of the price table; 0 lets nothing be paid
     #[arg(long, value_name = "MONEY", help_heading = "Models of providers")]
     pub budget: Option<f64>,
-    /// Stop before more than so many tokens are spent; what is done is kept
+    /// Stop before more than so many tokens are spent; 0 lets nothing be sent
     #[arg(long, value_name = "N", help_heading = "Models of providers")]
     pub max_tokens: Option<u64>,
 

@@ -38,10 +38,10 @@ pub struct MapArgs {
     /// Say what it will take (as `tidegate plan` does), then run, and put both beside each other
     #[arg(long, conflicts_with = "dry_run", help_heading = "Before spending")]
     pub plan: bool,
-    /// Stop before more than this is spent, in the currency of the price table; what is done is kept
+    /// Stop before more than this is spent, in the currency of the price table; 0 lets nothing be paid
     #[arg(long, value_name = "MONEY", help_heading = "Before spending")]
     pub budget: Option<f64>,
-    /// Stop before more than so many tokens are spent; what is done is kept
+    /// Stop before more than so many tokens are spent; 0 lets nothing be sent
     #[arg(long, value_name = "N", help_heading = "Before spending")]
     pub max_tokens: Option<u64>,
 

@@ -44,7 +44,15 @@ pub fn remembered_configs(store: &Store) -> Result<Vec<Config>, Fault> {
 
 /// The configurations that settings are, without those of another version that no longer read.
 pub(crate) fn configs_that_read(settings: Vec<Settings>) -> Vec<Config> {
-    settings.into_iter().filter_map(|settings| serde_json::from_str(&settings.value).ok()).collect()
+    settings.into_iter().filter_map(|settings| read(&settings).ok()).collect()
+}
+
+/// What a pipeline was run with. That nothing was to be paid, which some runs are told, is not how it is run always.
+fn read(settings: &Settings) -> Result<Config, serde_json::Error> {
+    let mut config: Config = serde_json::from_str(&settings.value)?;
+    config.limits.budget = config.limits.budget.filter(|budget| *budget > 0.0);
+    config.limits.max_tokens = config.limits.max_tokens.filter(|tokens| *tokens > 0);
+    Ok(config)
 }
 
 /// The configurations that settings are.
@@ -52,8 +60,8 @@ pub(crate) fn configs_that_read(settings: Vec<Settings>) -> Vec<Config> {
 /// # Errors
 /// Settings of another version that no longer read.
 pub(crate) fn configs_of(settings: Vec<Settings>) -> Result<Vec<Config>, Fault> {
-    let read = |settings: Settings| {
-        serde_json::from_str::<Config>(&settings.value).map_err(|error| {
+    let known = |settings: Settings| {
+        read(&settings).map_err(|error| {
             Fault::new(
                 FaultKind::Config,
                 format!("the remembered settings of {} do not read", settings.pipeline),
@@ -62,7 +70,7 @@ pub(crate) fn configs_of(settings: Vec<Settings>) -> Result<Vec<Config>, Fault> 
             .cause(error)
         })
     };
-    settings.into_iter().map(read).collect()
+    settings.into_iter().map(known).collect()
 }
 
 /// Folders a pipeline was run on earlier that are not there now: renamed, removed, or on a disk that is away.

@@ -26,8 +26,9 @@ pub struct Admission {
     pub deadline: Option<Instant>,
     /// Whether this is a repeat or a hedge, which the lane's budget of extra calls pays for.
     pub extra: Extra,
-    /// What it will probably cost, in the currency of the price table; zero where no price is known.
-    pub cost: f64,
+    /// What it will probably cost, in the currency of the price table; `None` where no price is known. What is known to
+    /// cost nothing passes also where nothing may be spent.
+    pub cost: Option<f64>,
 }
 
 /// Whether a call is one more than was asked for.

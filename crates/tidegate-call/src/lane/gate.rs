@@ -41,7 +41,7 @@ impl State {
         if let Some((cause, at)) = waits {
             return self.held(now, wish, (cause, at));
         }
-        match self.spend.as_ref().map_or(Leave::Yes, |spend| spend.leave(wish.money)) {
+        match self.spend.as_ref().map_or(Leave::Yes, |spend| spend.leave(wish.money, wish.free)) {
             Leave::Yes => Gate::Open,
             Leave::Later if self.permits.in_flight() > 0 => Gate::Wait(Cause::Budget, None),
             Leave::Later => Gate::Shut(Denied::Budget(Fault::new(

@@ -52,18 +52,18 @@ impl Spend {
         (sums.cost, sums.tokens)
     }
 
-    /// Whether `wanted` fits beside what is spent and reserved.
-    pub(super) fn leave(&self, wanted: Reserved) -> Leave {
+    /// Whether `wanted` fits beside what is spent and reserved; `free` is what is known to cost no money.
+    pub(super) fn leave(&self, wanted: Reserved, free: bool) -> Leave {
         let sums = self.sums();
-        if planted("the budget is checked afterwards") && !self.is_used_up(&sums) {
+        if planted("the budget is checked afterwards") && !self.is_used_up(&sums, free) {
             return Leave::Yes;
         }
         let fits = |cost: f64, tokens: u64| {
-            self.most_cost.is_none_or(|most| cost + wanted.cost <= most)
+            (free || self.most_cost.is_none_or(|most| cost + wanted.cost <= most))
                 && self.most_tokens.is_none_or(|most| tokens.saturating_add(wanted.tokens) <= most)
         };
-        if fits(sums.cost + sums.reserved_cost, sums.tokens + sums.reserved_tokens) && !self.is_used_up(&sums)
-        {
+        let used_up = self.is_used_up(&sums, free);
+        if fits(sums.cost + sums.reserved_cost, sums.tokens + sums.reserved_tokens) && !used_up {
             Leave::Yes
         } else if fits(sums.cost, sums.tokens) && sums.reserved_tokens > 0 {
             Leave::Later
@@ -86,15 +86,23 @@ impl Spend {
         sums.tokens += spent.tokens;
     }
 
-    /// A call that is thought to cost nothing does not pass an empty purse either.
-    fn is_used_up(&self, sums: &Sums) -> bool {
-        self.most_cost.is_some_and(|most| sums.cost >= most)
+    /// A call of which nobody knows what it costs does not pass an empty purse either.
+    fn is_used_up(&self, sums: &Sums, free: bool) -> bool {
+        (!free && self.most_cost.is_some_and(|most| sums.cost >= most))
             || self.most_tokens.is_some_and(|most| sums.tokens >= most)
     }
 
     fn fault(&self, sums: &Sums, wanted: Reserved) -> Fault {
         let money = self.most_cost.filter(|most| sums.cost >= *most || sums.cost + wanted.cost > *most);
         let message = match (money, self.most_tokens) {
+            (Some(0.0), _) => format!(
+                "nothing may be spent (a budget of 0), and the next call costs about {:.4}",
+                wanted.cost
+            ),
+            (None, Some(0)) => format!(
+                "no tokens may be spent (a limit of 0), and the next call takes about {}",
+                wanted.tokens
+            ),
             (Some(most), _) => format!(
                 "the budget of {most} is used up: {:.6} spent, the next call costs about {:.6}",
                 sums.cost, wanted.cost

@@ -34,6 +34,8 @@ pub(super) struct Wish {
     pub(super) charge: Charge,
     pub(super) needs: Needs,
     pub(super) money: Reserved,
+    /// Whether it is known to cost nothing.
+    pub(super) free: bool,
     pub(super) priority: Priority,
     pub(super) extra: Extra,
     pub(super) deadline: Option<Instant>,
@@ -148,7 +150,8 @@ impl State {
         let wish = Wish {
             charge: ask.charge,
             needs,
-            money: Reserved { cost: ask.cost, tokens },
+            money: Reserved { cost: ask.cost.unwrap_or_default(), tokens },
+            free: ask.cost == Some(0.0),
             priority: ask.priority,
             extra: ask.extra,
             deadline: ask.deadline,

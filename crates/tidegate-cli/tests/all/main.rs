@@ -9,6 +9,7 @@ mod aside;
 mod asking;
 mod bad_input;
 mod bench;
+mod budgets;
 mod cassettes;
 mod emulator;
 mod enriching;

@@ -58,15 +58,21 @@ pub struct Limits {
     pub queue_bytes: Size,
     /// Processor cores to use; 0 means all.
     pub cores: usize,
-    /// The most money a run may spend on providers, in the currency of the price table; 0 means no limit.
-    pub budget: f64,
+    /// The most money a run may spend on providers, in the currency of the price table. No limit if left out; 0 lets
+    /// nothing be paid, and uses the answers that are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 5.0)]
+    pub budget: Option<f64>,
     /// A file of your own prices, which come before those that are known: [[prices]] with provider, model, input and
     /// output, for a million tokens. Relative to the folder of this file.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = &"prices.toml")]
     pub prices: Option<String>,
-    /// The most tokens a run may spend on providers, sent and answered together; 0 means no limit.
-    pub max_tokens: u64,
+    /// The most tokens a run may spend on providers, sent and answered together. No limit if left out; 0 lets nothing be
+    /// sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = 2_000_000)]
+    pub max_tokens: Option<u64>,
 }
 
 impl Default for Limits {
@@ -80,9 +86,9 @@ impl Default for Limits {
             queue_items: 256,
             queue_bytes: Size::from_bytes(16_000_000),
             cores: 0,
-            budget: 0.0,
+            budget: None,
             prices: None,
-            max_tokens: 0,
+            max_tokens: None,
         }
     }
 }

@@ -345,8 +345,10 @@ impl Rules<'_> {
         self.need(limits.queue_bytes.bytes() > 0, "limits.queue_bytes", "must be more than 0", "")?;
         let must = format!("({}) must be at most {MOST_CORES}", limits.cores);
         self.need(limits.cores <= MOST_CORES, "limits.cores", &must, "0 means all")?;
-        let must = format!("({}) cannot be negative", limits.budget);
-        self.need(limits.budget >= 0.0, "limits.budget", &must, "0 means no limit")?;
+        let budget = limits.budget.unwrap_or_default();
+        let must = format!("({budget}) must be an amount of money");
+        let hint = "leave it out for no limit; 0 lets nothing be paid";
+        self.need(budget >= 0.0 && budget.is_finite(), "limits.budget", &must, hint)?;
         let ask = &self.config.ask;
         let must = format!("({}) must be from 1 to 1000", ask.passages);
         self.need((1..=1_000).contains(&ask.passages), "ask.passages", &must, "8 suits most models")?;

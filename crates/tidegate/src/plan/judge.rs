@@ -281,9 +281,16 @@ fn margin((n, sum, squares): (f64, f64, f64), looked: Looked) -> f64 {
     1.96 * (variance / n * unseen).sqrt() / mean
 }
 
-fn allowance(money: f64, plan: &Plan, (curve, priced): (&Curve, &[Priced<'_>])) -> Option<Allowance> {
-    if money <= 0.0 {
-        return None;
+fn allowance(money: Option<f64>, plan: &Plan, (curve, priced): (&Curve, &[Priced<'_>])) -> Option<Allowance> {
+    let money = money?;
+    if money == 0.0 && !plan.priced {
+        // A call of unknown price is not sent where nothing may be paid.
+        let unknown = plan.steps.iter().any(|step| step.cost.is_none() && step.calls > 0);
+        return Some(Allowance {
+            money,
+            suffices: Some(!unknown && plan.total.cost <= 0.0),
+            stops_at_row: None,
+        });
     }
     if !plan.priced {
         return Some(Allowance { money, suffices: None, stops_at_row: None });

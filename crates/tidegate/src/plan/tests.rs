@@ -33,7 +33,7 @@ fn config(folder: &Path, (job, rows): (&str, &str), budget: f64) -> Config {
         MapOptions { inputs: vec![path("in.jsonl")], output: "-".to_owned(), ..MapOptions::default() };
     let mut config = load_map(&path("job.toml"), options).unwrap();
     config.store.url = format!("sqlite:{}", path("t.db").display());
-    config.limits.budget = budget;
+    config.limits.budget = (budget > 0.0).then_some(budget);
     config
 }
 

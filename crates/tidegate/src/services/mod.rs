@@ -159,13 +159,9 @@ impl Services {
     /// As [`Self::new`].
     pub fn over(config: &Config, transport: Arc<dyn Transport>) -> Result<Self, Fault> {
         let limits = &config.limits;
-        let some = |tokens: u64| (tokens > 0).then_some(tokens);
         Ok(Self {
             providers: config.providers.clone(),
-            spend: Arc::new(Spend::new(
-                (limits.budget > 0.0).then_some(limits.budget),
-                some(limits.max_tokens),
-            )),
+            spend: Arc::new(Spend::new(limits.budget, limits.max_tokens)),
             limits: limits.clone(),
             profiles: Profiles::builtin(),
             prices: limits.prices()?,

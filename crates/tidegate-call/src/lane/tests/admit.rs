@@ -302,10 +302,36 @@ async fn a_budget_is_never_exceeded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_spent_where_nothing_may_be() {
+    let free = Admission { cost: Some(0.0), ..ask(1) };
+    let (priced, unknown) = (Admission { cost: Some(1e-9), ..ask(1) }, ask(1));
+    let lane =
+        |money, tokens| Lane::new(name(), LaneSettings { budget: money, max_tokens: tokens, ..fixed(8) });
+    for (money, tokens, call, sent) in [
+        (Some(0.0), None, priced, false),
+        (Some(0.0), None, unknown, false),
+        (Some(0.0), None, free, true),
+        (None, Some(0), free, false),
+        (None, Some(0), priced, false),
+        (Some(0.0), Some(9), free, true),
+        (None, None, unknown, true),
+    ] {
+        let ended = send(&lane(money, tokens), call).await;
+        match ended {
+            Ok(_) => assert!(sent, "{money:?} {tokens:?} {call:?}"),
+            Err(Denied::Budget(fault)) => {
+                assert!(!sent && fault.message().contains("may be spent"), "{fault} {call:?}");
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn lanes_share_a_budget_of_money() {
     let spend = Arc::new(Spend::new(Some(1.0), None));
     let lanes = [0, 1].map(|_| Lane::with_spend(name(), fixed(8), spend.clone()));
-    let dear = Admission { cost: 0.4, ..ask(1) };
+    let dear = Admission { cost: Some(0.4), ..ask(1) };
     let first = send(&lanes[0], dear).await.unwrap();
     let second = send(&lanes[1], dear).await.unwrap();
     let paid = |cost| Outcome::Answered { usage: None, cost, quotas: Vec::new() };

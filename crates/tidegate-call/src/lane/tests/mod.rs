@@ -24,7 +24,7 @@ pub(super) fn ask(tokens: u64) -> Admission {
         priority: Priority::Bulk,
         deadline: None,
         extra: Extra::No,
-        cost: 0.0,
+        cost: None,
     }
 }
 

@@ -207,8 +207,8 @@ fn mistakes_are_named_with_their_place_and_the_way_out() {
         ),
         (
             "[limits]\nbudget = -1.0",
-            "pipeline.toml:2:1: limits.budget (-1) cannot be negative",
-            "0 means no limit",
+            "pipeline.toml:2:1: limits.budget (-1) must be an amount of money",
+            "leave it out for no limit; 0 lets nothing be paid",
         ),
         (
             "[sweep]\nmax_share = 10",
