@@ -133,6 +133,7 @@ impl Job {
         map::check(config)?;
         apart::check(config, &options.tape)?;
         let services = Arc::new(Services::taped(config, &options.tape)?);
+        services.reach_all(config)?;
         let opened = match &target.takeover {
             Some(_) => None,
             None => Some(Opened::new(config, &services, (options.watch, options.once))?),

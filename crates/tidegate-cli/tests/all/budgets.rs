@@ -77,3 +77,44 @@ fn a_plan_says_that_no_budget_suffices_for_nothing() {
     let shown = world.run(&["plan", "job.toml", "in.jsonl", "--budget", "0"]).ended(0);
     assert!(shown.out.contains("suffices"), "{}", shown.out);
 }
+
+#[test]
+fn a_budget_for_a_model_without_a_price_is_refused() {
+    let world = World::new();
+    let model = Loopback::start(|_| said("yes"));
+    job(&world, "openai:gpt-9000", &model.url());
+    world.write("in.jsonl", rows(3));
+    let args = ["map", "job.toml", "in.jsonl", "-o", "out.jsonl", "--budget", "1"];
+    let refused = world.run(&args).ended(2).says("openai:gpt-9000").says("[[prices]]");
+    assert!(refused.err.contains("prices in [limits]"), "{}", refused.err);
+    assert!(!world.path("tidegate.db").exists() && !world.path("out.jsonl").exists());
+    // Bounded by tokens, or by nothing, it runs.
+    map(&world, 0, &["--max-tokens", "100000"]);
+    // With its price it runs as well.
+    world.write(
+        "prices.toml",
+        "[[prices]]\nprovider = \"openai\"\nmodel = \"gpt-9000\"\ninput = 0.5\noutput = 1.5\n",
+    );
+    world.write("job.toml", world.read("job.toml") + "[limits]\nprices = \"prices.toml\"\n");
+    map(&world, 0, &["--budget", "1", "--overwrite"]);
+    assert_eq!(model.seen().len(), 3);
+    // Of vectors and of answers to questions the same is true.
+    world.write("docs/a.md", "A text about tides.");
+    world
+        .run(&["index", "docs", "--embed", "openai:house", "--base-url", &model.url(), "--budget", "1"])
+        .ended(2)
+        .says("openai:house")
+        .says("[[prices]]");
+    let limits = format!("[limits]\nbudget = 1.0\n[providers.openai]\nbase_url = \"{}\"\n", model.url());
+    world.write(
+        "p.toml",
+        format!(
+            "{limits}[source]\ntype = \"files\"\npaths = [\"docs\"]\n[[stage]]\ntype = \"parse\"\n\
+             [[stage]]\ntype = \"chunk\"\n[[stage]]\ntype = \"embed\"\nmodel = \"openai:house\"\n"
+        ),
+    );
+    world.run(&["run", "p.toml"]).ended(2).says("openai:house");
+    world.index(&["docs", "--store", "s.db"]);
+    world.write("ask.toml", format!("{limits}[ask]\nmodel = \"openai:gpt-9000\"\n"));
+    world.run(&["ask", "tides?", "--store", "s.db", "--config", "ask.toml"]).ended(2).says("openai:gpt-9000");
+}

@@ -198,10 +198,39 @@ impl Services {
         if profile.auth != AuthStyle::None {
             endpoint = endpoint.with_key(found.key, profile.auth.clone());
         }
-        let lane = self.lane(name, (&settings, profile), &endpoint);
         let price = self.prices.of(name, &profile.name, model);
+        self.keeps_budget((name, model), price.is_some())?;
+        let lane = self.lane(name, (&settings, profile), &endpoint);
         let service = Service::new(profile.clone(), endpoint, price);
         Ok(Reached { service, lane, settings, key_hint: found.hint, proxy })
+    }
+
+    /// Finds out whether all models that a run of `config` asks can be reached: with their keys, and at prices that its
+    /// budget can be kept with.
+    ///
+    /// # Errors
+    /// As [`Self::reach`].
+    pub(crate) fn reach_all(&self, config: &Config) -> Result<(), Fault> {
+        let steps = config.map.iter().flat_map(|map| &map.steps);
+        for ask in steps.filter_map(|step| step.ask.as_ref()) {
+            self.reach(&ask.model)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a budget that nobody could keep, because what `model` costs is not known.
+    fn keeps_budget(&self, (provider, model): (&str, &str), priced: bool) -> Result<(), Fault> {
+        // Where nothing may be paid, what is of unknown price is not sent; who sends nothing keeps any budget.
+        let Some(budget) = self.limits.budget.filter(|budget| *budget > 0.0) else { return Ok(()) };
+        if priced || self.offline {
+            return Ok(());
+        }
+        let what = format!("a budget of {budget} cannot be kept: what {provider}:{model} costs is not known");
+        Err(Fault::new(FaultKind::Config, what).hint(format!(
+            "write its price for a million tokens into a file, as [[prices]] with provider = \"{provider}\", model = \
+             \"{model}\", input = 0.5, output = 1.5, and name the file with prices in [limits] or TIDEGATE_PRICES; \
+             or bound the run by --max-tokens"
+        )))
     }
 
     /// What is known of the provider that the configuration calls `name`.
