@@ -1,7 +1,9 @@
 //! A good answer is kept before anybody acts on it.
 
-use tidegate_core::{Advice, Codec, Fault, Usage, advise, killpoint};
-use tokio::time::Instant;
+use std::time::Duration;
+
+use tidegate_core::{Advice, Codec, Fault, Stop, Usage, advise, killpoint};
+use tokio::time::{Instant, sleep_until};
 
 use crate::attempt::Good;
 use crate::caller::Caller;
@@ -10,8 +12,10 @@ use crate::lane::CallCx;
 use crate::mutant::planted;
 use crate::paid::Bought;
 use crate::part::Part;
-use crate::retry::rest;
 use crate::told::Told;
+
+/// How long storage may let a run wait that drains: a supervisor gives a process about 30 s to end.
+const DRAIN_WAITS: Duration = Duration::from_secs(10);
 
 impl<C: Codec> Caller<C> {
     /// Keeps what came for `part`, then gives every item its result.
@@ -136,11 +140,28 @@ impl<C: Codec> Caller<C> {
                     if cx.deadline.is_some_and(|deadline| until >= deadline) {
                         return Err(Halt::lane(fault));
                     }
-                    rest(until, cx).await?;
+                    if !waited(until, cx).await {
+                        return Err(Halt::lane(fault));
+                    }
                 }
                 Advice::Hold(_) | Advice::Again | Advice::StopRun => return Err(Halt::lane(fault)),
             }
         }
+    }
+}
+
+/// Waits until `until` before storage is tried again; whether it is to be. A run that drains keeps what it paid for if
+/// that takes no longer than others take to finish. A longer wait it ends at once, with one try more.
+async fn waited(until: Instant, cx: &CallCx) -> bool {
+    let (soon, drains) = (until.saturating_duration_since(Instant::now()) <= DRAIN_WAITS, cx.stop());
+    let ends = if soon { Stop::Abort } else { Stop::Drain };
+    if drains >= ends {
+        return false;
+    }
+    tokio::select! {
+        biased;
+        () = cx.stopped(ends) => cx.stop() < Stop::Abort,
+        () = sleep_until(until) => true,
     }
 }
 

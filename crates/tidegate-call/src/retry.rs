@@ -286,15 +286,15 @@ fn blame<'a, C: Codec>(part: Part<'a, C>, fault: impl FnOnce() -> Fault) -> Opti
     }
 }
 
-/// Rests until `until`, unless the run stops.
+/// Rests until `until`, unless the run stops. A run that drains by itself sends again what may be sent soon.
 ///
 /// # Cancel safety
 /// Safe.
-pub(crate) async fn rest(until: Instant, cx: &CallCx) -> Result<(), Halt> {
+async fn rest(until: Instant, cx: &CallCx) -> Result<(), Halt> {
     let drained = async {
         cx.stopped(Stop::Drain).await;
         if until.saturating_duration_since(Instant::now()) <= DRAIN_RESTS {
-            cx.stopped(Stop::Abort).await;
+            cx.stopped(cx.unsent()).await;
         }
     };
     tokio::select! {

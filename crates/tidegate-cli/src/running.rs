@@ -175,7 +175,7 @@ fn calls_of(services: &Services) -> Option<CallsView> {
 fn stop_further(stop: &StopHandle, terminal: &Terminal) {
     if stop.level() == Stop::Go {
         terminal.say("stopping: finishing what is in flight; once more stops at once");
-        stop.drain();
+        stop.quiet();
     } else {
         stop.abort();
     }

@@ -76,7 +76,7 @@ impl WebhookSink {
     async fn deliver(&mut self, cx: &Cx, units: &[Unit]) -> Result<(), Fault> {
         let call = |unit: &Unit| {
             let trace = unit.items.first().map_or(TraceId(0), |item| item.trace);
-            CallCx::new(Priority::Bulk, trace).stopping(cx.stop_signal())
+            CallCx::new(Priority::Bulk, trace).stopping(cx.stop_signal()).finishing()
         };
         let (large, small): (Vec<&Unit>, Vec<&Unit>) =
             units.iter().filter(|unit| self.is_due(unit)).partition(|unit| unit.staged > 0);

@@ -12,6 +12,8 @@ pub enum Stop {
     Go,
     /// No new intake; what is in flight is finished.
     Drain,
+    /// The same, and no further call is sent: what waits for its turn stays pending.
+    Quiet,
     /// Nothing is finished; what is not committed stays pending.
     Abort,
 }
@@ -21,6 +23,7 @@ impl Stop {
         match level {
             0 => Self::Go,
             1 => Self::Drain,
+            2 => Self::Quiet,
             _ => Self::Abort,
         }
     }
@@ -48,6 +51,12 @@ impl StopHandle {
     /// Stops intake; what is in flight is finished and committed.
     pub fn drain(&self) {
         self.raise(Stop::Drain);
+    }
+
+    /// Stops intake and sends no further call; what was sent is waited for and committed. For whoever was asked to stop:
+    /// a call that is sent after that would be paid for against their will.
+    pub fn quiet(&self) {
+        self.raise(Stop::Quiet);
     }
 
     /// Stops at once; what is not committed stays pending.
@@ -117,6 +126,9 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(waiting.try_join_next().is_none() && signal.level() == Stop::Drain);
         signal.reached(Stop::Drain).await;
+        stop.quiet();
+        stop.drain();
+        assert_eq!(signal.level(), Stop::Quiet, "a stop never becomes weaker");
         stop.abort();
         waiting.join_next().await.expect("one waits").expect("it was woken");
         stop.drain();

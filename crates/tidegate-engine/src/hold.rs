@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tidegate_core::{Advice, Cx, Fault, Stop, advise};
+use tidegate_core::{Advice, Cx, Fault, FaultKind, Stop, advise};
 use tokio::time::Instant;
 
 use crate::monitor::Monitor;
@@ -71,7 +71,10 @@ impl Hold {
         if lasted >= most {
             self.over.store(true, Ordering::Release);
         }
-        if lasted >= most || cx.stop() >= self.until {
+        // A full disk is not emptied by waiting for it: whoever stops the run ends that, with one try more.
+        let until =
+            if fault.kind() == FaultKind::StorageFull { self.until.min(Stop::Quiet) } else { self.until };
+        if lasted >= most || cx.stop() >= until {
             return Err(fault.clone().during(format!("{} was held for {lasted:.0?}", self.what)));
         }
         let rest = held.next.saturating_duration_since(Instant::now()).min(most - lasted);
@@ -79,7 +82,9 @@ impl Hold {
         monitor.holding(Some(format!("{}: {fault}", self.what)));
         tokio::select! {
             biased;
-            () = cx.stopped(self.until) => Err(fault.clone()),
+            () = cx.stopped(until) => {
+                if until < self.until && cx.stop() < self.until { Ok(()) } else { Err(fault.clone()) }
+            }
             () = tokio::time::sleep(rest) => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_core::counters::StageCounters;
-use tidegate_core::{Advice, Cx, Fault, FaultKind, Record, Tether, advise};
+use tidegate_core::{Advice, Cx, Fault, FaultKind, Record, Stop, Tether, advise};
 
 use crate::book::Settlement;
 use crate::halt::Halt;
@@ -81,6 +81,13 @@ impl Lane {
                 tether.fail(&self.view.name, fault);
             }
             Advice::Again => tether.pend(),
+            // Not begun, because the run was told to stop: no reason to leave unfinished what others have begun.
+            Advice::StopRun
+                if fault.kind() == FaultKind::Cancelled
+                    && (Stop::Drain..Stop::Abort).contains(&self.cx.stop()) =>
+            {
+                tether.pend();
+            }
             // What reports this has no lane that could be held.
             Advice::Hold(_) => {
                 tether.pend();

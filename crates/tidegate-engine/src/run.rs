@@ -99,7 +99,7 @@ fn conclude(shared: &Shared, level: Stop) -> Ended {
     let state = match (verdict.fault.is_some(), level) {
         (true, _) => verdict.state,
         (false, Stop::Abort) => RunState::Aborted,
-        (false, Stop::Drain) if !verdict.source_ended => RunState::Stopped,
+        (false, Stop::Drain | Stop::Quiet) if !verdict.source_ended => RunState::Stopped,
         (false, _) if unsettled > 0 => RunState::Stopped,
         (false, _) => RunState::Done,
     };

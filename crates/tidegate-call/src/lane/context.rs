@@ -15,13 +15,15 @@ pub struct CallCx {
     /// The record, for logs and quarantine.
     pub trace: TraceId,
     stop: Option<StopSignal>,
+    /// The stop from which on it is not sent any more.
+    unsent: Stop,
 }
 
 impl CallCx {
     /// The context of a call that nobody can stop.
     #[must_use]
     pub fn new(priority: Priority, trace: TraceId) -> Self {
-        Self { priority, deadline: None, trace, stop: None }
+        Self { priority, deadline: None, trace, stop: None, unsent: Stop::Quiet }
     }
 
     /// With a deadline.
@@ -36,6 +38,19 @@ impl CallCx {
     pub fn stopping(mut self, stop: StopSignal) -> Self {
         self.stop = Some(stop);
         self
+    }
+
+    /// One that hands on what was begun and paid for, such as a delivery: a run that was told to stop sends it all the
+    /// same, unless it is aborted.
+    #[must_use]
+    pub fn finishing(mut self) -> Self {
+        self.unsent = Stop::Abort;
+        self
+    }
+
+    /// The stop from which on it is not sent any more.
+    pub(crate) fn unsent(&self) -> Stop {
+        self.unsent
     }
 
     /// How far a stop has gone.

@@ -74,9 +74,9 @@ impl Lane {
     /// # Cancel safety
     /// Dropping the future gives up the place in line and everything that was reserved.
     pub async fn admit(self: &Arc<Self>, ask: &Admission, cx: &CallCx) -> Result<Ticket, Denied> {
-        let stop = cx.stop();
-        if stop >= Stop::Abort {
-            return Err(aborted());
+        // Whoever stops a run does not want it to pay for more: only what was sent is waited for.
+        if cx.stop() >= cx.unsent() {
+            return Err(stopped());
         }
         let mut ask = *ask;
         ask.deadline = match (ask.deadline, cx.deadline) {
@@ -173,12 +173,12 @@ impl Lane {
                     deadline.map_or(at, |deadline| deadline.min(at))
                 }
             };
-            let level = if drained { Stop::Abort } else { Stop::Drain };
+            let level = if drained { cx.unsent() } else { Stop::Drain };
             tokio::select! {
                 biased;
                 () = cx.stopped(level) => {
-                    if cx.stop() >= Stop::Abort {
-                        return Err(aborted());
+                    if cx.stop() >= cx.unsent() {
+                        return Err(stopped());
                     }
                     drained = true;
                     self.with(|state, now| state.drain(now, place.key));
@@ -256,6 +256,6 @@ impl Drop for Place<'_> {
     }
 }
 
-fn aborted() -> Denied {
-    Denied::Stopped(Fault::new(FaultKind::Cancelled, "the run was aborted while the call waited"))
+fn stopped() -> Denied {
+    Denied::Stopped(Fault::new(FaultKind::Cancelled, "the run was told to stop before the call was sent"))
 }

@@ -2,12 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream::iter;
-use tidegate_core::{FaultKind, StopHandle, WireFaultKind};
+use tidegate_core::{FaultKind, QuotaUnit, StopHandle, WireFaultKind};
 use tokio::time::{Instant, timeout};
 
 use super::world::*;
-use crate::lane::BreakerState;
+use crate::lane::{BreakerState, Concurrency, Limit};
 
 const OUTAGE: std::ops::Range<u64> = 5..605;
 
@@ -159,4 +160,37 @@ async fn a_draining_run_does_not_wait_out_an_outage() {
     assert_eq!(ended.expect_err("stopped").kind(), FaultKind::Cancelled);
     assert!(since.elapsed() < Duration::from_secs(15), "{:?}", since.elapsed());
     world.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_told_to_stop_sends_nothing_more() {
+    // Ten lines of one request each, four at once, of 300 ms: when the stop comes, four are on the wire, and the
+    // others wait for their turn, for the pace of the lane, or for the rest before another try.
+    for (limits, busy) in
+        [(vec![], false), (vec![Limit::per_minute(QuotaUnit::Requests, 60)], false), (vec![], true)]
+    {
+        let mut setting = Setting::default();
+        setting.lane.concurrency = Concurrency::Fixed(4);
+        setting.lane.limits = limits;
+        let world =
+            World::with(setting, move |_| if busy { Act::Status(503, None) } else { Act::Answer(300) });
+        let stop = StopHandle::new();
+        let cx = bulk().stopping(stop.subscribe());
+        let items = numbered(10);
+        let asked = join_all(items.chunks(1).map(|line| world.caller.call(line, &cx)));
+        let drain = async {
+            tokio::time::sleep(Duration::from_millis(450)).await;
+            let sent = world.service.sent();
+            stop.quiet();
+            (sent, Instant::now())
+        };
+        let (ended, (sent, since)) = tokio::join!(asked, drain);
+        assert!(since.elapsed() <= Duration::from_millis(300), "{:?}", since.elapsed());
+        assert_eq!(world.service.sent(), sent, "nothing new is sent");
+        let (good, bad): (Vec<_>, Vec<_>) = ended.into_iter().partition(Result::is_ok);
+        assert_eq!(good.len(), if busy { 0 } else { sent }, "what was sent is finished");
+        assert!(bad.into_iter().all(|end| end.is_err_and(|fault| fault.kind() == FaultKind::Cancelled)));
+        assert!(sent > 0 && (busy || sent < 10), "{sent}");
+        world.assert_at_rest();
+    }
 }

@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 use serde_json::Value;
+use tidegate_testkit::provider::{Script, Server};
 
 use crate::world::{Live, World, paragraph, until};
 
@@ -138,4 +139,36 @@ fn a_killed_run_is_gone_on_with() {
     assert_eq!(seen(&world), seen(&whole));
     let status = world.run(&["status", "--json"]).ended(0).json();
     assert_eq!(status["documents"], 120);
+}
+
+#[test]
+fn a_signal_keeps_calls_from_being_sent_that_wait_for_their_turn() {
+    let world = World::new();
+    let script = "chat = { words = 9 }\nlatency = { base = { fixed = \"300ms\" } }\n";
+    let server = Server::start(Script::from_toml(script).unwrap()).unwrap();
+    let rows: String = (0..300).map(|i| format!("{{\"text\":\"row {i}\"}}\n")).collect();
+    world.write("in.jsonl", rows);
+    world.write(
+        "job.toml",
+        format!(
+            "[[step]]\nname = \"a\"\nmodel = \"toy:m\"\nprompt = \"{{{{ text }}}}\"\n[providers.toy]\nbase_url = \"{}/v1\"\nconcurrency = 4\n",
+            server.url()
+        ),
+    );
+    let mut live = world.start(&["map", "job.toml", "in.jsonl", "-o", "out.jsonl", "--json"]);
+    until("some calls", || (server.log().len() >= 8 || !live.runs()).then_some(()));
+    live.signal(Signal::INT);
+    live.wait_for("stopping");
+    let sent = server.log().len();
+    let ran = live.end().ended(75);
+    // Those on the wire may be counted when they end.
+    assert!(server.log().len() <= sent + 4, "{} were sent after the signal", server.log().len() - sent);
+    let (report, sent) = (ran.json(), server.log().len());
+    assert_eq!((&report["state"], &report["calls"]["sent"]), (&"stopped".into(), &sent.into()));
+    assert!(!ran.err.contains("error:"), "{}", ran.err);
+    let written = world.read("out.jsonl").lines().count();
+    assert!(written >= 8 && written <= sent, "what was paid for is written: {written} of {sent}");
+    // The next run asks for the rest, once.
+    world.run(&["map", "job.toml", "in.jsonl", "-o", "out.jsonl"]).ended(0);
+    assert_eq!((world.read("out.jsonl").lines().count(), server.log().len()), (300, 300));
 }

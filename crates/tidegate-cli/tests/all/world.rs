@@ -206,7 +206,9 @@ impl Live {
     /// Waits until it says something on standard error.
     pub(crate) fn wait_for(&mut self, text: &str) {
         until(text, || {
-            let gone = !self.runs();
+            // What it said last may still have to be read when it is gone.
+            let heard = |reader: &Reading| reader.1.as_ref().is_none_or(JoinHandle::is_finished);
+            let gone = !self.runs() && self.readers.iter().all(heard);
             assert!(!gone || self.err().contains(text), "ended without saying {text}: {}", self.err());
             self.err().contains(text).then_some(())
         });

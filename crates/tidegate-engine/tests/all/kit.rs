@@ -42,14 +42,23 @@ pub(crate) struct Store {
     pub(crate) ordered: bool,
     pub(crate) grouping: Grouping,
     pub(crate) latency: Duration,
-    /// How many commits fail as busy before they begin to succeed.
+    /// How many commits fail before they begin to succeed.
     pub(crate) busy: Arc<Mutex<u64>>,
+    /// What they fail of.
+    pub(crate) trouble: FaultKind,
 }
 
 impl Default for Store {
     fn default() -> Self {
         let grouping = Grouping { items: 4, bytes: 0, tokens: 0, linger: ms(5) };
-        Self { shelf: Arc::default(), ordered: false, grouping, latency: ms(1), busy: Arc::default() }
+        Self {
+            shelf: Arc::default(),
+            ordered: false,
+            grouping,
+            latency: ms(1),
+            busy: Arc::default(),
+            trouble: FaultKind::StorageBusy,
+        }
     }
 }
 
@@ -119,7 +128,7 @@ impl Sink for Store {
         let mut busy = self.busy.lock().unwrap();
         if *busy > 0 {
             *busy -= 1;
-            return Err(Fault::new(FaultKind::StorageBusy, "busy"));
+            return Err(Fault::new(self.trouble, "busy"));
         }
         self.shelf().apply(commit);
         Ok(())

@@ -40,6 +40,40 @@ async fn a_drain_waits_for_a_store_that_is_busy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_stops_a_run_does_not_wait_for_a_full_disk() {
+    for tries in [1, u64::MAX] {
+        let store = Store { trouble: FaultKind::StorageFull, ..Store::default() };
+        *store.busy.lock().unwrap() = tries;
+        let stop = StopHandle::new();
+        let began = Instant::now();
+        let flow = flow(Docs::new(docs(9, 1)), &store).each("look", 9, slow(20));
+        let ((ended, _), ()) = tokio::join!(go_until(flow, &stop), at(5_000, || stop.quiet()));
+        assert!(began.elapsed() < ms(5_100), "{:?}", began.elapsed());
+        let full = tries > 1;
+        assert_eq!(ended.fault.is_some(), full, "{:?}", ended.fault);
+        assert_eq!(ended.report.records.pending, if full { 9 } else { 0 }, "one try more is made at once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stop_keeps_from_beginning_is_pending_and_ends_nothing_else() {
+    let store = Store::default();
+    let stop = StopHandle::new();
+    let told = stop.clone();
+    // Like a call that waits for its turn while others are on the wire.
+    let turn = Slow(ms(20), move |record: &mut Record| match record.ordinal {
+        0..4 => Ok(Emitted::Keep),
+        _ if told.level() == Stop::Go => Ok(Emitted::Keep),
+        _ => Err(Fault::new(FaultKind::Cancelled, "told to stop")),
+    });
+    let flow = flow(Docs::new(docs(9, 1)), &store).each("call", 9, Arc::new(turn));
+    let ((ended, _), ()) = tokio::join!(go_until(flow, &stop), at(10, || stop.quiet()));
+    let records = ended.report.records;
+    assert_eq!((records.stored, records.pending), (4, 5), "{:?}", ended.fault);
+    assert_eq!((ended.report.state, ended.fault.is_none()), (RunState::Stopped, true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_second_stop_aborts() {
     let store = Store::default();
     let stop = StopHandle::new();

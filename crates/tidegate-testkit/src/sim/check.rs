@@ -44,7 +44,8 @@ pub(crate) fn after_round(
     }
     if last {
         check(
-            ended.fault.is_none() && (report.state == RunState::Done || level == Stop::Drain),
+            ended.fault.is_none()
+                && (report.state == RunState::Done || (Stop::Drain..Stop::Abort).contains(&level)),
             format!("without faults the run ended as {:?}: {:?}", report.state, ended.fault),
         );
         check(records.pending == 0, format!("{} items stay pending without faults", records.pending));

@@ -171,7 +171,7 @@ async fn conduct(
     let overdue = drained_at.into_inner().ok().flatten().is_some_and(|at: Instant| at.elapsed() >= deadline);
     let ended = ended?;
     match level {
-        Stop::Drain => sim.tally("ended by drain"),
+        Stop::Drain | Stop::Quiet => sim.tally("ended by drain"),
         Stop::Abort => sim.tally("ended by abort"),
         Stop::Go => {}
     }

@@ -255,11 +255,20 @@ async fn a_stop_ends_waits() {
     assert!(tokio::time::timeout(ms(1), &mut waiting).await.is_err());
     stop.drain();
     assert!(tokio::time::timeout(ms(1), &mut waiting).await.is_err(), "its turn comes soon enough");
-    stop.abort();
-    assert!(matches!(waiting.await, Err(Denied::Stopped(_))));
-    assert!(matches!(lane.admit(&one, &cx).await, Err(Denied::Stopped(_))));
+    let start = Instant::now();
+    stop.quiet();
+    assert!(matches!(waiting.await, Err(Denied::Stopped(_))), "its turn would come, and be paid for");
     drop(first);
-    assert_eq!(lane.view().in_flight, 0);
+    assert!(
+        matches!(lane.admit(&one, &cx).await, Err(Denied::Stopped(_))),
+        "nor is one sent that comes later"
+    );
+    assert_eq!((lane.view().in_flight, start.elapsed()), (0, ms(0)));
+    // What hands on what was paid for is sent until the run is aborted.
+    let delivery = cx.finishing();
+    drop(lane.admit(&one, &delivery).await.unwrap());
+    stop.abort();
+    assert!(matches!(lane.admit(&one, &delivery).await, Err(Denied::Stopped(_))));
 }
 
 #[tokio::test(start_paused = true)]
