@@ -129,13 +129,38 @@ fn worse(a: Exit, b: Exit) -> Exit {
 
 fn drop_chosen(url: &str, chosen: &Chosen, terminal: &Terminal) -> Result<Exit, Fault> {
     // Looked at first as a reader: opening for writing would make the store that is not there.
-    let items = chosen_of(&Store::open(url, OpenMode::Read)?, chosen)?;
+    let store = Store::open(url, OpenMode::Read)?;
+    let items = chosen_of(&store, chosen)?;
+    let lacking = lacking(&store, &items);
+    drop(store);
+    let found_again = items.len() > lacking.iter().map(|(_, rows)| rows).sum::<usize>();
     let keys: Vec<String> = items.into_iter().map(|item| item.source).collect();
     let store = Store::open(url, OpenMode::Write)?;
     let runtime = running::runtime()?;
     let dropped = runtime.block_on(store.quarantine_drop(Some(keys)))?;
-    terminal.say(&format!("dropped {dropped}; a run that still finds them tries them as new"));
+    match found_again || lacking.is_empty() {
+        true => terminal.say(&format!("dropped {dropped}; a run that still finds them tries them as new")),
+        false => terminal.say(&format!("dropped {dropped}")),
+    }
+    for (output, rows) in lacking {
+        let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+        terminal.say(&tidegate_observe::clean(&format!(
+            "{output} goes on without {rows}: `tidegate map` with --overwrite writes it anew and tries them, with the answers that are there"
+        )));
+    }
     Ok(Exit::Done)
+}
+
+/// The outputs of map jobs that go on behind what they have read, and so lack what is dropped, and how much.
+fn lacking(store: &Store, items: &[Quarantined]) -> Vec<(String, usize)> {
+    // Settings that do not read any more are those of jobs that begin anew in any case.
+    let configs = remembered_configs(store).unwrap_or_default();
+    let of = |config: Config| {
+        let config::Sink::Jsonl(sink) = &config.sink else { return None };
+        let rows = items.iter().filter(|item| item.pipeline == config.pipeline.name).count();
+        (config.resumes_rows() && rows > 0).then(|| (sink.path.clone(), rows))
+    };
+    configs.into_iter().filter_map(of).collect()
 }
 
 fn not_there(source: &str) -> Fault {

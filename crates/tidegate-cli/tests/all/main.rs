@@ -25,6 +25,7 @@ mod map_faults;
 mod map_forms;
 mod map_parquet;
 mod map_retries;
+mod map_words;
 mod mapping;
 mod nothing_twice;
 mod objects;

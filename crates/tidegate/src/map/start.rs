@@ -100,7 +100,8 @@ fn goes_on(before: &Source, now: &Source) -> bool {
 impl Config {
     /// Whether this is a map job whose rows are resumed from a position in its inputs: written in their order, from
     /// inputs that can be read again.
-    pub(crate) fn resumes_rows(&self) -> bool {
+    #[must_use]
+    pub fn resumes_rows(&self) -> bool {
         let ordered = self.map.as_ref().is_some_and(|map| !map.unordered);
         ordered && matches!(self.source, Source::Jsonl(_) | Source::Files(_))
     }

@@ -1,0 +1,24 @@
+//! What a map job says: of rows that are not there, of what was dropped, of an outage, and of a job that is none.
+
+use crate::world::World;
+
+const SET: &str = "[[step]]\nset = { n = \"1\" }\n";
+
+const MAP: [&str; 5] = ["map", "job.toml", "in.jsonl", "-o", "out.jsonl"];
+
+#[test]
+fn what_is_dropped_from_a_job_stays_missing_and_that_is_said() {
+    let world = World::new();
+    world.write("job.toml", SET);
+    world.write("in.jsonl", "{\"a\":1}\nno json\n{\"a\":2}\n");
+    world.run(&MAP).ended(3);
+    let dropped = world.run(&["quarantine", "drop", "--all"]).ended(0);
+    let dropped = dropped.says("out.jsonl goes on without 1 row").says("--overwrite");
+    assert!(!dropped.err.contains("tries them as new"), "{}", dropped.err);
+    world.run(&MAP).ended(0).says("every row of");
+    world.run(&[&MAP[..], &["--overwrite"]].concat()).ended(3);
+    // Documents in the store are met again.
+    world.write("docs/bad.json", "{\"a\": ");
+    world.index_to(3, &["docs"]);
+    world.run(&["quarantine", "drop", "--source", "**/bad.json"]).ended(0).says("tries them as new");
+}
