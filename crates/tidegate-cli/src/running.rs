@@ -19,6 +19,9 @@ use crate::terminal::Terminal;
 /// How long a followed folder waits for another run of its pipeline before it looks again.
 const PASS_PAUSE: Duration = Duration::from_millis(50);
 
+/// How what is missing is found.
+const LOOK: &str = "`tidegate quarantine list` says why, `tidegate quarantine retry` tries them again";
+
 /// What is asked of a run beside its configuration.
 #[derive(Debug, Default)]
 pub struct Asked {
@@ -233,11 +236,30 @@ fn nothing_found(config: &Config, finished: &Finished) -> String {
         if paths.is_empty() { "the input".to_owned() } else { tidegate_observe::clean(&paths).into_owned() };
     let left_out = tidegate_observe::left_out(finished.skipped, finished.leaving);
     if config.map.is_some() {
-        return format!("nothing to do: every row of {place} was read before, or there is none");
+        return no_rows(config, finished, &place);
     }
     match &*left_out {
         "" => format!("nothing to index: no documents in {place}"),
         what => format!("nothing to index: no documents in {place} (left out: {what})"),
+    }
+}
+
+/// Why a map job had nothing to read.
+fn no_rows(config: &Config, finished: &Finished, place: &str) -> String {
+    let documents = matches!(config.source, config::Source::Files(_));
+    let what = if documents { "document" } else { "row" };
+    let left_out = match &*tidegate_observe::left_out(finished.skipped, finished.leaving) {
+        left_out if documents && !left_out.is_empty() => format!(" (left out: {left_out})"),
+        _ => String::new(),
+    };
+    let found = match finished.from_first {
+        true => format!("nothing to do: there is no {what} in {place}{left_out}"),
+        false => format!("nothing to do: every {what} of {place} was read before"),
+    };
+    match finished.aside {
+        0 => found,
+        1 => format!("{found}; 1 {what} is in the quarantine, and not in the output ({LOOK})"),
+        aside => format!("{found}; {aside} {what}s are in the quarantine, and not in the output ({LOOK})"),
     }
 }
 

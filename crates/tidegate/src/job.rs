@@ -57,6 +57,8 @@ pub struct Job {
     planned: Option<Taken>,
     /// Whether it is a map job.
     maps: bool,
+    /// Whether it begins at the first row.
+    from_first: bool,
     /// What counts lines, where the engine counts blocks of them.
     tally: Option<Arc<Tally>>,
 }
@@ -78,6 +80,8 @@ pub struct Finished {
     pub aside: u64,
     /// Bytes read from the source.
     pub read_bytes: u64,
+    /// Whether it began at the first row, where it is a map job.
+    pub from_first: bool,
 }
 
 /// What a run is asked to do beyond its configuration.
@@ -253,6 +257,7 @@ impl Job {
             merge,
             planned,
             maps,
+            from_first: begin.over,
             tally,
         })
     }
@@ -302,6 +307,7 @@ impl Job {
             merge,
             planned,
             maps,
+            from_first,
             tally,
         } = self;
         let Ended { mut report, mut fault, mut sweep } =
@@ -356,7 +362,16 @@ impl Job {
         let aside = store.quarantined_items(pipeline.trim_end_matches(".retry")).unwrap_or_default();
         let (skipped, leaving) = files.map_or((0, 0), |stats| (stats.skipped(), stats.leaving.get()));
         let fault = fault.map(|fault| map::hinted(fault, maps));
-        Finished { report, fault, sweep, skipped, leaving, aside, read_bytes: monitor.read_bytes() }
+        Finished {
+            report,
+            fault,
+            sweep,
+            skipped,
+            leaving,
+            aside,
+            read_bytes: monitor.read_bytes(),
+            from_first,
+        }
     }
 }
 

@@ -7,6 +7,35 @@ const SET: &str = "[[step]]\nset = { n = \"1\" }\n";
 const MAP: [&str; 5] = ["map", "job.toml", "in.jsonl", "-o", "out.jsonl"];
 
 #[test]
+fn nothing_to_do_says_why() {
+    let world = World::new();
+    world.write("job.toml", SET);
+    world.write("in.jsonl", "");
+    world.run(&MAP).ended(0).says("there is no row in").says("in.jsonl");
+    world.write("empty.csv", "a,b\n");
+    world.run(&["map", "job.toml", "empty.csv", "-o", "e.jsonl"]).ended(0).says("there is no row in");
+    world.write("in.jsonl", "{\"a\":1}\n");
+    world.run(&MAP).ended(0);
+    let again = world.run(&MAP).ended(0).says("every row of").says("was read before");
+    assert!(!again.err.contains("quarantine"), "{}", again.err);
+    // Rows that are missing are told of whenever the exit code tells of them.
+    world.write("in.jsonl", "{\"a\":1}\nno json\n");
+    world.run(&MAP).ended(3);
+    world
+        .run(&MAP)
+        .ended(3)
+        .says("1 row is in the quarantine, and not in the output")
+        .says("quarantine list");
+    world.write("job.toml", format!("[input]\nformat = \"documents\"\ninclude = [\"*.none\"]\n{SET}"));
+    world.write("docs/a.md", "A text.");
+    world
+        .run(&["map", "job.toml", "docs", "-o", "d.jsonl"])
+        .ended(0)
+        .says("there is no document in")
+        .says("left out");
+}
+
+#[test]
 fn what_is_dropped_from_a_job_stays_missing_and_that_is_said() {
     let world = World::new();
     world.write("job.toml", SET);
