@@ -187,7 +187,8 @@ impl<C: Codec> Caller<C> {
         if failure.cause == Cause::Lost(WireFaultKind::Tls) && prior == Some(failure.cause) {
             kind = FailureKind::Blocked; // a certificate does not get better by asking again
         }
-        let fault = (kind == FailureKind::Blocked).then(|| self.lane_fault(failure));
+        // What the service refuses of one record says nothing of the others.
+        let fault = (kind != FailureKind::Refused).then(|| self.lane_fault(failure));
         Outcome::Failed { kind, wait: failure.wait, quotas: failure.quotas.clone(), fault }
     }
 }

@@ -149,6 +149,12 @@ pub async fn drive(
         }
     };
     progress.finish();
+    if stop.level() > Stop::Go && finished.fault.is_none() {
+        let unanswered = services.views().into_iter().find_map(|view| Some((view.name, view.failing?)));
+        if let Some((name, fault)) = unanswered {
+            terminal.say(&tidegate_observe::clean(&format!("{name} answered nobody: {fault}")));
+        }
+    }
     finished
 }
 
@@ -163,7 +169,7 @@ fn calls_of(services: &Services) -> Option<CallsView> {
     let views = services.views();
     let waiting = views.iter().find_map(|view| {
         let cause = view.cause?.name();
-        Some(match &view.blocked {
+        Some(match view.blocked.as_ref().or(view.failing.as_ref()) {
             Some(fault) => format!("{}: {fault}", view.name),
             None => format!("{} for {cause}", view.name),
         })

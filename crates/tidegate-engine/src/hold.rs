@@ -65,7 +65,7 @@ impl Hold {
         monitor: &Monitor,
         (fault, pause): (&Fault, Duration),
     ) -> Result<(), Fault> {
-        let held = self.begin(pause);
+        let (held, first) = self.begin(pause);
         let lasted = held.since.elapsed();
         let most = if planted("held for ever") { FURTHEST } else { self.most };
         if lasted >= most {
@@ -78,7 +78,10 @@ impl Hold {
             return Err(fault.clone().during(format!("{} was held for {lasted:.0?}", self.what)));
         }
         let rest = held.next.saturating_duration_since(Instant::now()).min(most - lasted);
-        tracing::warn!(run = %cx.run, stage = self.what, fault = %fault, wait_ms = rest.as_millis() as u64, "held");
+        if first {
+            let wait_ms = rest.as_millis() as u64;
+            tracing::warn!(run = %cx.run, stage = self.what, fault = %fault, wait_ms, "held");
+        }
         monitor.holding(Some(format!("{}: {fault}", self.what)));
         tokio::select! {
             biased;
@@ -113,20 +116,21 @@ impl Hold {
         }
     }
 
-    fn begin(&self, pause: Duration) -> Held {
+    /// Begins a pause or joins one; whether it is the first of an outage, or one of twice the length.
+    fn begin(&self, pause: Duration) -> (Held, bool) {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let now = Instant::now();
         let pause = pause.min(FURTHEST);
-        let held = match *state {
-            None => Held { since: now, pause, next: now + pause },
+        let (held, first) = match *state {
+            None => (Held { since: now, pause, next: now + pause }, true),
             // Others failed at the same time: one outage, one pause.
-            Some(held) if now < held.next => Held { next: held.next.max(now + pause), ..held },
+            Some(held) if now < held.next => (Held { next: held.next.max(now + pause), ..held }, false),
             Some(held) => {
                 let pause = held.pause.saturating_mul(2).min(LONGEST).max(pause);
-                Held { since: held.since, pause, next: now + pause }
+                (Held { since: held.since, pause, next: now + pause }, pause > held.pause)
             }
         };
         *state = Some(held);
-        held
+        (held, first)
     }
 }

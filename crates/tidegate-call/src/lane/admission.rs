@@ -94,7 +94,7 @@ pub enum Outcome {
         wait: Option<Duration>,
         /// What its head says of the limits, if there was one.
         quotas: Vec<Quota>,
-        /// For a lane that is to be blocked: the reason with its hint.
+        /// The reason, where it is the lane's and no record's; with its hint, if somebody has to act.
         fault: Option<Fault>,
     },
 }

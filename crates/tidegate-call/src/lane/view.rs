@@ -36,6 +36,8 @@ pub struct LaneView {
     pub paused: Option<Duration>,
     /// Why nothing will be answered until somebody acts.
     pub blocked: Option<Fault>,
+    /// Why the last call failed, while the breaker is not closed.
+    pub failing: Option<Fault>,
     /// Every limit with its use.
     pub limits: Vec<LimitView>,
     /// The requests a second that refusals taught, where no limit is known.
@@ -64,6 +66,7 @@ impl State {
             held: self.breaker.since().map(|since| now.saturating_duration_since(since)),
             paused: self.pause.until(now).map(from_now),
             blocked: self.blocked.clone(),
+            failing: self.last_fault.clone().filter(|_| !self.breaker.is_closed()),
             limits: self.limiter.views(now),
             guessed_rate: self.limiter.guessed_rate(),
             extra_left: self.purse.left(),

@@ -137,7 +137,11 @@ impl Http {
 
     async fn connect(&self, site: &Site) -> Result<Link, WireFault> {
         let patience = Patience { connect: self.settings.connect_timeout, tls: self.settings.tls_timeout };
-        let io = dial(site, &*self.names, &self.tls, patience).await?;
+        let io = dial(site, &*self.names, &self.tls, patience).await.map_err(|fault| match site.proxy {
+            Some(_) => fault, // it names the proxy
+            // The host stands in the configuration; without it nobody knows who refused.
+            None => WireFault { message: format!("{}: {}", site.place(), fault.message), ..fault },
+        })?;
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         Link::new(io, number, Counted::new(&self.open)).await
     }

@@ -58,6 +58,11 @@ impl Site {
         Ok(Self { encrypted, host, port, header, proxy, idle: Mutex::default() })
     }
 
+    /// Host and port, for messages.
+    pub(super) fn place(&self) -> &str {
+        self.header.to_str().unwrap_or(&self.host)
+    }
+
     /// The proxy that is sent whole requests, where there is one: without TLS it passes them on, with it only bytes.
     pub(super) fn passes_on(&self) -> Option<&Proxy> {
         self.proxy.as_deref().filter(|_| !self.encrypted)

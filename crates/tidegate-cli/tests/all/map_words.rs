@@ -1,8 +1,17 @@
 //! What a map job says: of rows that are not there, of what was dropped, of an outage, and of a job that is none.
 
+use rustix::process::Signal;
+
 use crate::world::World;
 
 const SET: &str = "[[step]]\nset = { n = \"1\" }\n";
+
+fn asking(world: &World, base: &str, prompt: &str) {
+    world.write(
+        "job.toml",
+        format!("[[step]]\nname = \"a\"\nmodel = \"toy:m\"\nprompt = \"{prompt}\"\n[providers.toy]\nbase_url = \"{base}\"\n"),
+    );
+}
 
 const MAP: [&str; 5] = ["map", "job.toml", "in.jsonl", "-o", "out.jsonl"];
 
@@ -50,4 +59,25 @@ fn what_is_dropped_from_a_job_stays_missing_and_that_is_said() {
     world.write("docs/bad.json", "{\"a\": ");
     world.index_to(3, &["docs"]);
     world.run(&["quarantine", "drop", "--source", "**/bad.json"]).ended(0).says("tries them as new");
+}
+
+#[test]
+fn an_outage_names_the_host_and_its_cause() {
+    let world = World::new();
+    // Nobody listens there: the port is that of a listener that is gone.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    asking(&world, &format!("http://127.0.0.1:{port}/v1"), "{{ a }}");
+    let rows: String = (0..40).map(|i| format!("{{\"a\":{i}}}\n")).collect();
+    world.write("in.jsonl", rows);
+    let cause = format!("127.0.0.1:{port}: ");
+    let held = world.run(&[&MAP[..], &["--max-hold", "2s"]].concat()).ended(75).says(&cause).says("refused");
+    let error = held.err.split_once("error:").unwrap_or_else(|| panic!("{}", held.err)).1;
+    assert!(error.contains(&cause) && error.to_lowercase().contains("connection refused"), "{error}");
+    assert!(held.err.matches("WARN").count() <= 6, "{}", held.err);
+    // Stopped by hand in the middle of it, it says the same.
+    let mut live = world.start(&MAP);
+    live.wait_for("waiting: toy/m: ");
+    live.signal(Signal::INT);
+    let ran = live.end().ended(75).says(&cause);
+    assert!(ran.err.contains("answered nobody") && !ran.err.contains("error:"), "{}", ran.err);
 }
