@@ -270,7 +270,8 @@ fn no_rows(config: &Config, finished: &Finished, place: &str) -> String {
 }
 
 fn writes_to_stdout(config: &Config) -> bool {
-    matches!(&config.sink, config::Sink::Jsonl(sink) if sink.path == "-")
+    const NAMES: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+    matches!(&config.sink, config::Sink::Jsonl(sink) if NAMES.contains(&&*sink.path))
 }
 
 /// Whether the run ended because nobody reads standard output any more. Whoever closed it has what they wanted, so

@@ -1,6 +1,7 @@
 //! What a map job says: of rows that are not there, of what was dropped, of an outage, and of a job that is none.
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::world::World;
 
@@ -80,4 +81,17 @@ fn an_outage_names_the_host_and_its_cause() {
     live.signal(Signal::INT);
     let ran = live.end().ended(75).says(&cause);
     assert!(ran.err.contains("answered nobody") && !ran.err.contains("error:"), "{}", ran.err);
+}
+
+#[test]
+fn rows_and_the_report_do_not_mix() {
+    let world = World::new();
+    world.write("job.toml", SET);
+    world.write("in.jsonl", "{\"a\":1}\n");
+    for output in ["-", "/dev/stdout"] {
+        let ran = world.run(&["map", "job.toml", "in.jsonl", "-o", output, "--json"]).ended(0);
+        assert_eq!(ran.out, "{\"a\":1,\"n\":1}\n", "{output}");
+        let report: Value = serde_json::from_str(ran.err.lines().last().unwrap()).unwrap();
+        assert_eq!(report["records"]["stored"], 1, "{output}");
+    }
 }
