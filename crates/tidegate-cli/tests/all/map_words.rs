@@ -95,3 +95,19 @@ fn rows_and_the_report_do_not_mix() {
         assert_eq!(report["records"]["stored"], 1, "{output}");
     }
 }
+
+#[test]
+fn a_job_without_steps_is_none() {
+    let world = World::new();
+    world.write("in.jsonl", "{\"a\":1}\n");
+    for job in ["", "# nothing\n", "[limits]\ncores = 1\n"] {
+        world.write("job.toml", job);
+        world.run(&MAP).ended(2).says("the job job.toml has no [[step]]");
+        assert!(!world.path("out.jsonl").exists() && !world.path("tidegate.db").exists());
+    }
+    // To choose rows, or to write them in another form, is something.
+    for job in ["[input]\nwhen = \".a > 0\"\n", "[output]\nformat = \"csv\"\n"] {
+        world.write("job.toml", job);
+        world.run(&[&MAP[..], &["--overwrite"]].concat()).ended(0);
+    }
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tidegate_connect::{InputFormat, Written, format_of, rows_in};
 use tidegate_core::{ContentHash, Fault, FaultKind};
 use tidegate_model::Profiles;
-use toml::Value;
+use toml::{Table, Value};
 
 use super::section::Section;
 use super::table::{OutputFormat, TABLE_KEYS, TableKeys};
@@ -84,6 +84,11 @@ pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
     let format = OutputFormat::read(&whole, &options.output)?;
     let mut config = settings(path, &text, &options)?;
     known(&tables, &steps, &config)?;
+    if is_empty(&values) {
+        let what = format!("the job {} has no [[step]]: it would only copy its input", path.display());
+        return Err(Fault::new(FaultKind::Config, what)
+            .hint("write [[step]] with a model and a prompt, with exec, or with set, filter or keep"));
+    }
     if let Some(base_url) = &options.base_url {
         redirect(&mut config, &steps, base_url);
     }
@@ -98,6 +103,11 @@ pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
     }));
     connect(&mut config, (input, format), options)?;
     Ok(config)
+}
+
+/// Whether a job does nothing with records, and does not write them in another form either.
+fn is_empty(values: &Table) -> bool {
+    !OWN.into_iter().chain(["validate"]).any(|name| values.contains_key(name))
 }
 
 const A_JOB: &str = "a job is a file of TOML with steps, [[step]]; `tidegate map --help` shows one";
