@@ -237,6 +237,7 @@ impl<C: Codec> Caller<C> {
             {
                 mine.end(Ok(found.answer));
                 told.from_journal += 1;
+                self.lane.counters().from_journal.add(1);
             }
         }
         Ok(())

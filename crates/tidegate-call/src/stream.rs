@@ -70,6 +70,7 @@ impl<C: StreamCodec> Caller<C> {
         let key = self.codec.key(item).filter(|_| self.paid.keeps());
         if let Some(answer) = self.kept(key).await? {
             told.from_journal = 1;
+            self.lane.counters().from_journal.add(1);
             return Ok(self.whole(answer, told, on_text));
         }
         match self.stream_anew(item, key, cx, (&mut *on_text, &mut told)).await {

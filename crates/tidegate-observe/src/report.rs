@@ -179,10 +179,11 @@ fn embedded(report: &Report) -> String {
 
 fn calls(report: &Report) -> String {
     let calls = report.calls;
-    if calls.sent == 0 {
-        return String::new();
-    }
-    let mut text = format!("{} sent", count(calls.sent));
+    let mut text = match (calls.sent, calls.from_journal) {
+        (0, 0) => return String::new(),
+        (0, known) => return format!("none sent; {} from the journal", counted(known, "answer")),
+        (sent, _) => format!("{} sent", count(sent)),
+    };
     for (n, what) in [
         (calls.retried, "repeats"),
         (calls.hedged, "hedges"),
@@ -195,6 +196,9 @@ fn calls(report: &Report) -> String {
     }
     if calls.cost > 0.0 {
         let _ = write!(text, ", cost {}", money(calls.cost));
+    }
+    if calls.from_journal > 0 {
+        let _ = write!(text, "; {} from the journal", counted(calls.from_journal, "answer"));
     }
     text
 }

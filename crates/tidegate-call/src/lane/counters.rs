@@ -42,6 +42,8 @@ pub struct LaneCounters {
     pub hedge_won: Counter,
     /// Calls given up before they ended.
     pub cancelled: Counter,
+    /// Answers that were in the journal, for which nothing was sent.
+    pub from_journal: Counter,
     /// Tokens sent and paid.
     pub input_tokens: Counter,
     /// Tokens answered.

@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::loopback::{Loopback, said};
 use crate::world::World;
 
 const SET: &str = "[[step]]\nset = { n = \"1\" }\n";
@@ -110,4 +111,20 @@ fn a_job_without_steps_is_none() {
         world.write("job.toml", job);
         world.run(&[&MAP[..], &["--overwrite"]].concat()).ended(0);
     }
+}
+
+#[test]
+fn what_is_answered_from_the_journal_is_told() {
+    let world = World::new();
+    let model = Loopback::start(|_| said("yes"));
+    asking(&world, &model.url(), "{{ a }}");
+    world.write("in.jsonl", "{\"a\":1}\n{\"a\":2}\n");
+    world.run(&MAP).ended(0);
+    let over = [&MAP[..], &["--overwrite"]].concat();
+    let told = world.run(&over).ended(0);
+    assert!(told.err.contains("none sent; 2 answers from the journal"), "{}", told.err);
+    let report = world.run(&[&over[..], &["--json"]].concat()).ended(0).json();
+    assert_eq!((&report["calls"]["sent"], &report["calls"]["from_journal"]), (&0.into(), &2.into()));
+    world.write("in.jsonl", "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n");
+    world.run(&over).ended(0).says("1 sent").says("; 2 answers from the journal");
 }

@@ -344,6 +344,7 @@ impl Services {
             calls.rate_limited += counters.rate_limited.get();
             calls.failed += counters.failed.get();
             calls.hedged += counters.hedged.get();
+            calls.from_journal += counters.from_journal.get();
             calls.tokens += counters.input_tokens.get() + counters.output_tokens.get();
             calls.cost += counters.cost.get();
         }
