@@ -113,6 +113,7 @@ fn covers(config: &Config, item: &Quarantined) -> bool {
 
 fn run_again(url: &str, mut config: Config, (asked, terminal): (&Asked, &Terminal)) -> Result<Exit, Fault> {
     config.store.url = url.to_owned();
+    let config = config::renewed(config)?;
     running::run(&config, asked, terminal)
 }
 

@@ -128,3 +128,29 @@ fn what_is_answered_from_the_journal_is_told() {
     world.write("in.jsonl", "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n");
     world.run(&over).ended(0).says("1 sent").says("; 2 answers from the journal");
 }
+
+#[test]
+fn a_retry_goes_by_the_job_as_it_is_now() {
+    let world = World::new();
+    let model = Loopback::start(|request| match request.prompt().contains("bad") {
+        true => (400, "{\"error\":{\"message\":\"no\"}}".to_owned()),
+        false => said("yes"),
+    });
+    asking(&world, &model.url(), "{{ a }}");
+    world.write("in.jsonl", "{\"a\":\"x\"}\n{\"a\":\"bad\"}\n");
+    world.run(&MAP).ended(3);
+    let written = world.read("out.jsonl");
+    // Another prompt is another job: its rows would stand among those of the old.
+    asking(&world, &model.url(), "About {{ a }}");
+    world.run(&["quarantine", "retry"]).ended(2).says("job.toml was changed since").says("--overwrite");
+    assert_eq!((world.read("out.jsonl"), model.seen().len()), (written, 2));
+    // Where the service is, says nothing of what is asked.
+    let other = Loopback::start(|_| said("now"));
+    asking(&world, &other.url(), "{{ a }}");
+    world.run(&["quarantine", "retry"]).ended(0);
+    assert_eq!(
+        world.read("out.jsonl"),
+        "{\"a\":\"x\",\"a\":1}\n".replace("\"x\",\"a\":1", "\"yes\"") + "{\"a\":\"now\"}\n"
+    );
+    assert_eq!(other.seen().len(), 1);
+}

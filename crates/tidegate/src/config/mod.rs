@@ -59,8 +59,8 @@ pub use limits::{Durability, Limits, Store, Sweep};
 #[cfg(feature = "parquet")]
 pub(crate) use map::properties;
 pub use map::{
-    ColumnType, Example, Exec, ExecOutput, Map, MapOptions, OutputFormat, OutputPacking, Prompt, Setting,
-    Step, TableInput, job_schema, load_map,
+    ColumnType, Example, Exec, ExecOutput, JobFile, Map, MapOptions, OutputFormat, OutputPacking, Prompt,
+    Setting, Step, TableInput, job_schema, load_map, renewed,
 };
 pub use model::{Config, Pipeline};
 pub use model_ref::ModelRef;

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use super::section::Section;
 use super::table::{OutputFormat, TABLE_KEYS, TableKeys};
-use super::{Map, Step, named, output, steps};
+use super::{JobFile, Map, Step, named, output, steps};
 use crate::apart;
 use crate::config::check::refuse;
 use crate::config::file::{Reader, load, read, read_beside};
@@ -99,6 +99,7 @@ pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
         unordered: options.unordered,
         limit: options.limit,
         types: output::types(&whole, &options.output)?,
+        file: job_file(path, &options),
         left_out: false,
     }));
     connect(&mut config, (input, format), options)?;
@@ -108,6 +109,16 @@ pub fn load_map(path: &Path, options: MapOptions) -> Result<Config, Fault> {
 /// Whether a job does nothing with records, and does not write them in another form either.
 fn is_empty(values: &Table) -> bool {
     !OWN.into_iter().chain(["validate"]).any(|name| values.contains_key(name))
+}
+
+/// Where the job stands, as far as that can be remembered.
+fn job_file(path: &Path, options: &MapOptions) -> Option<JobFile> {
+    let absolute = |path: &Path| std::path::absolute(path).ok()?.into_os_string().into_string().ok();
+    let base = match &options.base {
+        Some(base) => Some(absolute(base)?),
+        None => None,
+    };
+    Some(JobFile { path: absolute(path)?, base_url: options.base_url.clone(), base })
 }
 
 const A_JOB: &str = "a job is a file of TOML with steps, [[step]]; `tidegate map --help` shows one";

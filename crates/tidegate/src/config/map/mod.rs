@@ -9,6 +9,7 @@ mod file;
 mod includes;
 mod named;
 mod output;
+mod renewed;
 mod response;
 mod schema;
 mod section;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use exec::{Exec, ExecOutput};
 pub(super) use exec::{MOST_PROCESSES, absolute, wrong};
 pub use file::{MapOptions, load_map};
+pub use renewed::renewed;
 pub use schema::job_schema;
 #[cfg(feature = "parquet")]
 pub(crate) use table::properties;
@@ -48,9 +50,26 @@ pub struct Map {
     /// Types of columns, where rows become a table.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<(String, String)>,
+    /// The file that the job was read from; none where nobody knows any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<JobFile>,
     /// Whether the output lies among the inputs, and is left out of them.
     #[serde(skip)]
     pub left_out: bool,
+}
+
+/// The file of a job, and what was typed beside it that its remembered settings do not say apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct JobFile {
+    /// Its path, absolute.
+    pub path: String,
+    /// `--base-url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The file of a pipeline that it shares settings with, absolute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 /// One thing that happens to a record.
@@ -143,6 +162,7 @@ impl Map {
             unordered: false,
             limit: 0,
             context: Vec::new(),
+            file: None,
             left_out: false,
             ..self.clone()
         };
