@@ -13,7 +13,8 @@ pub enum Exit {
     Done = 0,
     /// It could not be done.
     Failed = 1,
-    /// The command line or the configuration is wrong; nothing was begun.
+    /// The command line, the configuration or a program that it names is wrong, or what is there is not to be touched:
+    /// somebody has to say something else. What was done before that showed is kept.
     Usage = 2,
     /// Done, but some documents are in the quarantine.
     Quarantined = 3,
@@ -45,6 +46,8 @@ impl Exit {
         match report.state {
             RunState::Aborted => Self::Aborted,
             RunState::Budget => Self::Budget,
+            // Once something is done it is no refusal any more.
+            RunState::Failed if report.records.stored > 0 && fault.is_some_and(is_refusal) => Self::Failed,
             RunState::Failed => fault.map_or(Self::Failed, Self::of_fault),
             RunState::Stopped => Self::Resumable,
             RunState::Done if report.records.pending > 0 => Self::Resumable,
@@ -57,7 +60,7 @@ impl Exit {
     pub fn of_fault(fault: &Fault) -> Self {
         use FaultKind as K;
         match fault.kind() {
-            K::Config => Self::Usage,
+            K::Config | K::Guarded => Self::Usage,
             K::Budget => Self::Budget,
             K::Unavailable
             | K::RateLimited
@@ -70,6 +73,10 @@ impl Exit {
             _ => Self::Failed,
         }
     }
+}
+
+fn is_refusal(fault: &Fault) -> bool {
+    fault.kind() == FaultKind::Guarded
 }
 
 #[cfg(test)]
@@ -90,6 +97,7 @@ mod tests {
         let config = Fault::new(FaultKind::Config, "x");
         let full = Fault::new(FaultKind::StorageFull, "x");
         let broken = Fault::new(FaultKind::StorageBroken, "x");
+        let guarded = Fault::new(FaultKind::Guarded, "x");
         for (state, records, fault, code) in [
             (RunState::Done, records(5, 0, 0), None, 0),
             (RunState::Done, Records::default(), None, 0),
@@ -101,6 +109,8 @@ mod tests {
             (RunState::Failed, records(0, 0, 0), Some(&full), 75),
             (RunState::Failed, records(0, 0, 0), Some(&broken), 1),
             (RunState::Failed, records(0, 0, 0), None, 1),
+            (RunState::Failed, records(0, 0, 0), Some(&guarded), 2),
+            (RunState::Failed, records(1, 0, 0), Some(&guarded), 1),
             (RunState::Done, Records { seen: 1, ..Records::default() }, None, 70),
             (RunState::Aborted, Records { seen: 1, ..Records::default() }, None, 70),
         ] {

@@ -10,7 +10,7 @@ Examples:
 Exit codes:
   0    done
   1    failed
-  2    wrong usage or configuration; nothing was begun
+  2    wrong usage or configuration, or what is there is not to be touched
   3    done, with documents in the quarantine
   4    stopped at the budget
   70   the accounting does not add up: a defect, please report it

@@ -121,7 +121,7 @@ fn read_header(path: &Path) -> Result<Header, Fault> {
 
 fn foreign(path: &Path, what: &str) -> Fault {
     let message = format!("{} {what}; it was left untouched", path.display());
-    Fault::new(FaultKind::StorageBroken, message).hint("name another file with --store")
+    Fault::new(FaultKind::Config, message).hint("name another file with --store")
 }
 
 /// Checks that `path` is a store this program may use, creates or migrates it if `options` allow.

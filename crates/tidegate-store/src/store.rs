@@ -46,8 +46,8 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`FaultKind::Config`] for a missing file (reading) or one of a newer tidegate,
-    /// [`FaultKind::StorageBroken`] for a file that is damaged or not a store. Neither is changed in any way.
+    /// [`FaultKind::Config`] for a missing file (reading), one of a newer tidegate or one that is not a store,
+    /// [`FaultKind::StorageBroken`] for a file that is damaged. None of them is changed in any way.
     pub fn open(url: &str, mode: OpenMode) -> Result<Self, Fault> {
         Self::open_with(url, &OpenOptions::new(mode))
     }

@@ -205,7 +205,7 @@ impl<'a> Scene<'a> {
         let dir = self.world.dir.clone();
         let first = Stopped::at(self.tool, &dir, INDEX, at)?;
         let second = self.tool.run(&dir, INDEX)?;
-        if second.code != Some(1) || !second.stderr.contains("held by pid") {
+        if second.code != Some(2) || !second.stderr.contains("held by pid") {
             let shown = tail(&second.stderr);
             return Err(format!("a second run beside a living one ended with {:?}: {shown}", second.code));
         }

@@ -55,11 +55,11 @@ fn documents_are_records() {
     // One before them, and one of them changed.
     world.write("papers/0.md", "# First");
     let args = ["map", "job.toml", "papers", "-o", "papers/out.jsonl"];
-    world.run(&args).ended(1).says("not as they were").says("--overwrite");
+    world.run(&args).ended(2).says("not as they were").says("--overwrite");
     assert_eq!(rows(&world, "papers/out.jsonl").len(), 4);
     world.run(&["map", "job.toml", "papers", "-o", "papers/out.jsonl", "--overwrite"]).ended(3);
     world.write("papers/bad.pdf", include_str!("../../../../examples/map/letters/halvorsen.pdf"));
-    world.run(&args).ended(1).says("not as they were");
+    world.run(&args).ended(2).says("not as they were");
     // Mended, it comes in by a retry, where it belongs.
     world.run(&["quarantine", "retry"]).ended(0);
     let mended = rows(&world, "papers/out.jsonl");

@@ -152,7 +152,7 @@ fn what_is_indexed_while_another_generation_is_built_is_in_both() {
     let report = world.index(&["docs"]);
     assert_eq!((&report["records"]["stored"], &report["records"]["deleted"]), (&2.into(), &1.into()));
     assert!(live.runs(), "it was to be slow");
-    let fault = world.run(&["index", "--regenerate", "--config", "slow.toml"]).ended(1);
+    let fault = world.run(&["index", "--regenerate", "--config", "slow.toml"]).ended(2);
     assert!(fault.err.contains("another run of generation 2"), "{}", fault.err);
     live.end().ended(0);
     assert_eq!(states(&world), ["previous", "active"]);
@@ -262,12 +262,12 @@ fn a_generation_that_lacks_much_is_switched_to_only_when_told() {
     }
     std::fs::remove_dir_all(world.path("more")).unwrap();
     let build = ["index", "docs", "--regenerate", "--chunk-tokens", "64"];
-    let held = world.run(&build).ended(1);
+    let held = world.run(&build).ended(2);
     assert!(held.err.contains("lacks 16 of the 21") && held.err.contains("switch 2 --force"), "{}", held.err);
     assert!(held.err.contains("more was indexed before and is left out now"), "{}", held.err);
     assert_eq!(world.holders("word3"), ["docs/003.md"]);
     assert_eq!(states(&world), ["active", "building"]);
-    world.run(&["generations", "switch", "2"]).ended(1).says("lacks 16");
+    world.run(&["generations", "switch", "2"]).ended(2).says("lacks 16");
     world.run(&["generations", "switch", "2", "--force"]).ended(0).says("differ in 16 documents");
     assert!(world.holders("word3").is_empty());
     assert_eq!(world.holders("word17"), ["docs/017.md"]);

@@ -164,7 +164,7 @@ fn rows_become_a_table_with_the_types_they_had() {
     table(&world, "in.parquet", 0..6);
     world
         .run(&["map", "job.toml", "in.parquet", "-o", "out.parquet"])
-        .ended(1)
+        .ended(2)
         .says("other inputs")
         .says("--overwrite");
     assert_eq!(map(&world, 0, &["in.parquet", "-o", "out.parquet", "--overwrite"])["calls"]["sent"], 0);
@@ -173,7 +173,7 @@ fn rows_become_a_table_with_the_types_they_had() {
     assert_eq!(map(&world, 0, &["in.parquet", "-o", "out.parquet"])["calls"]["sent"], 0);
     assert_eq!(parts(&world, "out.parquet").0.len(), 6);
     world.write("somebody.parquet", "theirs");
-    world.run(&["map", "job.toml", "in.parquet", "-o", "somebody.parquet"]).ended(1).says("it exists");
+    world.run(&["map", "job.toml", "in.parquet", "-o", "somebody.parquet"]).ended(2).says("it exists");
     assert_eq!(world.read("somebody.parquet"), "theirs");
 }
 

@@ -154,3 +154,17 @@ fn a_retry_goes_by_the_job_as_it_is_now() {
     );
     assert_eq!(other.seen().len(), 1);
 }
+
+#[test]
+fn a_refusal_is_told_apart_from_a_failure() {
+    let world = World::new();
+    world.write("job.toml", SET);
+    world.write("in.jsonl", "{\"a\":1}\n");
+    world.write("out.jsonl", "a letter\n");
+    world.run(&MAP).ended(2).says("the output is left alone");
+    world.write("letter.db", "Dear reader, this is no store.\n".repeat(9));
+    world
+        .run(&["map", "job.toml", "in.jsonl", "-o", "new.jsonl", "--store", "letter.db"])
+        .ended(2)
+        .says("left untouched");
+}

@@ -71,14 +71,14 @@ fn an_output_is_gone_on_with_or_left_alone() {
     world.write("in.jsonl", rows(3));
     world.write("out.jsonl", "a letter\n");
     let args = ["map", "job.toml", "in.jsonl", "-o", "out.jsonl"];
-    world.run(&args).ended(1).says("not this job's").says("--overwrite");
+    world.run(&args).ended(2).says("not this job's").says("--overwrite");
     assert_eq!(world.read("out.jsonl"), "a letter\n");
     world.run(&["map", "job.toml", "in.jsonl", "-o", "out.jsonl", "--overwrite"]).ended(0);
     let whole = world.read("out.jsonl");
     assert_eq!(whole.lines().count(), 3);
     // Another prompt is another job; what it makes replaces the old only if that is said.
     job(&world, &model.url(), &LABEL.replace("About", "Once more"));
-    world.run(&args).ended(1).says("before it was changed");
+    world.run(&args).ended(2).says("before it was changed");
     assert_eq!(world.read("out.jsonl"), whole);
     let report = map(&world, 0, &["in.jsonl", "-o", "out.jsonl", "--overwrite"]);
     assert_eq!(report["calls"]["sent"], 3);
@@ -87,12 +87,12 @@ fn an_output_is_gone_on_with_or_left_alone() {
     assert_eq!(world.read("out.jsonl"), whole);
     // Other inputs, and an output that somebody wrote into.
     world.write("other.jsonl", rows(2));
-    world.run(&["map", "job.toml", "other.jsonl", "-o", "out.jsonl"]).ended(1).says("other inputs");
+    world.run(&["map", "job.toml", "other.jsonl", "-o", "out.jsonl"]).ended(2).says("other inputs");
     world.write("in.jsonl", rows(4).replace("row 0", "another"));
-    world.run(&args).ended(1).says("not the one that was read before").says("--overwrite");
+    world.run(&args).ended(2).says("not the one that was read before").says("--overwrite");
     world.write("in.jsonl", rows(4));
     world.write("out.jsonl", whole.replace("label of 2", "label of x"));
-    world.run(&args).ended(1).says("changed by somebody else");
+    world.run(&args).ended(2).says("changed by somebody else");
     // An output that was removed is made anew, at no cost.
     std::fs::remove_file(world.path("out.jsonl")).unwrap();
     world.write("in.jsonl", rows(3));

@@ -153,7 +153,7 @@ fn output(service: Service) {
     let other = World::new();
     other.write("rows.jsonl", rows(0..3));
     other.write("pipeline.toml", world.read("pipeline.toml"));
-    assert!(run(&other, 1).contains("not this pipeline's"));
+    assert!(run(&other, 2).contains("not this pipeline's"));
     assert_eq!(lines(&emulator).len(), 310);
 }
 

@@ -61,7 +61,7 @@ fn a_file_of_somebody_else_is_not_written_over() {
     world.write("out.jsonl", "a letter\n");
     world.write("p.toml", pipeline("out.jsonl", false));
     let ran = world.run(&["run", "p.toml"]);
-    assert_eq!(ran.code(), Some(1), "{ran:?}");
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
     assert!(ran.err.contains("out.jsonl") && ran.err.contains("overwrite"), "{}", ran.err);
     assert_eq!(world.read("out.jsonl"), "a letter\n");
     world.write("p.toml", format!("{}overwrite = true\n", pipeline("out.jsonl", false)));
@@ -71,7 +71,7 @@ fn a_file_of_somebody_else_is_not_written_over() {
     }
     // An input that is another than before would be mixed with what is there.
     world.write("rows.jsonl", "{\"id\": \"z\", \"text\": \"another file altogether\"}\n");
-    world.run(&["run", "p.toml"]).ended(1).says("not the one that was read before").says("hint: ");
+    world.run(&["run", "p.toml"]).ended(2).says("not the one that was read before").says("hint: ");
     assert_eq!(lines(&world, "out.jsonl").len(), 3);
 }
 
@@ -131,7 +131,7 @@ fn an_output_that_is_gone_is_refused_and_not_made() {
     world.run(&["run", "p.toml"]).ended(0);
     let content = world.read("out.jsonl");
     std::fs::remove_file(world.path("out.jsonl")).unwrap();
-    world.run(&["run", "p.toml"]).ended(1).says("it is gone, but");
+    world.run(&["run", "p.toml"]).ended(2).says("it is gone, but");
     assert!(!world.path("out.jsonl").exists(), "a refusal left a file");
     // Put back, it is gone on with.
     world.write("out.jsonl", content);

@@ -105,7 +105,7 @@ fn a_program_works_on_every_record() {
     assert_eq!(lines(&world).len(), 2_001);
     // Another line is another job.
     world.write("jobs/job.toml", "[[step]]\nname = \"own\"\nexec = [\"python3\", \"length.py\", \"-v\"]\n");
-    with_path(&world, &args).end().ended(1).says("before it was changed");
+    with_path(&world, &args).end().ended(2).says("before it was changed");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn while_a_run_goes_on_another_of_the_same_pipeline_is_refused() {
         // Between two passes of a followed folder nobody holds the pipeline.
         (ran.code() != Some(0)).then_some(ran)
     });
-    let refused = refused.ended(1).says(&pid);
+    let refused = refused.ended(2).says(&pid);
     assert!(refused.err.contains("another run of pipeline default"), "{}", refused.err);
     // Another pipeline and a search may use the store meanwhile.
     world.write("other/b.md", "bword");

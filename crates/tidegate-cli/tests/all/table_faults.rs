@@ -110,7 +110,7 @@ fn a_compressed_output_grows_and_is_one_member_or_frame_at_the_end_of_a_run() {
         let whole = std::fs::read(world.path(out)).unwrap();
         world.write(out, &whole[..whole.len() - 1]);
         world.write("in.csv", table(42));
-        world.run(&["map", "job.toml", "in.csv", "-o", out]).ended(1).says("--overwrite");
+        world.run(&["map", "job.toml", "in.csv", "-o", out]).ended(2).says("--overwrite");
         world.write(out, &whole);
         map(&world, 0, &["in.csv", "-o", out]);
         assert_eq!(unpacked(&world, out), labelled(42));

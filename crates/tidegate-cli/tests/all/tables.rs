@@ -149,7 +149,7 @@ fn tables_come_from_folders_and_globs_and_keep_their_order() {
     let list = world.run(&["quarantine", "list"]).ended(0);
     assert!(list.out.contains("output") && list.out.contains("b.csv#L2"), "{}", list.out);
     job(&world, &model.url(), &format!("[output]\ncolumns = [\"text\", \"label\", \"b\"]\n{LABEL}"));
-    world.run(&["map", "job.toml", "data", "-o", "out0.csv"]).ended(1).says("before it was changed");
+    world.run(&["map", "job.toml", "data", "-o", "out0.csv"]).ended(2).says("before it was changed");
     map(&world, 0, &["data", "-o", "out0.csv", "--overwrite"]);
     assert_eq!(world.read("out0.csv"), rows.to_owned() + "row 3,\"label, \"\"3\"\"\",x\n");
     world.write("data/c.jsonl", "{}\n");

@@ -42,7 +42,7 @@ fn the_database_of_another_program_is_refused_untouched() {
         let conn = Connection::open(dir.path().join("x.db")).unwrap();
         conn.execute_batch(&format!("{setup} CREATE TABLE t(a); INSERT INTO t VALUES (1);")).unwrap();
         drop(conn);
-        assert_refused_untouched(dir.path(), "x.db", FaultKind::StorageBroken);
+        assert_refused_untouched(dir.path(), "x.db", FaultKind::Config);
     }
 }
 
@@ -51,7 +51,7 @@ fn what_is_no_database_is_refused_untouched() {
     let dir = tempfile::tempdir().unwrap();
     for content in [&b"hello"[..], &[0; 4096], b"SQLite format 3\0", &[b'x'; 100]] {
         std::fs::write(dir.path().join("x.db"), content).unwrap();
-        assert_refused_untouched(dir.path(), "x.db", FaultKind::StorageBroken);
+        assert_refused_untouched(dir.path(), "x.db", FaultKind::Config);
     }
     assert!(open(dir.path(), OpenMode::Write).is_err());
 }
