@@ -11,6 +11,7 @@
 mod change;
 mod expr;
 mod jq;
+mod named;
 mod quick;
 mod record;
 mod split;

@@ -11,6 +11,8 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, escape_formatt
 use serde::Serialize;
 use tidegate_core::{Fault, FaultKind, Fields};
 
+use crate::named::{Named, Sort, named};
+
 /// Steps of one rendering; a loop over a large table of fields takes some thousands.
 const FUEL: u64 = 1_000_000;
 /// Bytes of a rendered text; longer than what any model reads.
@@ -82,7 +84,7 @@ impl Template {
         environment
             .add_template_owned(name.to_owned(), source.to_owned())
             .map_err(|error| fault(FaultKind::Config, UNREADABLE, &error))?;
-        rehearse(&environment, name)?;
+        known(&environment, (name, source))?;
         Ok(Self { environment, name: name.to_owned() })
     }
 
@@ -140,19 +142,29 @@ impl Template {
     }
 }
 
-/// Filters, tests and functions are looked up only when they are reached. Filling the template in with nothing finds
-/// those that do not exist, but for those in branches that are not taken then.
-fn rehearse(environment: &Environment<'static>, name: &str) -> Result<(), Fault> {
-    let mut lenient = environment.clone();
-    lenient.set_undefined_behavior(UndefinedBehavior::Chainable);
-    let mut text = Bounded(Vec::new());
-    let rendered = lenient.get_template(name).and_then(|template| template.render_captured_to((), &mut text));
-    match rendered {
-        Err(error) if matches!(error.kind(), ErrorKind::UnknownFilter | ErrorKind::UnknownTest) => {
-            Err(fault(FaultKind::Config, UNREADABLE, &error))
+/// Refuses filters and tests that there are not. The template language looks for them only where it comes to them, and a
+/// rehearsal would not come to those in branches that it does not take.
+fn known(environment: &Environment<'_>, (name, source): (&str, &str)) -> Result<(), Fault> {
+    for Named { sort, name: wanted, line } in named(source) {
+        let (what, others, lacks) = match sort {
+            Sort::Filter => {
+                let tried = environment.empty_state().apply_filter(wanted, &[]);
+                let lacks = tried.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter);
+                ("filter", "upper, trim, join, length, tojson and default", lacks)
+            }
+            Sort::Test => {
+                let tried = environment.empty_state().perform_test(wanted, &[]);
+                let lacks = tried.is_err_and(|error| error.kind() == ErrorKind::UnknownTest);
+                ("test", "defined, none, string, number and odd", lacks)
+            }
+        };
+        if lacks {
+            let what = format!("{UNREADABLE} ({name}, line {line}): there is no {what} `{wanted}`");
+            let fault = Fault::new(FaultKind::Config, what);
+            return Err(fault.hint(format!("there are those of Jinja, such as {others}")));
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// What is to be printed, unless it is null: the word for nothing is in no prompt what its author meant.
@@ -250,16 +262,27 @@ mod tests {
 
     #[test]
     fn a_filter_that_does_not_exist_is_the_configurations_fault() {
-        for source in
-            ["{{ text | uppr }}", "a\n{% if text is nubmer %}{% endif %}", "{{ a.b.c | lower | uppr }}"]
-        {
+        for (source, told) in [
+            ("a\n{{ text | uppr }}", "(prompt, line 2): there is no filter `uppr`"),
+            ("a\n{% if text is nubmer %}{% endif %}", "(prompt, line 2): there is no test `nubmer`"),
+            ("{{ a.b.c | lower | uppr }}", "there is no filter `uppr`"),
+            ("{% if text is defined %}{{ text | uppr }}{% endif %}", "there is no filter `uppr`"),
+            ("{% filter uppr %}a{% endfilter %}", "there is no filter `uppr`"),
+        ] {
             let fault = Template::new("prompt", source).unwrap_err();
             assert_eq!(fault.kind(), FaultKind::Config, "{source}: {fault}");
+            assert!(fault.to_string().contains(told) && fault.hint_text().is_some(), "{fault}");
         }
-        for source in
-            ["{{ text | upper }}", "{% for x in a %}{{ x.y[0] | join(b) }}{% endfor %}", "{{ a + 1 }}"]
-        {
-            Template::new("prompt", source).unwrap();
+        for source in [
+            "{{ text | upper }}",
+            "{% for x in a %}{{ x.y[0] | join(b) }}{% endfor %}",
+            "{{ a + 1 }}",
+            "{{ a | default('x') | e | tojson(true) | safe | replace('a', 'b') | round(1) }}",
+            "{% if a is defined and a is not none and 3 is divisibleby 3 and a is in [a] %}x{% endif %}",
+            "{% if (a is string or a is eq 1) and a is startingwith 'x' %}x{% endif %}",
+            "{% for k, v in a | items %}{% endfor %}{{ a | map(attribute='b') | list | length }}",
+        ] {
+            Template::new("prompt", source).unwrap_or_else(|fault| panic!("{source}: {fault}"));
         }
     }
 

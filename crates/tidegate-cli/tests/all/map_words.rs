@@ -156,6 +156,17 @@ fn a_retry_goes_by_the_job_as_it_is_now() {
 }
 
 #[test]
+fn filters_that_are_not_there_are_refused_before_anything_is_sent() {
+    let world = World::new();
+    asking(&world, "http://127.0.0.1:9/v1", "{{ a | uppr }}");
+    world.write("in.jsonl", "{\"a\":1}\n");
+    world.run(&MAP).ended(2).says("job.toml:4:1").says("there is no filter `uppr`");
+    world.write("job.toml", "[[step]]\nset = { b = { template = \"{{ a | uppr }}\" } }\n");
+    world.run(&MAP).ended(2).says("there is no filter `uppr`");
+    assert!(!world.path("tidegate.db").exists());
+}
+
+#[test]
 fn a_refusal_is_told_apart_from_a_failure() {
     let world = World::new();
     world.write("job.toml", SET);
