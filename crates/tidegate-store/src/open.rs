@@ -281,6 +281,21 @@ pub(crate) fn reading(path: &Path, cache_mib: i64) -> Result<Connection, Fault> 
     Ok(conn)
 }
 
+/// Lets SQLite take away what a connection that may only read has to make beside a store and must leave there. It does
+/// so where nobody else has the store open, and whoever may not write leaves all as it is.
+pub(crate) fn tidy(path: &Path) {
+    let log = beside(path, "-wal");
+    // A log that holds something is what another process left when it was killed: the next writer goes on with it.
+    if !beside(path, "-shm").exists() || std::fs::metadata(log).is_ok_and(|meta| meta.len() > 0) {
+        return;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if let Ok(conn) = Connection::open_with_flags(path, flags) {
+        // Only a connection that has read closes the log behind it.
+        let _ = conn.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(()));
+    }
+}
+
 fn configure(conn: &Connection, cache_mib: i64) -> Result<(), Fault> {
     let doing = "opening the store";
     conn.busy_timeout(BUSY_WAIT).doing(doing)?;

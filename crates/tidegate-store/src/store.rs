@@ -29,6 +29,19 @@ struct Inner {
     /// Absent if opened for reading. Dropped after every reader, because only the last connection to a file can
     /// take its log away: the store is then one file, which may be copied and moved.
     writer: Option<Writer>,
+    /// Whether this one only reads, and found the store without files of others beside it.
+    found_alone: bool,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.found_alone {
+            // In this order: what reads makes the files that are to go.
+            *self.lookups.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+            self.idle.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+            open::tidy(&self.path);
+        }
+    }
 }
 
 impl Store {
@@ -60,11 +73,18 @@ impl Store {
         let path = open::path_of(url)?;
         let path = std::path::absolute(&path).unwrap_or(path);
         open::prepare(&path, options)?;
+        let found_alone = options.mode == OpenMode::Read && !open::beside(&path, "-shm").exists();
         let writer = match options.mode {
             OpenMode::Write => Some(Writer::start(path.clone(), *options)?),
             OpenMode::Read => None,
         };
-        Ok(Self(Arc::new(Inner { path, writer, lookups: Mutex::default(), idle: Mutex::default() })))
+        Ok(Self(Arc::new(Inner {
+            path,
+            writer,
+            lookups: Mutex::default(),
+            idle: Mutex::default(),
+            found_alone,
+        })))
     }
 
     /// The file.

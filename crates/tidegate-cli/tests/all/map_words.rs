@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::loopback::{Loopback, said};
-use crate::world::World;
+use crate::world::{World, until};
 
 const SET: &str = "[[step]]\nset = { n = \"1\" }\n";
 
@@ -164,6 +164,44 @@ fn filters_that_are_not_there_are_refused_before_anything_is_sent() {
     world.write("job.toml", "[[step]]\nset = { b = { template = \"{{ a | uppr }}\" } }\n");
     world.run(&MAP).ended(2).says("there is no filter `uppr`");
     assert!(!world.path("tidegate.db").exists());
+}
+
+#[test]
+fn a_run_that_is_refused_and_a_plan_leave_nothing_behind() {
+    let world = World::new();
+    world.write("in.jsonl", "{\"text\":\"a\"}\n");
+    world.write(
+        "job.toml",
+        "[[step]]\nname = \"a\"\nmodel = \"openai:gpt-4o-mini\"\nprompt = \"{{ text }}\"\n",
+    );
+    world.run(&MAP).ended(2).says("OPENAI_API_KEY");
+    let files = || -> Vec<String> {
+        let names = std::fs::read_dir(world.root()).unwrap();
+        let mut names: Vec<_> = names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(files(), ["in.jsonl", "job.toml"]);
+    world.write("set.toml", SET);
+    world.run(&["map", "set.toml", "in.jsonl", "-o", "out.jsonl"]).ended(0);
+    let before = files();
+    for args in [&["plan", "job.toml", "in.jsonl"][..], &["quarantine", "list"], &["status"]] {
+        let _ = world.run(args).ended(0);
+        assert_eq!(files(), before, "{args:?}");
+    }
+    // What somebody else has open is left alone.
+    let model = Loopback::start(|_| {
+        std::thread::park_timeout(std::time::Duration::from_millis(300));
+        said("yes")
+    });
+    world.write("in.jsonl", (0..40).map(|i| format!("{{\"text\":\"{i}\"}}\n")).collect::<String>());
+    asking(&world, &model.url(), "{{ text }}");
+    let mut live = world.start(&["map", "job.toml", "in.jsonl", "-o", "more.jsonl"]);
+    until("some calls", || (!model.seen().is_empty()).then_some(()));
+    world.run(&["status"]).ended(0);
+    assert!(live.runs() && world.path("tidegate.db-shm").exists());
+    live.end().ended(0);
+    assert_eq!(world.read("more.jsonl").lines().count(), 40);
 }
 
 #[test]
