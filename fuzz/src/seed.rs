@@ -41,6 +41,7 @@ pub fn all(target: &Target, more: &[PathBuf]) -> std::io::Result<Vec<Seed>> {
     files.sort();
     let mut inputs = match target.name {
         "zip" | "tar" | "frames" => made(target.name, &files)?,
+        "parquet" => tables()?,
         _ => Vec::new(),
     };
     for file in files.iter().filter(|file| is_wanted(target, file)) {
@@ -89,6 +90,32 @@ fn made(target: &str, files: &[PathBuf]) -> std::io::Result<Vec<Vec<u8>>> {
             })
             .collect(),
     })
+}
+
+/// Files of columns: of few rows with every kind of value, and of many.
+fn tables() -> std::io::Result<Vec<Vec<u8>>> {
+    let path = std::env::temp_dir().join(format!("tidegate-fuzz-{}-seed.parquet", std::process::id()));
+    let typed = |(name, of): (&str, &str)| tidegate_table::Type::named(of).map(|of| (name.to_owned(), of));
+    let names =
+        [("d", "decimal(12,3)"), ("t", "timestamp"), ("y", "date"), ("b", "bytes"), ("i", "[integer]")];
+    let columns: tidegate_table::Columns = names.into_iter().filter_map(typed).collect();
+    let mut files = Vec::new();
+    for rows in [1, 40, 3_000] {
+        let row = |n: i32| {
+            format!(
+                "{{\"d\":{n}.125,\"t\":\"2024-02-29T00:00:{:02}Z\",\"y\":\"2024-02-29\",\"b\":\"AAE=\",\"i\":[{n},null],\
+                 \"s\":\"text {}\",\"n\":null,\"o\":{{\"a\":{n}.5,\"b\":[[\"x\"]]}}}}\n",
+                n % 60,
+                n % 7
+            )
+        };
+        let lines: String = (0..rows).map(row).collect();
+        let written = tidegate_table::write_table(&path, &columns, &lines);
+        written.map_err(|fault| std::io::Error::other(fault.to_string()))?;
+        files.push(std::fs::read(&path)?);
+    }
+    std::fs::remove_file(&path)?;
+    Ok(files)
 }
 
 /// What a child would answer.

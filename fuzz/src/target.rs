@@ -38,6 +38,8 @@ pub const ALL: &[Target] = &[
     target("text", &["txt", "rst", "rs", "py", "c"]),
     target("frames", &["frames"]),
     target("lines", &["lines"]),
+    target("table", &["table"]),
+    target("parquet", &["parquet"]),
 ];
 
 /// The target of this name.
@@ -56,6 +58,8 @@ pub fn run(name: &str, bytes: &[u8]) -> bool {
     match name {
         "frames" => frames(bytes),
         "lines" => tidegate_connect::fuzz_lines(bytes) > 0,
+        "table" => tidegate_connect::fuzz_table(bytes) > 0,
+        "parquet" => parquet(bytes),
         "html" | "markdown" | "csv" | "json" | "text" => text(target, bytes),
         _ => file(target, bytes),
     }
@@ -66,6 +70,20 @@ fn frames(bytes: &[u8]) -> bool {
     let pieces = tidegate_sandbox::fuzz_answers(bytes, 7);
     assert_eq!(whole, pieces, "how frames arrive makes a difference");
     tidegate_sandbox::fuzz_job(bytes.get(5..).unwrap_or_default()) || whole > 0
+}
+
+/// Reads a file of columns. Such a file is read from its end, so it must be one.
+fn parquet(bytes: &[u8]) -> bool {
+    let path = std::env::temp_dir().join(format!("tidegate-fuzz-{}.parquet", std::process::id()));
+    std::fs::write(&path, bytes).expect("a temporary file can be written");
+    let read = tidegate_table::read_table(&path);
+    let _ = std::fs::remove_file(&path);
+    let Ok(rows) = read else { return false };
+    for row in &rows {
+        assert!(row.starts_with('{') && !row.contains('\n'), "a row is no object on one line: {row}");
+        assert!(serde_json::from_str::<&serde_json::value::RawValue>(row).is_ok(), "a row is no JSON: {row}");
+    }
+    !rows.is_empty()
 }
 
 fn text(target: &Target, bytes: &[u8]) -> bool {

@@ -22,7 +22,7 @@ streams of PDF files are damaged where they are unpacked. The same seed gives th
 that panics, crashes, takes more than 5 CPU seconds or 1 GiB is kept in target/fuzz/TARGET and fails the
 task; the slowest one is kept as well. Without a name all targets are tried:
 
-    pdf docx pptx xlsx odf epub mail rtf zip tar html markdown csv json text frames lines
+    pdf docx pptx xlsx odf epub mail rtf zip tar html markdown csv json text frames lines table parquet
 
     --seconds N   CPU seconds for each target (default 20)
     --seed S      another seed, other inputs (default 1)
@@ -40,7 +40,7 @@ task; the slowest one is kept as well. Without a name all targets are tried:
 
 const TARGETS: &[&str] = &[
     "pdf", "docx", "pptx", "xlsx", "odf", "epub", "mail", "rtf", "zip", "tar", "html", "markdown", "csv",
-    "json", "text", "frames", "lines",
+    "json", "text", "frames", "lines", "table", "parquet",
 ];
 
 /// After so many crashes there is enough to mend.
