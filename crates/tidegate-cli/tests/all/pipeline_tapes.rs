@@ -141,5 +141,5 @@ fn what_no_cassette_can_hold_is_refused() {
     world.write("rows.toml", rows);
     world.write("in.jsonl", "{\"text\":\"a\"}\n");
     report(&world, 0, &["run", "rows.toml", "--record", "tape"]);
-    world.run(&["run", "rows.toml", "--record", "tape"]).ended(1).says("would go on behind another");
+    world.run(&["run", "rows.toml", "--record", "tape"]).ended(2).says("would go on behind another");
 }
