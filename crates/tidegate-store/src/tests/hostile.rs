@@ -163,7 +163,9 @@ fn a_file_cut_short_is_refused_with_a_way_out() {
         for mode in [OpenMode::Read, OpenMode::Write] {
             let seen = open(&path, mode).and_then(|store| store.check());
             let fault = seen.expect_err("a part of a store must not pass for one");
-            assert_eq!(fault.kind(), FaultKind::StorageBroken, "{length}: {fault}");
+            // Of the shortest parts nobody can tell that they were a store's.
+            let expected = if length < 100 { FaultKind::Config } else { FaultKind::StorageBroken };
+            assert_eq!(fault.kind(), expected, "{length}: {fault}");
             assert!(fault.hint_text().is_some(), "{length}: {fault}");
         }
         use_it(&path);

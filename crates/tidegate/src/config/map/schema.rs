@@ -28,6 +28,7 @@ pub fn job_schema() -> Value {
         "title": "a job of tidegate map",
         "type": "object",
         "properties": properties,
+        "required": ["step"],
         "additionalProperties": false,
     });
     // Where the pipeline's schema names a part instead of repeating it.
@@ -259,6 +260,7 @@ mod tests {
         let asks = "[[step]]\nmodel = \"toy:m\"\nprompt = \"x\"\n";
         let toy = "[providers.toy]\nbase_url = \"http://127.0.0.1:1\"\n";
         for (job, good) in [
+            (String::new(), false),
             (asks.to_owned(), true),
             (format!("{asks}temprature = 1\n"), false),
             (format!("{asks}temperature = 3\n"), false),
@@ -287,6 +289,8 @@ mod tests {
             ("[limits]\nmemroy = \"1GB\"\n".to_owned(), false),
             ("[source]\ntype = \"jsonl\"\n".to_owned(), false),
         ] {
+            // A job has steps, whatever else it says.
+            let job = if job.contains("[[step]]") || job.is_empty() { job } else { format!("{job}{asks}") };
             let (path, inputs) = (folder.path().join("job.toml"), vec![folder.path().join("in.jsonl")]);
             std::fs::write(&inputs[0], "{}\n").unwrap();
             std::fs::write(&path, format!("{job}\n{toy}")).unwrap();
