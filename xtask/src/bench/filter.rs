@@ -92,6 +92,7 @@ fn contend(tool: &Tool, dir: &Path, rows: &Rows) -> Result<Cost, String> {
     let mut command = tool.command(dir);
     command.arg("map").arg(&job).arg(&rows.path).arg("-o").arg(&out);
     command.args(["--overwrite", "--json", "--store", "filter.db"]);
+    rustix::fs::sync(); // what was written before must not be paid for by whoever runs next
     let (printed, cost) = measure::run(&mut command, &[0])?;
     let report: Value =
         serde_json::from_str(&printed).map_err(|error| format!("the report is no JSON: {error}"))?;
@@ -107,6 +108,7 @@ fn by_script(name: &str, dir: &Path, rows: &Rows) -> Result<Cost, String> {
     let out = dir.join("peer.jsonl");
     let mut command = Command::new(peers::filters()?);
     command.arg(crate::shell::root().join("bench/peers/filter.py")).arg(name).arg(&rows.path).arg(&out);
+    rustix::fs::sync();
     let (_, cost) = measure::run(&mut command, &[0])?;
     judge(&out, rows)?;
     Ok(cost)
@@ -117,6 +119,7 @@ fn by_jq(dir: &Path, rows: &Rows) -> Result<Cost, String> {
     let mut command = Command::new("sh");
     command.arg("-c").arg(r#"exec jq -c "$0" "$1" > "$2""#).arg(JQ).arg(&rows.path).arg(&out);
     command.stderr(Stdio::inherit());
+    rustix::fs::sync();
     let (_, cost) =
         measure::run(&mut command, &[0]).map_err(|error| format!("{error}\nhint: apt-get install jq"))?;
     judge(&out, rows)?;
