@@ -84,7 +84,8 @@ def count(target):
             rows = sum(1 for _ in csv.reader(lines)) - 1
     else:
         ndjson = target.endswith(".jsonl")
-        rows = duckdb.sql(f"SELECT count(*) FROM {f"read_ndjson('{target}')" if ndjson else f"'{target}'"}").fetchone()[0]
+        source = f"read_ndjson('{target}')" if ndjson else f"'{target}'"
+        rows = duckdb.sql(f"SELECT count(*) FROM {source}").fetchall()[0][0]
     print(json.dumps({"rows": rows}))
 
 
