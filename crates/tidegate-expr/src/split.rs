@@ -112,7 +112,6 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde::Deserializer as _;
 
     fn ours(line: &str) -> Option<Vec<(String, String)>> {
         let mut pairs = Vec::new();
@@ -122,23 +121,11 @@ mod tests {
 
     /// The library's fields of the same line.
     fn theirs(line: &str) -> Option<Vec<(String, String)>> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Vec<(String, String)>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
-                    pairs.push((name, value.get().to_owned()));
-                }
-                Ok(pairs)
-            }
-        }
-        let mut json = serde_json::Deserializer::from_str(line);
-        let pairs = json.deserialize_map(Visitor).ok()?;
-        json.end().ok()?;
+        let mut pairs = Vec::new();
+        let each = |name: std::borrow::Cow<'_, str>, value: &RawValue| {
+            pairs.push((name.into_owned(), value.get().to_owned()));
+        };
+        tidegate_core::each_field(line, each).ok()?;
         Some(pairs)
     }
 

@@ -226,15 +226,21 @@ mod tests {
         ledger
     }
 
-    async fn killed(renamed: bool) -> (Option<u64>, Option<u64>) {
-        let folder = tempfile::tempdir().unwrap();
-        let output = folder.path().join("out.jsonl");
-        let url = format!("sqlite:{}", folder.path().join("t.db").display());
+    /// A job whose output and store are in `folder`.
+    fn job(folder: &Path) -> (Config, Store, PathBuf) {
+        let output = folder.join("out.jsonl");
+        let url = format!("sqlite:{}", folder.join("t.db").display());
         let store = Store::open(&url, OpenMode::Write).unwrap();
         let mut config = Config { map: Some(Box::new(Map::default())), ..Config::default() };
         config.pipeline.name = "map-out".to_owned();
         config.source = Source::Jsonl(Jsonl::default());
         config.sink = Sink::Jsonl(JsonlSink { path: output.display().to_string(), ..JsonlSink::default() });
+        (config, store, output)
+    }
+
+    async fn killed(renamed: bool) -> (Option<u64>, Option<u64>) {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, store, output) = job(folder.path());
         account(&config, &store, ("map-out.retry", 20)).await.close().await.unwrap();
         let ledger = account(&config, &store, ("map-out", 10)).await;
         ledger.remember_settings(SETTINGS, &serde_json::to_string(&config).unwrap()).await.unwrap();
@@ -265,13 +271,7 @@ mod tests {
     #[tokio::test]
     async fn a_retry_of_some_that_was_killed_once_it_was_done_leaves_the_others_as_they_were() {
         let folder = tempfile::tempdir().unwrap();
-        let output = folder.path().join("out.jsonl");
-        let url = format!("sqlite:{}", folder.path().join("t.db").display());
-        let store = Store::open(&url, OpenMode::Write).unwrap();
-        let mut config = Config { map: Some(Box::new(Map::default())), ..Config::default() };
-        config.pipeline.name = "map-out".to_owned();
-        config.source = Source::Jsonl(Jsonl::default());
-        config.sink = Sink::Jsonl(JsonlSink { path: output.display().to_string(), ..JsonlSink::default() });
+        let (config, store, output) = job(folder.path());
         let ledger = account(&config, &store, ("map-out", 10)).await;
         ledger.remember_settings(SETTINGS, &serde_json::to_string(&config).unwrap()).await.unwrap();
         ledger.commit(&aside(&["a", "b"], 10)).await.unwrap();
