@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::programs::each_is_aside;
 use crate::world::{Live, Ran, World, paragraph, until};
 
 /// Where programs are.
@@ -177,16 +178,7 @@ fn what_goes_wrong_costs_the_record_that_it_came_of() {
         (0..150).filter(|i| deed(*i).is_none() && *i != 10).map(|i| format!("r{i}")).collect();
     assert_eq!(names, expected, "all others are there, in order");
     assert!(made.iter().all(|row| row["length"] == 5 && row.get("_id").is_none()), "{}", made[0]);
-    let list = world.run(&["quarantine", "list", "--json"]).ended(0).json();
-    for (at, (deed, class, words)) in deeds.iter().enumerate() {
-        let key = format!("#r{}", at * 20 + 3);
-        let item =
-            list.as_array().unwrap().iter().find(|item| item["source"].as_str().unwrap().ends_with(&key));
-        let item = item.unwrap_or_else(|| panic!("{deed}: {list}"));
-        assert_eq!((&item["class"], &item["stage"]), (&json!(class), &json!("own")), "{item}");
-        let said = format!("{} {}", item["message"], item["chain"]);
-        assert!(said.contains(words), "{deed}: {said}");
-    }
+    each_is_aside(&world, &deeds);
     // Nothing is run again of what was done.
     assert_eq!(run(&world).ended(0).json()["records"]["seen"], 0);
 }

@@ -64,6 +64,20 @@ fn lines(world: &World) -> Vec<Value> {
     world.read("out.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// The row of every deed, the fourth of each twenty, is put aside by the stage `own`, for its class and in these words.
+pub(crate) fn each_is_aside(world: &World, deeds: &[(&str, &str, &str)]) {
+    let list = world.run(&["quarantine", "list", "--json"]).ended(0).json();
+    for (at, (deed, class, words)) in deeds.iter().enumerate() {
+        let key = format!("#r{}", at * 20 + 3);
+        let item =
+            list.as_array().unwrap().iter().find(|item| item["source"].as_str().unwrap().ends_with(&key));
+        let item = item.unwrap_or_else(|| panic!("{deed}: {list}"));
+        assert_eq!((&item["class"], &item["stage"]), (&json!(class), &json!("own")), "{item}");
+        let said = format!("{} {}", item["message"], item["chain"]);
+        assert!(said.contains(*words), "{deed}: {said}");
+    }
+}
+
 /// No process with these words in its command is there any more.
 fn gone(words: &str) {
     until(&format!("{words} goes"), || {
@@ -203,16 +217,7 @@ fn what_goes_wrong_costs_the_record_that_it_came_of() {
     let expected: Vec<String> =
         (0..200).filter(|i| deed(*i).is_none() && *i != 10).map(|i| format!("r{i}")).collect();
     assert_eq!(made, expected, "all others are there, in order");
-    let list = world.run(&["quarantine", "list", "--json"]).ended(0).json();
-    for (at, (deed, class, words)) in deeds.iter().enumerate() {
-        let key = format!("#r{}", at * 20 + 3);
-        let item =
-            list.as_array().unwrap().iter().find(|item| item["source"].as_str().unwrap().ends_with(&key));
-        let item = item.unwrap_or_else(|| panic!("{deed}: {list}"));
-        assert_eq!((&item["class"], &item["stage"]), (&json!(class), &json!("own")), "{item}");
-        let said = format!("{} {}", item["message"], item["chain"]);
-        assert!(said.contains(words), "{deed}: {said}");
-    }
+    each_is_aside(&world, &deeds);
     gone("own.py");
     // Mended, they stand where they belong.
     let mended: String = (0..200).map(|i| format!("{{\"id\":\"r{i}\"}}\n")).collect();
